@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from coffre.observation.judge.growth import WINDOW, last_current_bytes, measure_growth
-from coffre.spec.platform import Platform
 from coffre.spec.quota import gate_seconds, overshoot_bytes
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.lookup import local_today

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from coffre.agents.repository import Part, RepositoryLayout, RepositoryObject
 from coffre.observation.judge.filling import MachineStore, Room, Word
 from coffre.records.facts.contract import GateWord
-from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log

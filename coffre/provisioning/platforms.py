@@ -9,7 +9,7 @@ from coffre.agents.kinds import list_repository_formats
 from coffre.errors import ExpectedError, RefusedError
 from coffre.provisioning.rules import judge_escrow
 from coffre.spec.loader import Checkout
-from coffre.spec.platform import Platform
+from coffre.spec.storage_platform import Platform
 from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown, warning
 from coffre.storage.kinds import connect, driver_of
 from coffre.tenant.embedded import why_not_embedded

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from coffre.spec.platform import Platform, PlatformKind
+from coffre.spec.storage_platform import Platform, PlatformKind
 from coffre.storage.driver import Storage
 from coffre.storage.platform import PlatformDriver
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from coffre.spec.platform import Platform
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.costs import CostEstimate, NoPrices

@@ -10,7 +10,7 @@ from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec.loader import Checkout
-from coffre.spec.platform import Platform
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import Storage
 from coffre.storage.kinds import connect, driver_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coffre.agents.kinds import DRIVERS as AGENTS
 from coffre.cli.main import main
-from coffre.spec.platform import PlatformKind
+from coffre.spec.storage_platform import PlatformKind
 from coffre.spec.tenant import AgentKind
 from coffre.storage.kinds import DRIVERS as PLATFORMS
 from tests.doubles.agent import FileKind

@@ -10,7 +10,7 @@ import pulumi
 
 from coffre.agents.kinds import with_bucket
 from coffre.spec import naming
-from coffre.spec.platform import Platform
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.platform import (

@@ -20,8 +20,8 @@ import pulumi.provider.experimental.provider as protocol
 from pulumi.provider.experimental.property_value import PropertyValue
 
 from coffre.spec import naming
-from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.platform import (

@@ -22,7 +22,7 @@ from coffre.provisioning.rotation.rotate import KeyChoice, RotationOutcome, rota
 from coffre.provisioning.steps import storage as storage_step
 from coffre.provisioning.terms.context import FULLY, Intent
 from coffre.spec.loader import load_checkout
-from coffre.spec.platform import PlatformKind
+from coffre.spec.storage_platform import PlatformKind
 from coffre.storage import kinds as storage_kinds
 from coffre.storage.platform import KeyOrigin
 from coffre.tenant.opening import OpenTenant

@@ -48,7 +48,8 @@ from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import Attested, LetterPosted, RecordsTrimmed
 from coffre.records.facts.registry import read_as
 from coffre.signing.signers import person_of
-from coffre.spec.platform import Platform, PlatformFile
+from coffre.spec.platform import PlatformFile
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.kinds import driver_of
 

@@ -16,7 +16,7 @@ from coffre.observation.stores import find_words, read_store, room_of
 from coffre.orders.control import put_gate_order
 from coffre.records.activity import Usage
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
-from coffre.spec.platform import Platform
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.sizes import format_bytes, format_sold
 from coffre.tenant.access import SUSPENDED, find_reason

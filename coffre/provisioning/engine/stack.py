@@ -13,7 +13,7 @@ from coffre.provisioning.engine.state import StateFolder
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec.loader import Checkout
-from coffre.spec.platform import Platform
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import Declaration, TenantKeys

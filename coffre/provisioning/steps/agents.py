@@ -25,7 +25,7 @@ from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
 from coffre.spec.loader import Checkout
-from coffre.spec.platform import Platform
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Connection, Machine, PullConnection, SshConnection, Tenant
 from coffre.storage.values import PROGRAMS_BUCKET, Endpoint
 from coffre.tenant.estate.keys import access_key

@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside.files import read_plain
-from coffre.spec.platform import Platform, PlatformFile, Signing
+from coffre.spec.platform import PlatformFile, Signing
+from coffre.spec.storage_platform import Platform
 from coffre.spec.values.references import read_reference
 from coffre.workspace.files import write_once
 from coffre.workspace.paths import LAB_CERTIFICATE, LAB_KEY

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.aws.storage import AwsStorage
 

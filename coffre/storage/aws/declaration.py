@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.layout import StorageLayout
 from coffre.storage.aws.live import Found, find, list_drift, read_live
 from coffre.storage.aws.session import AwsSession

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coffre.errors import ExpectedError
-from coffre.spec.platform import AwsPlatform, Platform
+from coffre.spec.storage_platform import AwsPlatform, Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.aws.layout import tenant_storage
 from coffre.storage.aws.own_rights import own_policy

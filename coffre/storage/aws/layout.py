@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coffre.spec import naming
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.spec.tenant import Tenant
 from coffre.storage.aws.names import OWNER_TAG, user_name
 from coffre.storage.platform import TenantKeys

@@ -26,7 +26,7 @@ from botocore.session import Session
 
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.outside.structured import UnreadableJsonError, read_json_object
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.spec.values.references import read_reference
 from coffre.storage.aws.faults import ASSUME_ROLE, WrongAccountError, aws_errors
 from coffre.storage.aws.names import programs_bucket

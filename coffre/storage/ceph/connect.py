@@ -7,7 +7,7 @@ from typing import Any
 from coffre.errors import ExpectedError, InvalidFileError
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.spec.files import repository_file
-from coffre.spec.platform import CephPlatform
+from coffre.spec.storage_platform import CephPlatform
 from coffre.spec.values.references import read_reference
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.values import AccessKey, Endpoint

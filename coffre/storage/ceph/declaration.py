@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coffre.spec.platform import CephPlatform
+from coffre.spec.storage_platform import CephPlatform
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
 from coffre.storage.ceph.layout import StorageLayout
 from coffre.storage.platform import RecordedResource, SecretOf

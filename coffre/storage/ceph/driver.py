@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from coffre.spec.platform import CephPlatform, Platform
+from coffre.spec.storage_platform import CephPlatform, Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.ceph.connect import connect
 from coffre.storage.ceph.declaration import CephDeclaration

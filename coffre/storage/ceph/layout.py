@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coffre.spec import naming
-from coffre.spec.platform import Platform
 from coffre.spec.quota import wall_bytes
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.platform import TenantKeys
 from coffre.storage.values import TENANT_ID_TAG, AccessKey

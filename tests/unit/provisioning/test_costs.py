@@ -8,7 +8,7 @@ import pytest
 
 from coffre.provisioning.notes import note_costs
 from coffre.provisioning.terms.notes import CostsNote, NoPricesNote
-from coffre.spec.platform import Platform
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.ceph.driver import CephDriver
 from coffre.storage.costs import CostEstimate, NoPrices

@@ -3,7 +3,6 @@
 import pytest
 
 from coffre.spec.gateways import Gateways
-from coffre.spec.platform import AwsPlatform, CephPlatform, Hosting, PlatformKind, Reserve, wall_bytes
 from coffre.spec.quota import (
     beyond_sold_bytes,
     beyond_wall_bytes,
@@ -12,7 +11,9 @@ from coffre.spec.quota import (
     look_seconds,
     overshoot_bytes,
     reserve_bytes,
+    wall_bytes,
 )
+from coffre.spec.storage_platform import AwsPlatform, CephPlatform, Hosting, PlatformKind, Reserve
 
 MIB, GIB = 2**20, 2**30
 

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.layout import StorageLayout, tenant_storage
 from coffre.storage.aws.live import Found
 from coffre.storage.aws.names import MACHINE_POLICY, USER_PATH

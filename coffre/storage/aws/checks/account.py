@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.checks.judge import Identity
 from coffre.storage.aws.checks.sessions import Sessions
 from coffre.storage.aws.faults import aws_errors

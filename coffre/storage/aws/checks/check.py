@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import which
 
 from coffre.errors import ExpectedError
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.spec.tenant import Tenant
 from coffre.storage.aws.checks import account as looks
 from coffre.storage.aws.checks import judge

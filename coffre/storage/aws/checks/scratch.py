@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coffre.errors import ExpectedError, RemoteError
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.checks.sessions import Sessions
 from coffre.storage.aws.checks.waiting import PATIENCE_SECONDS, within
 from coffre.storage.aws.faults import NoSuchEntityError, aws_errors

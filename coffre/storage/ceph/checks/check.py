@@ -11,8 +11,8 @@ from typing import Any
 
 from coffre.errors import ExpectedError, RemoteError
 from coffre.spec import naming
-from coffre.spec.platform import CephPlatform
 from coffre.spec.quota import wall_bytes
+from coffre.spec.storage_platform import CephPlatform
 from coffre.spec.tenant import Tenant
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.admin_http import AdminHttp

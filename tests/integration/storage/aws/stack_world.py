@@ -17,7 +17,8 @@ from coffre.provisioning.engine.stack import TenantStack, state_folder
 from coffre.provisioning.engine.state import StackState
 from coffre.secrets.bundles import ControlBundle, S3Key
 from coffre.spec.loader import Checkout
-from coffre.spec.platform import AwsPlatform, PlatformFile
+from coffre.spec.platform import PlatformFile
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.declaration import AwsDeclaration
 from coffre.storage.aws.layout import StorageLayout, tenant_storage
 from coffre.storage.platform import TenantKeys

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.checks import scratch
 from coffre.storage.aws.checks.check import PLUGIN, check_platform
 from coffre.storage.checking import PlatformFinding, Verdict

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.connect import connect
 from coffre.storage.aws.names import MACHINE_POLICY, OWNER_TAG, USER_PATH, programs_bucket, user_name
 from coffre.storage.aws.policy import bucket_statements, machine_policy

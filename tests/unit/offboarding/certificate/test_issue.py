@@ -39,7 +39,7 @@ from coffre.signing.seals.keys import CertifiedKey
 from coffre.signing.seals.seal import SealError
 from coffre.signing.seals.sealed_json import write_json
 from coffre.signing.seals.sealed_pdf import seal_pdf
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.spec.tenant import HoldKind
 from coffre.tenant.opening import OpenTenant
 from coffre.workspace.paths import LAB_CERTIFICATE, LAB_KEY

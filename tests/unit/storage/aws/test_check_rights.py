@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from coffre.spec.platform import AwsPlatform
+from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.checks.account import simulate_rights
 from coffre.storage.aws.checks.judge import Identity
 from coffre.storage.aws.checks.sessions import Sessions

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coffre.errors import ExpectedError, InvalidFileError
-from coffre.spec.platform import CephPlatform
+from coffre.spec.storage_platform import CephPlatform
 from coffre.storage.ceph.connect import connect, read_admin_key, read_endpoint
 from coffre.storage.values import Endpoint
 

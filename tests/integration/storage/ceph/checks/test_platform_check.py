@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from coffre.spec.platform import CephPlatform
+from coffre.spec.storage_platform import CephPlatform
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.check import check_platform

@@ -1,0 +1,192 @@
+"""The storage platforms of platform.yaml: what all kinds have, and the kinds."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from coffre.spec.gateways import Gateways
+from coffre.spec.values.fields import Count, FileModel, Flag, Label, Size, Text, matching
+from coffre.spec.values.settings import AwsCredential, Country, Endpoints, FolderPath, Percent, SecretReference
+
+_GIB = 1 << 30
+
+
+class PlatformKind(StrEnum):
+    """The kind of a platform: it selects the storage driver."""
+
+    CEPH = "ceph"
+    AWS = "aws"
+
+
+Account = Annotated[
+    Text,
+    AfterValidator(
+        matching("[0-9]{12}", "is not an AWS account", 'write its 12 digits in quotes, like "123456789012"')
+    ),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$", "description": "An AWS account, 12 digits in quotes"}),
+]
+Region = Annotated[
+    Text,
+    AfterValidator(matching("[a-z]{2}(-[a-z]+)+-[0-9]", "is not an AWS region", "write it like eu-west-3")),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]$", "description": "An AWS region"}),
+]
+RoleArn = Annotated[
+    Text,
+    AfterValidator(
+        matching(
+            r"arn:aws:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}",
+            "is not the ARN of a role",
+            "write it like arn:aws:iam::123456789012:role/coffre",
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": "^arn:aws:iam::[0-9]{12}:role/", "description": "A role's ARN"}),
+]
+
+
+class SubProcessor(FileModel):
+    """A company that handles customers' data for the provider (GDPR article 28)."""
+
+    name: Annotated[Label, Field(description="The legal name")]
+    role: Annotated[Label, Field(description="What it does with the data")]
+    country: Annotated[Country, Field(description="The country as an ISO 3166 code")]
+
+
+class Hosting(FileModel):
+    """The place and the operator of a platform."""
+
+    operator: Annotated[Label, Field(description="The company that runs the cluster")]
+    site: Annotated[Label, Field(description="Its place: data centre, town")]
+    country: Annotated[Country, Field(description="The country as an ISO 3166 code")]
+    sub_processors: list[SubProcessor] = Field(
+        default_factory=list, description="The companies that handle customers' data here for the provider"
+    )
+
+
+class Reserve(FileModel):
+    """The part of the wall that leaves space for reports and orders when the quota is full: the larger value."""
+
+    minimum_bytes: Annotated[Size, Field(alias="minimum", description="Never less than this, like 1 GiB")] = _GIB
+    percent: Annotated[Percent, Field(description="Percent of the sold quota")] = 5
+
+
+class Platform(FileModel):
+    """The settings that platforms of every kind have."""
+
+    kind: PlatformKind
+    ssh_config: Annotated[
+        FolderPath | None, Field(description="ssh_config through which its tenants' machines are reached")
+    ] = None
+    hosting: Annotated[Hosting, Field(description="The place and the operator of the platform")]
+    reserve: Annotated[Reserve, Field(description="What the wall adds to a sold quota for reports and orders")] = (
+        Reserve()
+    )
+    undelete_allowance_percent: Annotated[
+        Percent, Field(description="Percent of the sold quota that the wall adds for versions that can be undeleted")
+    ] = 25
+    object_limit: Annotated[
+        Count,
+        Field(ge=1000, description="The maximum number of objects of a tenant, all versions; restic's have 16 MiB"),
+    ] = 5_000_000
+
+    @property
+    def is_marked_embedded(self) -> bool:
+        """Whether platform.yaml says that this is the embedded platform of `coffre lab up`."""
+        return False
+
+    @property
+    def embedded_record(self) -> Path | None:
+        """The embedded platform's own record, from the repository's root; None where there cannot be one."""
+        return None
+
+    @property
+    def counting(self) -> Gateways:
+        """The gateways, and the delays of their counts."""
+        raise NotImplementedError
+
+    @property
+    def reserve_minimum_bytes(self) -> int:
+        """The minimum that the wall adds to a sold quota."""
+        return self.reserve.minimum_bytes
+
+    @property
+    def reserve_percent(self) -> int:
+        """The percentage that the wall adds to a sold quota, when that is more than the minimum."""
+        return self.reserve.percent
+
+
+class CephPlatform(Platform):
+    """A Ceph cluster with its RGW endpoints."""
+
+    kind: Annotated[Literal[PlatformKind.CEPH], Field(description="A Ceph cluster, through RGW")]
+    lab: Annotated[
+        Flag,
+        Field(
+            description="true: this is the embedded platform of `coffre lab up`; its dates can be set, and its "
+            "certificates are specimens"
+        ),
+    ] = False
+    endpoints: Annotated[
+        Endpoints, Field(description="A file:PATH of a JSON file with endpoint, region, ca_file and fsid")
+    ]
+    ca_file: Annotated[FolderPath | None, Field(description="CA certificates, if not those of the endpoints file")] = (
+        None
+    )
+    region: Annotated[Label | None, Field(description="Region, if not that of the endpoints file")] = None
+    admin_credential: Annotated[
+        SecretReference, Field(description="An env:NAME or file:PATH of the administrator's key, never the key itself")
+    ]
+    gateways: Annotated[
+        Gateways | None,
+        Field(description="The number of gateways behind the endpoint, and the delays of their counts"),
+    ] = None
+    capacity_bytes: Annotated[
+        Size | None,
+        Field(alias="capacity", description="The space for customers' data, after replication, like 200 TiB"),
+    ] = None
+
+    @property
+    def is_marked_embedded(self) -> bool:
+        return self.lab
+
+    @property
+    def embedded_record(self) -> Path | None:
+        return Path(self.endpoints.removeprefix("file:")).with_name("state.json")
+
+    @property
+    def counting(self) -> Gateways:
+        """The gateways; by default one gateway with Ceph's own settings."""
+        return self.gateways or Gateways()
+
+
+class AwsPlatform(Platform):
+    """Amazon S3 in one account and one region: no hard quota, so the gate is the only limit."""
+
+    kind: Annotated[Literal[PlatformKind.AWS], Field(description="Amazon S3")]
+    account: Annotated[Account, Field(description="The AWS account, 12 digits in quotes: no other one is touched")]
+    region: Annotated[Region, Field(description="The region, like eu-west-3; buckets of other regions are refused")]
+    credential: Annotated[
+        AwsCredential | None,
+        Field(
+            description="An env:NAME or file:PATH of an access key (JSON), or profile:NAME; default: the credentials "
+            "that AWS's own tools find"
+        ),
+    ] = None
+    role: Annotated[RoleArn | None, Field(description="The ARN of a role to assume with that credential")] = None
+    intake_bytes: Annotated[
+        Size,
+        Field(
+            alias="intake_per_second",
+            ge=1024,
+            description="The most that one tenant sends per second, its uplink: the gate must be checked accordingly",
+        ),
+    ] = 25 * 1024**2
+
+    @property
+    def counting(self) -> Gateways:
+        """One endpoint that counts nothing: what passes a quota is what arrives between two looks."""
+        return Gateways(count=1, bucket_quota_ttl_seconds=0, user_quota_sync_seconds=0, intake_bytes=self.intake_bytes)
+
+
+AnyPlatform = Annotated[CephPlatform | AwsPlatform, Field(discriminator="kind")]
