@@ -2,9 +2,10 @@
 
 import pulumi
 
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph import resources as rgw
 from coffre.storage.ceph.layout import MachineStorage, StorageLayout
-from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.s3 import lifecycle
 from coffre.storage.values import AccessKey
 
 
@@ -54,7 +55,7 @@ class CephTenantStorage(pulumi.ComponentResource):
         guarded = rgw.BucketPolicy(
             f"{machine.bucket}-policy",
             bucket=machine.bucket,
-            statements=policy.statements(machine.bucket, storage.owner_uid, machine.uid),
+            statements=bucket_policy.statements(machine.bucket, storage.owner_uid, machine.uid),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, *users]),
         )
         rgw.PublicAccessBlock(

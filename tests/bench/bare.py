@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.client import make_client
@@ -35,7 +36,7 @@ class BareTenant:
             self._s3.create_bucket(Bucket=bucket)
             self._s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
             self._s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "id", "Value": self.owner}]})
-            statements = policy.statements(bucket, self.owner, uid)
+            statements = bucket_policy.statements(bucket, self.owner, uid)
             self._s3.put_bucket_policy(Bucket=bucket, Policy=policy.render(policy.document(statements)))
             self._s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"IgnorePublicAcls": True})
             self._s3.put_bucket_lifecycle_configuration(

@@ -59,17 +59,22 @@ def bucket_statements(account: str, bucket: str, owner: str, machine: str | None
             "Action": sorted(OWNER_ACTIONS),
             "Resource": both(bucket),
         },
-        TLS_SID: {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": ["s3:*"],
-            "Resource": both(bucket),
-            "Condition": PLAIN_HTTP,
-        },
+        TLS_SID: tls_statement(bucket),
     }
     if machine is not None:
         result[MACHINE_ACL_SID] = acl_statement(bucket, machine, names)
     return result
+
+
+def tls_statement(bucket: str) -> PolicyStatement:
+    """Return the statement that refuses every request without TLS, of anybody."""
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:*"],
+        "Resource": both(bucket),
+        "Condition": PLAIN_HTTP,
+    }
 
 
 def bucket_policy(

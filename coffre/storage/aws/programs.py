@@ -5,7 +5,7 @@ from typing import Any
 from coffre.errors import RefusedError
 from coffre.storage.aws.faults import aws_errors
 from coffre.storage.aws.names import programs_bucket
-from coffre.storage.aws.policy import TLS_SID
+from coffre.storage.aws.policy import TLS_SID, tls_statement
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.s3 import policy
 from coffre.storage.s3.answers import count, reading, word
@@ -28,14 +28,7 @@ ENCRYPTED: dict[str, Any] = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"
 
 def wanted_policy(bucket: str) -> policy.PolicyDocument:
     """Return the bucket's policy: no request without TLS; who reads has the right by its own policy. Pure."""
-    deny = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": ["s3:*"],
-        "Resource": policy.both(bucket),
-        "Condition": policy.PLAIN_HTTP,
-    }
-    return policy.document({TLS_SID: deny})
+    return policy.document({TLS_SID: tls_statement(bucket)})
 
 
 class AwsProgramShelf(S3ProgramShelf):

@@ -44,14 +44,13 @@ _PART_BYTES = 1 << 20
 
 def wanted_policy() -> policy.PolicyDocument:
     """Return the bucket's policy: everybody may read programs, only the bucket's owner may do more. Pure."""
-    statement = {
-        "Sid": READ_SID,
+    anyone = {
         "Effect": "Allow",
         "Principal": "*",
         "Action": ["s3:GetObject"],
         "Resource": [f"arn:aws:s3:::{BUCKET}/{PREFIX}*"],
     }
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    return policy.document({READ_SID: anyone})
 
 
 def new_key_id(now_seconds: float) -> str:

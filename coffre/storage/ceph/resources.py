@@ -85,7 +85,7 @@ class Bucket(pulumi.CustomResource):
 
 
 class BucketPolicy(pulumi.CustomResource):
-    """A bucket's policy but its gate and suspension; ``statements`` is what `policy.statements()` gives."""
+    """A bucket's policy but its gate and suspension; ``statements`` is what `bucket_policy.statements()` gives."""
 
     bucket: Output[str]
     statements: Output[dict[str, Any]]

@@ -48,7 +48,7 @@ _SUSPENSION = _Switch(policy.SUSPENSION_SID, "suspension", policy.suspension_sta
 class S3Bucket:
     """A bucket seen with one key; the gate needs the owner's."""
 
-    def __init__(self, name: str, client: S3Client, names: policy.Principals = policy.RGW) -> None:
+    def __init__(self, name: str, client: S3Client, names: policy.Principals = policy.NO_ACCOUNT) -> None:
         self.name = name
         self._s3 = client
         self._names = names

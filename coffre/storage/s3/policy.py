@@ -22,7 +22,6 @@ MACHINE_READ_SID = "CoffreMachineRead"
 MACHINE_WRITE_SID = "CoffreMachineWrite"
 MACHINE_UNLOCK_SID = "CoffreMachineUnlock"
 MACHINE_ACL_SID = "CoffreMachineNoAcl"
-STRANGERS_SID = "CoffreNoStrangers"
 GATE_SID = "CoffreGateClosed"
 STOP_SID = "CoffreWritesStopped"
 SUSPENSION_SID = "CoffreSuspended"
@@ -56,40 +55,16 @@ class Principals:
         return uid if arn.startswith(prefix) and uid and not set("*?") & set(uid) else None
 
 
-RGW = Principals()
+NO_ACCOUNT = Principals()
+"""Users named by their uid alone, where no account or path is part of a name."""
 
 
-def user_arn(uid: str) -> str:
-    """Return the ARN of a user of RGW."""
-    return RGW.arn(uid)
-
-
-def statements(bucket: str, owner: str, machine: str | None) -> dict[str, PolicyStatement]:
-    """Return the statements of a machine's bucket by Sid; a retired machine (None) has no statement.
-
-    In RGW a writer owns its objects. So the owner needs its right by name, and the machine could publish its objects
-    with an ACL: this is the reason for the two Deny (measured on 16.2.15; restic works with them).
-    """
-    result = {OWNER_SID: _statement("Allow", user_arn(owner), ["s3:*"], both(bucket))}
-    known = [owner]
-    if machine is not None:
-        known.append(machine)
-        result |= _machine_statements(bucket, machine)
-    result[STRANGERS_SID] = {
-        "Effect": "Deny",
-        "NotPrincipal": {"AWS": sorted(user_arn(uid) for uid in known)},
-        "Action": ["s3:*"],
-        "Resource": both(bucket),
-    }
-    return result
-
-
-def gate_statement(bucket: str, machine: str, names: Principals = RGW) -> PolicyStatement:
+def gate_statement(bucket: str, machine: str, names: Principals = NO_ACCOUNT) -> PolicyStatement:
     """Return the statement that closes the gate: restic fails within a second; restore, check and reports work."""
     return _statement("Deny", names.arn(machine), ["s3:PutObject"], objects(bucket, _GATED))
 
 
-def stop_statement(bucket: str, machine: str, names: Principals = RGW) -> PolicyStatement:
+def stop_statement(bucket: str, machine: str, names: Principals = NO_ACCOUNT) -> PolicyStatement:
     """Return the statement that stops a machine which fills its tenant's storage: it writes nothing, not even reports.
 
     A closed gate still allows reports and locks, and a machine may fill the wall with them. Deletes are denied too:
@@ -98,7 +73,7 @@ def stop_statement(bucket: str, machine: str, names: Principals = RGW) -> Policy
     return _statement("Deny", names.arn(machine), ["s3:DeleteObject", "s3:PutObject"], objects(bucket, ("*",)))
 
 
-def suspension_statement(bucket: str, machine: str, names: Principals = RGW) -> PolicyStatement:
+def suspension_statement(bucket: str, machine: str, names: Principals = NO_ACCOUNT) -> PolicyStatement:
     """Return the statement that denies a machine its repository, also reading; control/ and reports/ stay open."""
     return _statement("Deny", names.arn(machine), ["s3:*"], objects(bucket, ("restic/*",)))
 
@@ -179,7 +154,7 @@ def has_switch(policy: PolicyDocument, sid: str) -> bool:
     return any(each.get("Sid") == sid for each in _list(policy.get("Statement", [])))
 
 
-def find_principal(policy: PolicyDocument, sid: str, names: Principals = RGW) -> str | None:
+def find_principal(policy: PolicyDocument, sid: str, names: Principals = NO_ACCOUNT) -> str | None:
     """Return the uid of a statement, None when there is no such statement or it does not name a single user."""
     statement = by_sid(policy).get(sid)
     if statement is None:
@@ -188,7 +163,7 @@ def find_principal(policy: PolicyDocument, sid: str, names: Principals = RGW) ->
     return uids[0] if len(uids) == 1 else None
 
 
-def list_uids(by_name: Mapping[str, PolicyStatement], names: Principals = RGW) -> list[str]:
+def list_uids(by_name: Mapping[str, PolicyStatement], names: Principals = NO_ACCOUNT) -> list[str]:
     """Return every uid that the statements name as principal or exception, sorted."""
     uids = set()
     for statement in by_name.values():
@@ -200,7 +175,7 @@ def list_uids(by_name: Mapping[str, PolicyStatement], names: Principals = RGW) -
     return sorted(uids)
 
 
-def list_principals(by_name: Mapping[str, PolicyStatement]) -> list[str]:
+def list_principals(by_name: Mapping[str, PolicyStatement], names: Principals = NO_ACCOUNT) -> list[str]:
     """Return every principal or exception that the statements name, sorted; not all need to be uids."""
     found = set()
     for statement in by_name.values():
@@ -209,11 +184,11 @@ def list_principals(by_name: Mapping[str, PolicyStatement]) -> list[str]:
             if principal is not None and not isinstance(principal, Mapping):
                 found.add(str(principal))
             for arn in _aws(principal):
-                found.add(RGW.find_uid(arn) or arn)
+                found.add(names.find_uid(arn) or arn)
     return sorted(found)
 
 
-def refuse_lockout(policy: PolicyDocument, owner: str, names: Principals = RGW) -> None:
+def refuse_lockout(policy: PolicyDocument, owner: str, names: Principals = NO_ACCOUNT) -> None:
     """Refuse a document whose Deny could reach the owner.
 
     A Deny overrides the owner's Allow, and an owner without access cannot even delete the policy: only the platform's
@@ -245,7 +220,7 @@ def _may_reach(deny: PolicyStatement, owner: str, names: Principals) -> bool:
     return not uids or any(uid is None or uid.split(":")[0] == owner for uid in uids)
 
 
-def acl_statement(bucket: str, machine: str, names: Principals = RGW) -> PolicyStatement:
+def acl_statement(bucket: str, machine: str, names: Principals = NO_ACCOUNT) -> PolicyStatement:
     """Return the statement by which a machine publishes nothing. It also tells whose bucket it is: a retired machine's
     bucket has none.
     """
@@ -263,12 +238,6 @@ def machine_rights(bucket: str) -> dict[str, PolicyStatement]:
         MACHINE_WRITE_SID: _right(upload, objects(bucket, _WRITTEN)),
         MACHINE_UNLOCK_SID: _right(["s3:DeleteObject"], objects(bucket, ("restic/locks/*",))),
     }
-
-
-def _machine_statements(bucket: str, machine: str) -> dict[str, PolicyStatement]:
-    principal = {"Principal": {"AWS": [user_arn(machine)]}}
-    rights = {sid: {**right, **principal} for sid, right in machine_rights(bucket).items()}
-    return {**rights, MACHINE_ACL_SID: acl_statement(bucket, machine)}
 
 
 def _right(actions: Sequence[str], resources: Sequence[str]) -> PolicyStatement:

@@ -21,6 +21,7 @@ from coffre.agents.restic.repository.new_repository import new_repository
 from coffre.agents.restic.repository.repository import ResticRepository
 from coffre.agents.sealing import Opener, derive_key
 from coffre.spec import naming
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.s3 import policy
 from coffre.storage.s3.client import make_client
@@ -168,6 +169,7 @@ class Scene:
         name = self.bucket(machine)
         self.owner.create_bucket(Bucket=name)
         self.owner.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        statements = policy.statements(name, naming.owner_uid(self.tenant), naming.machine_uid(self.tenant, machine))
+        owner, user = naming.owner_uid(self.tenant), naming.machine_uid(self.tenant, machine)
+        statements = bucket_policy.statements(name, owner, user)
         self.owner.put_bucket_policy(Bucket=name, Policy=policy.render(policy.document(statements)))
         self.order(machine)

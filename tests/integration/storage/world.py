@@ -3,12 +3,13 @@
 import secrets
 from dataclasses import dataclass
 
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.ceph.storage import CephStorage
-from coffre.storage.s3 import lifecycle, policy
+from coffre.storage.s3 import lifecycle
 from coffre.storage.s3.client import make_client
 from coffre.storage.values import AccessKey, Endpoint
 
@@ -80,7 +81,7 @@ class World:
         user = self.make_user(f"{short}.{name}", max_buckets=-1)
         bucket = f"{self.prefix}-{short}-{name}"
         self.create("Bucket", name=bucket, owner=owner.uid)
-        self.create("BucketPolicy", bucket=bucket, statements=policy.statements(bucket, owner.uid, user.uid))
+        self.create("BucketPolicy", bucket=bucket, statements=bucket_policy.statements(bucket, owner.uid, user.uid))
         self.create("PublicAccessBlock", bucket=bucket)
         self.create("BucketLifecycle", bucket=bucket, rules=lifecycle.rules(14))
         return Machine(user.uid, user.key, bucket)

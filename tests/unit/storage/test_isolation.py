@@ -8,6 +8,7 @@ import pytest
 
 from coffre.storage.aws.names import AwsPrincipals, programs_bucket
 from coffre.storage.aws.policy import bucket_statements, machine_policy
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.s3 import policy
 from tests.contracts.isolation import FOREIGN, OWNERS_WORK, SETTINGS, STATES, Call
 from tests.policy_evaluator import Decision, Request, evaluate
@@ -28,13 +29,13 @@ class Kind:
     """The policies of a kind: those of a bucket, and a machine's own."""
 
     statements: Callable[[str, str, str | None], Mapping[str, Any]]
-    names: policy.Principals = policy.RGW
+    names: policy.Principals = policy.NO_ACCOUNT
     own_policy: Callable[[str], Mapping[str, Any]] | None = None
     account: str | None = None
 
 
 KINDS = {
-    "ceph": Kind(policy.statements),
+    "ceph": Kind(bucket_policy.statements),
     "aws": Kind(
         lambda bucket, owner, machine: bucket_statements(ACCOUNT, bucket, owner, machine),
         AwsPrincipals(ACCOUNT),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from coffre.errors import RemoteError
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.checks.judge_trials import (
     PolicyTrial,
@@ -35,7 +36,7 @@ class Trials:
     def __init__(self, scratch: Scratch, admin: AdminClient) -> None:
         self._scratch = scratch
         self._admin = admin
-        self._statements = policy.statements(scratch.bucket, scratch.owner_uid, scratch.machine_uid)
+        self._statements = bucket_policy.statements(scratch.bucket, scratch.owner_uid, scratch.machine_uid)
 
     def run(self, on_progress: Callable[[str], None]) -> list[PlatformFinding]:
         """Make every trial; when RGW refuses to start one, this is a finding, and the others continue."""
@@ -80,11 +81,11 @@ class Trials:
         owned = self._may(lambda: s.owner.get_object(Bucket=s.bucket, Key=_KEY))
         let_in = {
             "Effect": "Allow",
-            "Principal": {"AWS": [policy.user_arn(s.stranger_uid)]},
+            "Principal": {"AWS": [bucket_policy.user_arn(s.stranger_uid)]},
             "Action": ["s3:GetObject"],
             "Resource": [f"arn:aws:s3:::{s.bucket}/*"],
         }
-        without_deny = {sid: each for sid, each in self._statements.items() if sid != policy.STRANGERS_SID}
+        without_deny = {sid: each for sid, each in self._statements.items() if sid != bucket_policy.STRANGERS_SID}
         self._write_policy({**without_deny, "CheckStranger": let_in})
         is_let_in = _within(lambda: self._may(self._stranger_get)) is not None
         self._write_policy({**self._statements, "CheckStranger": let_in})

@@ -10,6 +10,7 @@ from typing import Any
 
 from coffre.errors import RefusedError
 from coffre.spec import naming
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.layout import MachineStorage, StorageLayout
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.fields import Inputs
@@ -97,7 +98,7 @@ def _declare_machine(storage: StorageLayout, machine: MachineStorage) -> list[tu
         (Bucket, {"name": bucket, "owner": storage.owner_uid, "tags": dict(storage.tags)}),
         (
             BucketPolicy,
-            {"bucket": bucket, "statements": policy.statements(bucket, storage.owner_uid, machine.uid)},
+            {"bucket": bucket, "statements": bucket_policy.statements(bucket, storage.owner_uid, machine.uid)},
         ),
         (PublicAccessBlock, {"bucket": bucket}),
     ]

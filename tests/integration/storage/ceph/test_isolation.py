@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.s3 import policy
 from coffre.storage.s3.faults import AccessRefusedError
@@ -209,7 +210,7 @@ def test_a_suspended_machine_keeps_orders_and_reports_only(world, owner):
 def test_a_retired_machine_has_no_right_left(world, owner):
     machine = world.make_machine(owner, "retired")
     world.s3(machine).put_object(Bucket=machine.bucket, Key=PACK, Body=b"kept")
-    without = policy.statements(machine.bucket, owner.uid, None)
+    without = bucket_policy.statements(machine.bucket, owner.uid, None)
     world.resource("BucketPolicy").update({"bucket": machine.bucket, "statements": without})
     for call in FOREIGN:
         assert call.is_refused(world.s3(machine), machine.bucket)

@@ -12,6 +12,7 @@ import pytest
 
 from coffre.storage.aws.names import AwsPrincipals, programs_bucket
 from coffre.storage.aws.policy import OWNER_ACTIONS, PROGRAMS_SID, TLS_SID, bucket_statements, machine_policy
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.s3 import policy
 
 GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "policies.json"
@@ -36,9 +37,10 @@ WHERE = {
 }
 """Where each statement of Ceph's stands on AWS."""
 MISSING = {
-    policy.STRANGERS_SID: "On RGW a writer owns its objects, and with an ACL it could let others read them: a Deny for "
-    "everybody else is needed. On AWS the bucket owns every object and ACLs are off (ownership enforced), so a user "
-    "without a statement has no right. A Deny with NotPrincipal would also shut out Coffre's own role and the account.",
+    bucket_policy.STRANGERS_SID: "On RGW a writer owns its objects, and with an ACL it could let others read them: a "
+    "Deny for everybody else is needed. On AWS the bucket owns every object and ACLs are off (ownership enforced), so "
+    "a user without a statement has no right. A Deny with NotPrincipal would also shut out Coffre's own role and the "
+    "account.",
 }
 """The statements of Ceph's that AWS does not have, and why."""
 NEEDLESS = {
@@ -55,7 +57,7 @@ ADDED = {
 
 
 def ceph(switches=(), machine=MACHINE):
-    statements = policy.statements(BUCKET, OWNER, machine)
+    statements = bucket_policy.statements(BUCKET, OWNER, machine)
     return policy.document({**statements, **{sid: make(BUCKET, MACHINE) for sid, make in switches}})
 
 
@@ -100,7 +102,7 @@ def test_a_machines_own_policy_allows_what_ceph_allows(sid):
     right = policy.by_sid(machine_policy(ACCOUNT, BUCKET, PROGRAMS))[sid]
     beside = policy.by_sid(ceph())[sid]
     assert right.pop("Condition") == {"StringEquals": {"s3:ResourceAccount": ACCOUNT}}
-    assert beside.pop("Principal") == {"AWS": [policy.user_arn(MACHINE)]}
+    assert beside.pop("Principal") == {"AWS": [bucket_policy.user_arn(MACHINE)]}
     assert right == beside
 
 
@@ -108,7 +110,7 @@ def test_a_machines_own_policy_allows_what_ceph_allows(sid):
 def test_denies_differ_in_the_name_of_the_machine_alone(sid):
     every = list(SWITCHES.values())
     beside, here = policy.by_sid(ceph(every))[sid], policy.by_sid(aws(every))[sid]
-    assert beside.pop("Principal") == {"AWS": [policy.user_arn(MACHINE)]}
+    assert beside.pop("Principal") == {"AWS": [bucket_policy.user_arn(MACHINE)]}
     assert here.pop("Principal") == {"AWS": [AWS.arn(MACHINE)]}
     assert here == beside
 
@@ -118,7 +120,7 @@ def test_the_owner_has_a_list_of_actions_where_it_has_all_on_ceph():
     assert (beside.pop("Action"), here.pop("Action")) == (["s3:*"], sorted(OWNER_ACTIONS))
     assert not [action for action in OWNER_ACTIONS if "*" in action or "Acl" in action or "Bypass" in action]
     assert (beside.pop("Principal"), here.pop("Principal")) == (
-        {"AWS": [policy.user_arn(OWNER)]},
+        {"AWS": [bucket_policy.user_arn(OWNER)]},
         {"AWS": [AWS.arn(OWNER)]},
     )
     assert here == beside

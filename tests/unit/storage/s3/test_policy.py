@@ -5,31 +5,15 @@ import json
 import pytest
 
 from coffre.errors import RefusedError
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.s3 import policy
 
 OWNER, MACHINE, BUCKET = "acme-k7f3q9wz2m", "acme-k7f3q9wz2m.compta-01", "acme-compta-01-0123456789"
-FULL = policy.document(policy.statements(BUCKET, OWNER, MACHINE))
+FULL = policy.document(bucket_policy.statements(BUCKET, OWNER, MACHINE))
 
 
 def deny(**changes):
     return {"Effect": "Deny", "Action": "s3:*", "Resource": f"arn:aws:s3:::{BUCKET}/*", **changes}
-
-
-def test_a_machine_may_write_data_and_reports_but_neither_configuration_nor_keys_nor_orders():
-    write = policy.statements(BUCKET, OWNER, MACHINE)[policy.MACHINE_WRITE_SID]
-    assert [resource.removeprefix(f"arn:aws:s3:::{BUCKET}/") for resource in write["Resource"]] == [
-        "reports/*",
-        "restic/data/*",
-        "restic/index/*",
-        "restic/locks/*",
-        "restic/snapshots/*",
-    ]
-    assert "s3:DeleteObject" not in write["Action"]
-
-
-def test_a_retired_machine_is_in_no_statement():
-    assert MACHINE not in policy.render(policy.document(policy.statements(BUCKET, OWNER, None)))
-    assert set(policy.statements(BUCKET, OWNER, None)) == {policy.OWNER_SID, policy.STRANGERS_SID}
 
 
 def test_owner_and_machine_are_found_in_the_document():
@@ -53,10 +37,10 @@ def test_a_switch_goes_on_and_off_and_leaves_the_rest():
 def test_new_statements_keep_the_switches_of_the_live_document():
     closed = policy.with_switch(FULL, policy.GATE_SID, policy.gate_statement(BUCKET, MACHINE))
     closed = policy.with_switch(closed, policy.SUSPENSION_SID, policy.suspension_statement(BUCKET, MACHINE))
-    renewed = policy.with_statements(closed, policy.statements(BUCKET, OWNER, None))
+    renewed = policy.with_statements(closed, bucket_policy.statements(BUCKET, OWNER, None))
     assert set(policy.by_sid(renewed)) == {
         policy.OWNER_SID,
-        policy.STRANGERS_SID,
+        bucket_policy.STRANGERS_SID,
         policy.GATE_SID,
         policy.SUSPENSION_SID,
     }
@@ -95,45 +79,31 @@ def test_a_single_statement_may_stand_without_a_list():
     assert list(policy.by_sid({"Statement": {"Sid": "One", "Effect": "Allow"}})) == ["One"]
 
 
-@pytest.mark.parametrize("machine", [MACHINE, None])
-def test_our_own_documents_never_reach_the_owner(machine):
-    policy.refuse_lockout(policy.document(policy.statements(BUCKET, OWNER, machine)), OWNER)
-    switches = (policy.gate_statement, policy.stop_statement, policy.suspension_statement)
-    for statement in (switch(BUCKET, MACHINE) for switch in switches):
-        policy.refuse_lockout(policy.with_switch(FULL, policy.GATE_SID, statement), OWNER)
-
-
 @pytest.mark.parametrize(
     "statement",
     [
         deny(Principal="*"),
         deny(Principal={"AWS": "*"}),
-        deny(Principal={"AWS": policy.user_arn(OWNER)}),
-        deny(Principal={"AWS": [policy.user_arn(MACHINE), policy.user_arn(OWNER)]}),
-        deny(Principal={"AWS": policy.user_arn(f"{OWNER}:sub")}),
-        deny(Principal={"AWS": policy.user_arn("acme*")}),
+        deny(Principal={"AWS": bucket_policy.user_arn(OWNER)}),
+        deny(Principal={"AWS": [bucket_policy.user_arn(MACHINE), bucket_policy.user_arn(OWNER)]}),
+        deny(Principal={"AWS": bucket_policy.user_arn(f"{OWNER}:sub")}),
+        deny(Principal={"AWS": bucket_policy.user_arn("acme*")}),
         deny(Principal={"AWS": "arn:aws:iam::tenant:root"}),
         deny(Principal={"AWS": []}),
         deny(Principal={"CanonicalUser": "x"}),
-        deny(Principal={"AWS": policy.user_arn(MACHINE), "Federated": "x"}),
+        deny(Principal={"AWS": bucket_policy.user_arn(MACHINE), "Federated": "x"}),
         deny(),
-        deny(NotPrincipal={"AWS": policy.user_arn(MACHINE)}),
-        deny(NotPrincipal={"AWS": policy.user_arn(OWNER)}, Principal={"AWS": "*"}),
+        deny(NotPrincipal={"AWS": bucket_policy.user_arn(MACHINE)}),
+        deny(NotPrincipal={"AWS": bucket_policy.user_arn(OWNER)}, Principal={"AWS": "*"}),
         deny(NotPrincipal="*"),
-        deny(Principal={"AWS": policy.user_arn(OWNER)}, Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
-        {**deny(Principal={"AWS": policy.user_arn(MACHINE)}), "Effect": "deny"},
+        deny(Principal={"AWS": bucket_policy.user_arn(OWNER)}, Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
+        {**deny(Principal={"AWS": bucket_policy.user_arn(MACHINE)}), "Effect": "deny"},
     ],
 )
 def test_a_deny_that_could_reach_the_owner_is_refused(statement):
-    document = policy.document({**policy.statements(BUCKET, OWNER, MACHINE), "Bad": statement})
+    document = policy.document({**bucket_policy.statements(BUCKET, OWNER, MACHINE), "Bad": statement})
     with pytest.raises(RefusedError, match=f"statement Bad could deny access to the owner {OWNER}"):
         policy.refuse_lockout(document, OWNER)
-
-
-def test_the_document_stays_below_the_limit_of_rgw():
-    """20 KiB is what S3 allows a policy."""
-    long = policy.statements("b" * 63, "o" * 51, "o" * 51 + "." + "m" * 40)
-    assert len(policy.render(policy.document(long))) < 20 * 1024
 
 
 def test_a_stopped_machine_writes_and_deletes_nothing_at_all_and_may_read():

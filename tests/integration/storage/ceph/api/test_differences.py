@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.api.admin_http import AdminHttp
 from coffre.storage.ceph.api.faults import ConcurrentWriteError
 from coffre.storage.s3 import lifecycle, policy
@@ -130,7 +131,7 @@ def test_a_block_on_public_policies_refuses_our_own_until_18_and_is_never_set(wo
     found = world.resource("PublicAccessBlock").find(machine.bucket)
     assert {name for name, is_on in found.items() if is_on is True} == {"ignore_public_acls"}
     s3.put_public_access_block(Bucket=machine.bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": True})
-    text = policy.render(policy.document(policy.statements(machine.bucket, owner.uid, machine.uid)))
+    text = policy.render(policy.document(bucket_policy.statements(machine.bucket, owner.uid, machine.uid)))
     assert code_of(s3.put_bucket_policy, Bucket=machine.bucket, Policy=text) == (
         "" if release >= 20 else "AccessDenied"
     )

@@ -10,6 +10,7 @@ import pulumi
 import pytest
 from pulumi.automation import CommandError
 
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph import resources as rgw
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.values import AccessKey
@@ -58,7 +59,7 @@ class Case:
         }
 
     def statements(self, wanted: Wanted) -> dict:
-        statements = policy.statements(self.bucket, self.owner, self.machine)
+        statements = bucket_policy.statements(self.bucket, self.owner, self.machine)
         statements[policy.MACHINE_READ_SID]["Action"] = [wanted.read_action]
         return statements
 

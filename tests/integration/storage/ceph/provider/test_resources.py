@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.s3 import lifecycle, policy
 from tests.integration.storage.world import new_key
 
@@ -35,7 +36,7 @@ def test_gate_closes_and_opens_and_says_whether_it_moved(world, owner, machine):
 def test_the_policy_resource_preserves_the_switches_and_never_shows_them(world, owner, machine):
     """A refresh during a closed gate shows no drift, and an update of the policy does not open it."""
     resource = world.resource("BucketPolicy")
-    wanted = {"bucket": machine.bucket, "statements": policy.statements(machine.bucket, owner.uid, machine.uid)}
+    wanted = {"bucket": machine.bucket, "statements": bucket_policy.statements(machine.bucket, owner.uid, machine.uid)}
     wanted, _ = resource.check(wanted)
     world.storage.open_bucket(machine.bucket, owner.key).set_gate(closed=True)
     suspended = policy.with_switch(
@@ -47,11 +48,11 @@ def test_the_policy_resource_preserves_the_switches_and_never_shows_them(world, 
     assert resource.diff(resource.find(machine.bucket), wanted) == []
 
     retired, _ = resource.check(
-        {"bucket": machine.bucket, "statements": policy.statements(machine.bucket, owner.uid, None)}
+        {"bucket": machine.bucket, "statements": bucket_policy.statements(machine.bucket, owner.uid, None)}
     )
     resource.update(retired)
     live = policy.by_sid(read_policy(world, owner, machine.bucket))
-    assert set(live) == {policy.OWNER_SID, policy.STRANGERS_SID, policy.GATE_SID, policy.SUSPENSION_SID}
+    assert set(live) == {policy.OWNER_SID, bucket_policy.STRANGERS_SID, policy.GATE_SID, policy.SUSPENSION_SID}
     resource.delete(retired)
     left = policy.by_sid(read_policy(world, owner, machine.bucket))
     assert set(left) == {policy.GATE_SID, policy.SUSPENSION_SID}
@@ -62,7 +63,7 @@ def test_the_policy_resource_preserves_the_switches_and_never_shows_them(world, 
 
 def test_a_bucket_without_a_machine_counts_as_closed(world, owner, machine):
     resource = world.resource("BucketPolicy")
-    retired = {"bucket": machine.bucket, "statements": policy.statements(machine.bucket, owner.uid, None)}
+    retired = {"bucket": machine.bucket, "statements": bucket_policy.statements(machine.bucket, owner.uid, None)}
     resource.update(resource.check(retired)[0])
     bucket = world.storage.open_bucket(machine.bucket, owner.key)
     assert bucket.is_gate_closed()
@@ -72,13 +73,13 @@ def test_a_bucket_without_a_machine_counts_as_closed(world, owner, machine):
 
 
 def test_a_policy_that_names_an_unknown_user_is_refused(world, owner, machine):
-    statements = policy.statements(machine.bucket, owner.uid, "nobody-at-all")
+    statements = bucket_policy.statements(machine.bucket, owner.uid, "nobody-at-all")
     with pytest.raises(ExpectedError, match="names users that do not exist: nobody-at-all"):
         world.resource("BucketPolicy").update({"bucket": machine.bucket, "statements": statements})
 
 
 def test_a_policy_that_could_lock_the_owner_out_is_never_written(world, owner, machine):
-    statements = policy.statements(machine.bucket, owner.uid, machine.uid)
+    statements = bucket_policy.statements(machine.bucket, owner.uid, machine.uid)
     statements["Oops"] = policy.gate_statement(machine.bucket, owner.uid)
     before = read_policy(world, owner, machine.bucket)
     with pytest.raises(RefusedError, match="could deny access to the owner"):
@@ -137,7 +138,7 @@ def test_settings_of_one_bucket_written_at_a_time_all_arrive(world, owner):
         name = f"{world.prefix}-together{number}"
         world.create("Bucket", name=name, owner=owner.uid)
         given = [
-            ("BucketPolicy", {"statements": policy.statements(name, owner.uid, None)}),
+            ("BucketPolicy", {"statements": bucket_policy.statements(name, owner.uid, None)}),
             ("BucketLifecycle", {"rules": lifecycle.rules(14)}),
             ("PublicAccessBlock", {}),
         ]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.fields import UNKNOWN, InputChangeKind, describe
 from coffre.storage.s3 import lifecycle, policy
@@ -11,7 +12,7 @@ LAWFUL = {
     "AccessKey": {"uid": "acme.m1", "access_key_id": "ABC", "secret_access_key": "s" * 20},
     "UserQuota": {"uid": "acme", "max_bytes": 5},
     "Bucket": {"name": "acme-m1", "owner": "acme"},
-    "BucketPolicy": {"bucket": "acme-m1", "statements": policy.statements("acme-m1", "acme", "acme.m1")},
+    "BucketPolicy": {"bucket": "acme-m1", "statements": bucket_policy.statements("acme-m1", "acme", "acme.m1")},
     "BucketLifecycle": {"bucket": "acme-m1", "rules": lifecycle.rules(14)},
     "PublicAccessBlock": {"bucket": "acme-m1"},
 }
@@ -95,7 +96,7 @@ IN_PLACE = {
     "AccessKey": {"secret_access_key": "t" * 20},
     "UserQuota": {"max_bytes": 6},
     "Bucket": {"tags": {"k": "v"}},
-    "BucketPolicy": {"statements": policy.statements("acme-m1", "acme", None)},
+    "BucketPolicy": {"statements": bucket_policy.statements("acme-m1", "acme", None)},
     "BucketLifecycle": {"rules": lifecycle.rules(15)},
 }
 

@@ -8,6 +8,7 @@ import pytest
 from pulumi.runtime.rpc import _special_sig_key
 
 from coffre.errors import RefusedError
+from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.api.admin import AdminBucket
 from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.ceph.provider.dispatch import RESOURCES
@@ -15,7 +16,6 @@ from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
 from coffre.storage.ceph.provider.scope import TenantScope, scope_of
 from coffre.storage.ceph.provider.shell import RgwProvider, to_property
 from coffre.storage.platform import TenantKeys
-from coffre.storage.s3 import policy
 from coffre.storage.values import AccessKey
 from tests.builders import tenant_with
 from tests.unit.stacks.test_ceph import declare
@@ -77,10 +77,15 @@ def test_what_is_declared_is_what_the_program_registers(lab_platform: Any) -> No
 
 def test_a_policy_that_names_anybody_else_is_refused() -> None:
     scope = TenantScope(OWNER)
-    statements = policy.statements("b-b", OWNER, f"{OWNER}.compta-01")
+    statements = bucket_policy.statements("b-b", OWNER, f"{OWNER}.compta-01")
     scope.refuse_foreign(BucketPolicy, {"bucket": "b-b", "statements": statements})
     allow = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::b-b"]}
-    for principal in ("*", {"AWS": "*"}, {"AWS": [policy.user_arn("other-z1z1z1z1z1")]}, {"AWS": "arn:aws:iam:::root"}):
+    for principal in (
+        "*",
+        {"AWS": "*"},
+        {"AWS": [bucket_policy.user_arn("other-z1z1z1z1z1")]},
+        {"AWS": "arn:aws:iam:::root"},
+    ):
         with pytest.raises(RefusedError, match="serves martin-k7f3q9wz2m alone"):
             scope.refuse_foreign(
                 BucketPolicy, {"bucket": "b-b", "statements": statements | {"x": allow | {"Principal": principal}}}
