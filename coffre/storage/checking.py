@@ -37,3 +37,8 @@ def problem(name: str, sentence: str, advice: str) -> PlatformFinding:
 
 def unknown(name: str, sentence: str, advice: str = "") -> PlatformFinding:
     return PlatformFinding(name, Verdict.UNKNOWN, sentence, advice)
+
+
+def left_out() -> PlatformFinding:
+    """Return the finding in place of every check that needs an earlier, failed one."""
+    return unknown("everything else", "it was not checked", "Correct what is named above, then check again.")

@@ -1,7 +1,5 @@
 """The check of one account and region, from the credential to trials in a test bucket. It changes no tenant."""
 
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,17 +12,16 @@ from coffre.spec.storage_platform import AwsPlatform
 from coffre.spec.tenant import Tenant
 from coffre.storage.aws.checks import account as looks
 from coffre.storage.aws.checks import judge
-from coffre.storage.aws.checks.scratch import Rights, Scratch, remove_abandoned, scratch
+from coffre.storage.aws.checks.scratch import PATIENCE, Rights, Scratch, remove_abandoned, scratch
 from coffre.storage.aws.checks.sessions import Sessions, open_sessions
 from coffre.storage.aws.checks.trials import Trials
-from coffre.storage.aws.checks.waiting import PATIENCE_SECONDS
 from coffre.storage.aws.faults import aws_errors
 from coffre.storage.aws.own_rights import Scope, list_actions
-from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown
+from coffre.storage.checking import PlatformFinding, Verdict, left_out, ok, problem, unknown
+from coffre.storage.trying import measure_ms
 
 OnProgress = Callable[[str], None]
 
-_CALLS = 15
 PLUGIN = "pulumi-resource-aws"
 
 
@@ -36,7 +33,7 @@ def check_platform(
     on_progress: OnProgress,
     *,
     sessions: Sessions | None = None,
-    patience_seconds: float = PATIENCE_SECONDS,
+    patience_seconds: float = PATIENCE.seconds,
 ) -> list[PlatformFinding]:
     """Check a platform and try what Coffre needs; ``tenants`` are those sold on it.
 
@@ -48,16 +45,12 @@ def check_platform(
         on_progress(f"checking account {platform.account} in {platform.region}")
         identity = looks.look_identity(clients)
     except ExpectedError as trouble:
-        return [problem("credential", trouble.message, trouble.hint), _rest()]
+        return [problem("credential", trouble.message, trouble.hint), left_out()]
     found = [judge.judge_identity(identity, platform.account), judge.judge_clock(identity.clock_offset_seconds)]
     if found[0].verdict is Verdict.PROBLEM:
-        return [*found, _rest()]
+        return [*found, left_out()]
     visit = _Visit(clients, platform, tenants, identity, on_progress, patience_seconds)
     return [*found, *visit.look_inside(now), *judge.reminders()]
-
-
-def _rest() -> PlatformFinding:
-    return unknown("everything else", "it was not checked", "Correct what is named above, then check again.")
 
 
 @dataclass(frozen=True)
@@ -123,13 +116,9 @@ class _Visit:
         return found
 
     def _latency(self, place: Scratch) -> PlatformFinding:
-        taken = []
-        for _ in range(_CALLS):
-            began = time.perf_counter()
-            with aws_errors("measure a call", place.owner.meta.endpoint_url):
-                place.owner.list_objects_v2(**place.bucket, MaxKeys=1)
-            taken.append((time.perf_counter() - began) * 1000)
-        return judge.judge_latency(statistics.median(taken))
+        with aws_errors("measure a call", place.owner.meta.endpoint_url):
+            taken_ms = measure_ms(lambda: place.owner.list_objects_v2(**place.bucket, MaxKeys=1))
+        return judge.judge_latency(taken_ms)
 
     def _judge_rights(self) -> list[PlatformFinding]:
         self.on_progress("looking at Coffre's own rights")

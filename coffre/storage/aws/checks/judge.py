@@ -209,12 +209,6 @@ def judge_gate(closed_after_seconds: float | None, waited_seconds: float) -> Pla
     return ok(name, f"a closed gate stops writes after {closed_after_seconds:.1f} s")
 
 
-def judge_switch(name: str, *, works: bool, does: str, consequence: str) -> PlatformFinding:
-    if works:
-        return ok(name, does)
-    return problem(name, f"this is not true on this platform: {does}", consequence)
-
-
 def judge_latency(median_ms: float) -> PlatformFinding:
     sentence = f"a small call takes {median_ms:.0f} ms (median)"
     if median_ms <= SLOW_MS:

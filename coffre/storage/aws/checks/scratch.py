@@ -1,21 +1,15 @@
-"""The test users and the test bucket of a check: created and always removed; the next check removes leftovers.
-
-No tenant has such a name: a slug and an id never make ``coffre-check-`` and a time.
-"""
+"""The test users and the test bucket of a check: created and always removed; the next check removes leftovers."""
 
 import json
-import re
-import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from coffre.errors import ExpectedError, RemoteError
 from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.checks.sessions import Sessions
-from coffre.storage.aws.checks.waiting import PATIENCE_SECONDS, within
 from coffre.storage.aws.faults import NoSuchEntityError, aws_errors
 from coffre.storage.aws.names import MACHINE_POLICY, USER_PATH, programs_bucket
 from coffre.storage.aws.policy import bucket_statements, machine_policy
@@ -23,14 +17,15 @@ from coffre.storage.aws.programs import NOTHING_PUBLIC, OWNER_ENFORCED
 from coffre.storage.s3 import policy
 from coffre.storage.s3.answers import walk_pages, word
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, S3Error, UnknownKeyError
+from coffre.storage.trying import Patience, empty, is_abandoned, is_checks_own, new_name, users_of
 from coffre.storage.values import AccessKey
 
-PREFIX = "coffre-check-"
 ABANDONED_AFTER = timedelta(minutes=30)
 """A check takes some minutes at most; older users belong to an interrupted check."""
 
-_NAME = re.compile(rf"{PREFIX}(?P<at>[0-9]{{8}}t[0-9]{{6}}z)-[0-9a-f]{{8}}(\.(machine|stranger))?")
-_MOMENT = "%Y%m%dt%H%M%Sz"
+PATIENCE = Patience(seconds=60.0, pause_seconds=0.5)
+"""Changes of IAM and of policies arrive within seconds."""
+
 _FIRST_REGION = "us-east-1"
 _VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
 
@@ -72,29 +67,13 @@ class Scratch:
         return {"Bucket": self.name, "ExpectedBucketOwner": self.account}
 
 
-def name_of(moment: datetime) -> str:
-    """Return a new name for a check's users and bucket; the time in it shows later how old they are."""
-    return f"{PREFIX}{moment.astimezone(UTC):{_MOMENT}}-{secrets.token_hex(4)}"
-
-
-def is_abandoned(name: str, now: datetime) -> bool:
-    """Tell whether a user or a bucket was left by a check that ended without cleaning up. Pure."""
-    match = _NAME.fullmatch(name)
-    if match is None:
-        return False
-    with suppress(ValueError):
-        made_at = datetime.strptime(match["at"], _MOMENT).replace(tzinfo=UTC)
-        return now - made_at > ABANDONED_AFTER
-    return False
-
-
 @contextmanager
 def scratch(sessions: Sessions, platform: AwsPlatform, rights: Rights, now: datetime) -> Iterator[Scratch]:
     """Create a check's users and bucket for the block, and remove them also after an error or Ctrl-C."""
-    name, builder = name_of(now), _Builder(sessions, platform, rights)
+    name, builder = new_name(now), _Builder(sessions, platform, rights)
     clients: list[Any] = []
     try:
-        keys = [builder.make_user(uid) for uid in (name, f"{name}.machine", f"{name}.stranger")]
+        keys = [builder.make_user(uid) for uid in users_of(name)]
         clients += [sessions.s3_of(key) for key in keys]
         location = builder.make_bucket(name)
         for client in clients:
@@ -112,7 +91,7 @@ def remove_abandoned(
 ) -> int:
     """Remove the leftovers of earlier checks; returns the number of removed checks."""
     builder = _Builder(sessions, platform, rights)
-    names = {uid.split(".")[0] for uid in builder.list_users() if is_abandoned(uid, now)}
+    names = {uid.split(".")[0] for uid in builder.list_users() if is_abandoned(uid, now, ABANDONED_AFTER)}
     for name in sorted(names):
         on_progress(f"removing {name}, left by an earlier check")
         builder.remove(name)
@@ -148,7 +127,8 @@ class _Builder:
         account, region, s3 = self._platform.account, self._platform.region, self._s3
         place = {} if region == _FIRST_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         bucket = {"Bucket": name, "ExpectedBucketOwner": account}
-        statements = policy.document(bucket_statements(account, name, name, f"{name}.machine"))
+        owner, machine, _ = users_of(name)
+        statements = policy.document(bucket_statements(account, name, owner, machine))
         own = json.dumps(machine_policy(account, name, programs_bucket(account, region)))
         steps: list[tuple[str, Callable[[], Any]]] = [
             ("s3:CreateBucket", lambda: s3.create_bucket(Bucket=name, **place)),
@@ -166,9 +146,7 @@ class _Builder:
             ),
             (
                 "iam:PutUserPolicy",
-                lambda: self._iam.put_user_policy(
-                    UserName=f"{name}.machine", PolicyName=MACHINE_POLICY, PolicyDocument=own
-                ),
+                lambda: self._iam.put_user_policy(UserName=machine, PolicyName=MACHINE_POLICY, PolicyDocument=own),
             ),
         ]
         for action, call in steps:
@@ -183,10 +161,10 @@ class _Builder:
 
         The bucket goes first: its objects are deleted with its owner's key, since Coffre's own may not.
         """
-        if _NAME.fullmatch(name) is None or "." in name:
+        if not is_checks_own(name) or "." in name:
             raise ValueError(f"{name} is not the name of a platform check")
         self._remove_bucket(name)
-        for uid in (f"{name}.stranger", f"{name}.machine", name):
+        for uid in reversed(users_of(name)):
             self._remove_user(uid)
 
     def _put_policy(self, bucket: dict[str, str], statements: policy.PolicyDocument) -> None:
@@ -206,9 +184,9 @@ class _Builder:
                 return False
             return True
 
-        if within(is_taken) is None:
+        if PATIENCE.wait_until(is_taken) is None:
             raise RemoteError(
-                f"S3 does not accept a policy with new IAM users after {PATIENCE_SECONDS:.0f} s",
+                f"S3 does not accept a policy with new IAM users after {PATIENCE.seconds:.0f} s",
                 "Run the check again; if this stays, ask AWS.",
             )
 
@@ -282,9 +260,9 @@ def _wait_until_known(client: Any) -> None:
             return True
         return True
 
-    if within(is_known) is None:
+    if PATIENCE.wait_until(is_known) is None:
         raise ExpectedError(
-            f"S3 does not know a new access key after {PATIENCE_SECONDS:.0f} s",
+            f"S3 does not know a new access key after {PATIENCE.seconds:.0f} s",
             "Run the check again; if this stays, ask AWS.",
         )
 
@@ -292,6 +270,4 @@ def _wait_until_known(client: Any) -> None:
 def _empty(owner: Any, bucket: dict[str, str]) -> None:
     doing = f"list {bucket['Bucket']}"
     pages = owner.get_paginator("list_object_versions").paginate(**bucket)
-    for page in walk_pages(pages, doing, *_VERSION_MARKERS):
-        for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-            owner.delete_object(**bucket, Key=entry["Key"], VersionId=entry["VersionId"])
+    empty(owner, bucket, walk_pages(pages, doing, *_VERSION_MARKERS))

@@ -1,7 +1,5 @@
 """The check of one platform, from the first packet to trials in a test bucket. It changes nothing of a tenant."""
 
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,13 +39,13 @@ from coffre.storage.ceph.checks.judge_wire import (
 from coffre.storage.ceph.checks.trials import Trials
 from coffre.storage.ceph.checks.wire import Wire, look
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
-from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown
+from coffre.storage.checking import PlatformFinding, Verdict, left_out, ok, problem
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, S3Error
+from coffre.storage.trying import PREFIX, measure_ms, not_tried
 from coffre.storage.values import AccessKey, Endpoint
 
 OnProgress = Callable[[str], None]
 
-_CALLS = 15
 _READERS = 8
 
 
@@ -63,7 +61,7 @@ def check_platform(
         on_progress(f"checking {endpoint.url}")
         wire = look(endpoint)
     except ExpectedError as trouble:
-        return [problem("settings", trouble.message, trouble.hint), _rest()]
+        return [problem("settings", trouble.message, trouble.hint), left_out()]
     found = [
         judge_answer(wire, endpoint.url),
         judge_certificate(wire, now),
@@ -71,12 +69,8 @@ def check_platform(
         *([judge_clock(wire.clock_offset_seconds)] if wire.status is not None else []),
     ]
     if wire.distrust_code is not None or found[0].verdict is not Verdict.OK:
-        return [*found, _rest()]
+        return [*found, left_out()]
     return [*found, *_Visit(endpoint, key, platform, tenants, wire, on_progress).look_inside(now)]
-
-
-def _rest() -> PlatformFinding:
-    return unknown("everything else", "it was not checked", "Correct what is named above, then check again.")
 
 
 @dataclass(frozen=True)
@@ -95,10 +89,10 @@ class _Visit:
         try:
             administrator = self._capabilities(http)
         except ExpectedError as refusal:
-            return [problem("administrator", refusal.message, refusal.hint), _rest()]
+            return [problem("administrator", refusal.message, refusal.hint), left_out()]
         found = [administrator, *self._features(http, now)]
         if administrator.verdict is Verdict.PROBLEM:
-            return [*found, _rest(), *reminders()]
+            return [*found, left_out(), *reminders()]
         admin = AdminClient(self.endpoint, self.key)
         found.append(self._latency(http))
         found += self._trials(admin, now)
@@ -119,7 +113,7 @@ class _Visit:
     def _lacking(self, http: AdminHttp) -> list[str]:
         """Name the missing capabilities when the administrator may not even read its own user."""
         questions: dict[str, tuple[str, dict[str, Any]]] = {
-            "buckets=*": ("/admin/bucket", {"bucket": f"{scratch.PREFIX}none"}),
+            "buckets=*": ("/admin/bucket", {"bucket": f"{PREFIX}none"}),
             "metadata=read": ("/admin/metadata/user", {"max-entries": 1}),
         }
         lacking = ["users=*"]
@@ -143,12 +137,8 @@ class _Visit:
         return [*judge_release(features, now.date()), judge_cluster(self.endpoint.platform_id, _fsid(info.answer))]
 
     def _latency(self, http: AdminHttp) -> PlatformFinding:
-        taken = []
-        for _ in range(_CALLS):
-            began = time.perf_counter()
-            http.call("read one user", "GET", "/admin/metadata/user", {"max-entries": 1})
-            taken.append((time.perf_counter() - began) * 1000)
-        return judge_latency(statistics.median(taken), (self.wire.connect_seconds or 0.0) * 1000)
+        taken_ms = measure_ms(lambda: http.call("read one user", "GET", "/admin/metadata/user", {"max-entries": 1}))
+        return judge_latency(taken_ms, (self.wire.connect_seconds or 0.0) * 1000)
 
     def _trials(self, admin: AdminClient, now: datetime) -> list[PlatformFinding]:
         found = []
@@ -173,7 +163,7 @@ class _Visit:
         try:
             lateness = try_gateways(place, admin, self.endpoint, gateways, self.on_progress)
         except RemoteError as refusal:
-            return problem("gateways", f"it could not be tried: {refusal.message}", refusal.hint)
+            return not_tried("gateways", refusal)
         return judge_gateways(gateways, lateness)
 
     def _room(self, admin: AdminClient) -> PlatformFinding:

@@ -11,7 +11,7 @@ from coffre.spec.gateways import Gateways
 from coffre.spec.quota import blind_seconds
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.checks.judge_trials import Lateness
-from coffre.storage.ceph.checks.scratch import Scratch, empty
+from coffre.storage.ceph.checks.scratch import Scratch, empty_bucket
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.faults import WallReachedError, s3_errors
 from coffre.storage.values import Endpoint
@@ -39,7 +39,7 @@ def try_gateways(
             for url in gateways.addresses
         ]
         with s3_errors("empty the bucket", scratch.url):
-            empty(scratch.owner, scratch.bucket)
+            empty_bucket(scratch.owner, scratch.bucket)
         writers = [
             _Writer(client, scratch.bucket, url, number)
             for number, (client, url) in enumerate(zip(clients, gateways.addresses, strict=True))

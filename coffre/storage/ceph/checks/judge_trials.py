@@ -136,13 +136,6 @@ def judge_gateways(gateways: Gateways | None, lateness: Lateness | None) -> Plat
     )
 
 
-def judge_switch(name: str, *, works: bool, does: str, consequence: str) -> PlatformFinding:
-    """Judge a feature that a gateway either has or does not have."""
-    if works:
-        return ok(name, does)
-    return problem(name, f"this is not true on this platform: {does}", consequence)
-
-
 def judge_conditional_write(*, is_honoured: bool) -> PlatformFinding:
     name = "conditional write"
     if is_honoured:

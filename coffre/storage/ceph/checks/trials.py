@@ -1,11 +1,9 @@
 """Tries what Coffre needs on a test bucket: policies, gate, versions, lifecycle, public access, quota."""
 
 import itertools
-import time
 from collections.abc import Callable
 from typing import Any
 
-from coffre.errors import RemoteError
 from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.checks.judge_trials import (
@@ -15,19 +13,17 @@ from coffre.storage.ceph.checks.judge_trials import (
     judge_gate,
     judge_policy,
     judge_quota,
-    judge_switch,
 )
-from coffre.storage.ceph.checks.scratch import Scratch, empty
-from coffre.storage.checking import PlatformFinding, problem
+from coffre.storage.ceph.checks.scratch import Scratch, empty_bucket
+from coffre.storage.checking import PlatformFinding
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.faults import AccessRefusedError, S3Error, WallReachedError, s3_errors
+from coffre.storage.trying import KEY, Patience, Trial, judge_lifecycle, judge_switch, judge_versioning, run_trials
 
-PATIENCE_SECONDS = 10.0
+PATIENCE = Patience(seconds=10.0, pause_seconds=0.1)
 QUOTA_BYTES = 4 << 20
 _PIECE_BYTES = 512 << 10
-_LOOK_SECONDS = 0.1
-_KEY = "restic/data/00/scratch"
 
 
 class Trials:
@@ -40,7 +36,7 @@ class Trials:
 
     def run(self, on_progress: Callable[[str], None]) -> list[PlatformFinding]:
         """Make every trial; when RGW refuses to start one, this is a finding, and the others continue."""
-        trials: list[tuple[str, Callable[[], PlatformFinding]]] = [
+        trials: list[Trial] = [
             ("versioning", self._try_versioning),
             ("policy", self._try_policy),
             ("gate", self._try_gate),
@@ -50,14 +46,7 @@ class Trials:
             ("quota", self._try_quota),
             ("quota cache", self._try_freeing),
         ]
-        found = []
-        for name, trial in trials:
-            on_progress(f"trying {name} on a test bucket")
-            try:
-                found.append(trial())
-            except RemoteError as refusal:
-                found.append(problem(name, f"it could not be tried: {refusal.message}", refusal.hint))
-        return found
+        return run_trials(trials, on_progress)
 
     def _try_versioning(self) -> PlatformFinding:
         s = self._scratch
@@ -66,19 +55,14 @@ class Trials:
                 s.owner.put_object(Bucket=s.bucket, Key="reports/versions", Body=body)
             status = s.owner.get_bucket_versioning(Bucket=s.bucket).get("Status")
             versions = s.owner.list_object_versions(Bucket=s.bucket, Prefix="reports/versions").get("Versions", [])
-        return judge_switch(
-            "versioning",
-            works=status == "Enabled" and len(versions) == 2,
-            does="overwritten objects keep their versions",
-            consequence="Nothing deleted or overwritten could be brought back: do not apply a tenant here.",
-        )
+        return judge_versioning(works=status == "Enabled" and len(versions) == 2)
 
     def _try_policy(self) -> PlatformFinding:
         s = self._scratch
         self._write_policy(self._statements)
-        written = _within(lambda: self._may(self._machine_put)) is not None
-        is_deleted = self._may(lambda: s.machine.delete_object(Bucket=s.bucket, Key=_KEY))
-        owned = self._may(lambda: s.owner.get_object(Bucket=s.bucket, Key=_KEY))
+        written = PATIENCE.wait_until(lambda: self._may(self._machine_put)) is not None
+        is_deleted = self._may(lambda: s.machine.delete_object(Bucket=s.bucket, Key=KEY))
+        owned = self._may(lambda: s.owner.get_object(Bucket=s.bucket, Key=KEY))
         let_in = {
             "Effect": "Allow",
             "Principal": {"AWS": [bucket_policy.user_arn(s.stranger_uid)]},
@@ -87,11 +71,11 @@ class Trials:
         }
         without_deny = {sid: each for sid, each in self._statements.items() if sid != bucket_policy.STRANGERS_SID}
         self._write_policy({**without_deny, "CheckStranger": let_in})
-        is_let_in = _within(lambda: self._may(self._stranger_get)) is not None
+        is_let_in = PATIENCE.wait_until(lambda: self._may(self._stranger_get)) is not None
         self._write_policy({**self._statements, "CheckStranger": let_in})
-        is_shut_out = _within(lambda: not self._may(self._stranger_get)) is not None
+        is_shut_out = PATIENCE.wait_until(lambda: not self._may(self._stranger_get)) is not None
         self._write_policy(self._statements)
-        may_delete = owned and self._may(lambda: s.owner.delete_object(Bucket=s.bucket, Key=_KEY))
+        may_delete = owned and self._may(lambda: s.owner.delete_object(Bucket=s.bucket, Key=KEY))
         return judge_policy(
             PolicyTrial(
                 owner_may_delete=may_delete,
@@ -105,9 +89,9 @@ class Trials:
     def _try_gate(self) -> PlatformFinding:
         bucket = S3Bucket(self._scratch.bucket, self._scratch.owner)
         bucket.set_gate(closed=True)
-        closed_after = _within(lambda: not self._may(self._machine_put))
+        closed_after = PATIENCE.wait_until(lambda: not self._may(self._machine_put))
         bucket.set_gate(closed=False)
-        _within(lambda: self._may(self._machine_put))
+        PATIENCE.wait_until(lambda: self._may(self._machine_put))
         return judge_gate(closed_after)
 
     def _try_lifecycle(self) -> PlatformFinding:
@@ -117,12 +101,7 @@ class Trials:
             rules: Any = lifecycle.document(wanted)
             s.owner.put_bucket_lifecycle_configuration(Bucket=s.bucket, LifecycleConfiguration={"Rules": rules})
             live = lifecycle.by_id(s.owner.get_bucket_lifecycle_configuration(Bucket=s.bucket).get("Rules", []))
-        return judge_switch(
-            "lifecycle",
-            works=live == wanted,
-            does="lifecycle rules are accepted and read back as they were written",
-            consequence="Old versions would stay for ever, or expire too early: do not apply a tenant here.",
-        )
+        return judge_lifecycle(works=live == wanted)
 
     def _try_public_access(self) -> PlatformFinding:
         s = self._scratch
@@ -137,7 +116,7 @@ class Trials:
             s.owner.put_object(Bucket=s.bucket, Key="reports/public", Body=b"x", ACL="public-read")
         s.owner.meta.events.register("choose-signer.s3.GetObject", _unsigned(UNSIGNED), unique_id="unsigned")
         try:
-            is_closed = _within(lambda: not self._may(self._public_get)) is not None
+            is_closed = PATIENCE.wait_until(lambda: not self._may(self._public_get)) is not None
         finally:
             s.owner.meta.events.unregister("choose-signer.s3.GetObject", unique_id="unsigned")
         return judge_switch(
@@ -160,19 +139,19 @@ class Trials:
     def _try_quota(self) -> PlatformFinding:
         s = self._scratch
         with self._errors("empty the bucket"):
-            empty(s.owner, s.bucket)
+            empty_bucket(s.owner, s.bucket)
         self._admin.set_quota(s.owner_uid, QUOTA_BYTES)
         for number in range(QUOTA_BYTES // _PIECE_BYTES):
             if not self._takes(number):
                 break
         pieces = itertools.count(QUOTA_BYTES // _PIECE_BYTES)
-        return judge_quota(QUOTA_BYTES, _within(lambda: not self._takes(next(pieces))))
+        return judge_quota(QUOTA_BYTES, PATIENCE.wait_until(lambda: not self._takes(next(pieces))))
 
     def _try_freeing(self) -> PlatformFinding:
         s = self._scratch
         with self._errors("empty the bucket"):
-            empty(s.owner, s.bucket)
-        return judge_freed(_within(lambda: self._takes(0)))
+            empty_bucket(s.owner, s.bucket)
+        return judge_freed(PATIENCE.wait_until(lambda: self._takes(0)))
 
     def _takes(self, number: int) -> bool:
         """Tell whether the quota lets the machine write one more piece."""
@@ -185,10 +164,10 @@ class Trials:
         return True
 
     def _machine_put(self) -> object:
-        return self._scratch.machine.put_object(Bucket=self._scratch.bucket, Key=_KEY, Body=b"x")
+        return self._scratch.machine.put_object(Bucket=self._scratch.bucket, Key=KEY, Body=b"x")
 
     def _stranger_get(self) -> object:
-        return self._scratch.stranger.get_object(Bucket=self._scratch.bucket, Key=_KEY)
+        return self._scratch.stranger.get_object(Bucket=self._scratch.bucket, Key=KEY)
 
     def _public_get(self) -> object:
         return self._scratch.owner.get_object(Bucket=self._scratch.bucket, Key="reports/public")
@@ -217,16 +196,3 @@ class Trials:
 
 def _unsigned(marker: object) -> Callable[..., object]:
     return lambda **_event: marker
-
-
-def _within(condition: Callable[[], bool]) -> float | None:
-    """Return after how many seconds something became true; None when it did not in time."""
-    began = time.monotonic()
-    while True:
-        is_so = condition()
-        seconds = time.monotonic() - began
-        if is_so:
-            return seconds
-        if seconds > PATIENCE_SECONDS:
-            return None
-        time.sleep(_LOOK_SECONDS)

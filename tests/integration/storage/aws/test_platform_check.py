@@ -14,6 +14,7 @@ from coffre.spec.storage_platform import AwsPlatform
 from coffre.storage.aws.checks import scratch
 from coffre.storage.aws.checks.check import PLUGIN, check_platform
 from coffre.storage.checking import PlatformFinding, Verdict
+from coffre.storage.trying import new_name
 from tests.builders import tenant_with
 from tests.integration.storage.aws.enforcing import enforcing_sessions, lenient_sessions, make_client
 from tests.moto_server import ACCOUNT, REGION, Moto, moto_server
@@ -168,7 +169,7 @@ def test_with_the_platforms_own_session_it_works_as_with_the_tests(moto: Moto, m
 
 def test_leftovers_of_an_earlier_check_go_and_those_of_a_running_one_stay(moto: Moto) -> None:
     now = datetime.now(UTC)
-    old, young = (scratch.name_of(now - age) for age in (timedelta(hours=2), timedelta(minutes=1)))
+    old, young = (new_name(now - age) for age in (timedelta(hours=2), timedelta(minutes=1)))
     builder = scratch._Builder(enforcing_sessions(moto), PLATFORM, scratch.Rights())
     for name in (old, young):
         for uid in (name, f"{name}.machine", f"{name}.stranger"):
@@ -182,6 +183,6 @@ def test_leftovers_of_an_earlier_check_go_and_those_of_a_running_one_stay(moto: 
 
 def test_nothing_but_a_checks_own_things_is_removed(moto: Moto) -> None:
     builder = scratch._Builder(lenient_sessions(moto), PLATFORM, scratch.Rights())
-    for name in ("acme-k7f3q9wz2m", "coffre-check-", f"{scratch.name_of(datetime.now(UTC))}.machine"):
+    for name in ("acme-k7f3q9wz2m", "coffre-check-", f"{new_name(datetime.now(UTC))}.machine"):
         with pytest.raises(ValueError, match="is not the name of a platform check"):
             builder.remove(name)

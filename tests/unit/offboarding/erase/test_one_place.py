@@ -34,11 +34,10 @@ ALLOWED = {
         "delete_bucket",
     ): "Pulumi's deletion of a bucket, refused unless it is empty",
     ("storage/aws/checks/scratch.py", "delete_bucket"): "the scratch bucket of `coffre platform check`",
-    ("storage/aws/checks/scratch.py", "delete_object"): "the scratch bucket of `coffre platform check`",
     ("storage/aws/checks/trials.py", "delete_object"): "the scratch bucket of `coffre platform check`",
     ("storage/ceph/checks/scratch.py", "delete_bucket"): "the scratch bucket of `coffre platform check`",
-    ("storage/ceph/checks/scratch.py", "delete_object"): "the scratch bucket of `coffre platform check`",
     ("storage/ceph/checks/trials.py", "delete_object"): "the scratch bucket of `coffre platform check`",
+    ("storage/trying.py", "delete_object"): "the scratch bucket of `coffre platform check`",
 }
 
 

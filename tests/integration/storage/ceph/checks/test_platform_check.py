@@ -21,6 +21,7 @@ from coffre.storage.ceph.checks import scratch
 from coffre.storage.ceph.checks.check import check_platform
 from coffre.storage.ceph.checks.wire import look
 from coffre.storage.checking import Verdict
+from coffre.storage.trying import PREFIX, new_name
 from tests.builders import tenant_with
 from tests.integration.storage.fault_proxy import FaultProxy
 
@@ -65,7 +66,7 @@ def through(world, proxy, tmp_path):
 
 
 def scratch_users(world):
-    return world.storage.list_users(scratch.PREFIX)
+    return world.storage.list_users(PREFIX)
 
 
 RELEASE_FINDINGS = {
@@ -242,7 +243,7 @@ def test_a_clock_that_is_20_minutes_off_is_a_problem(through, proxy, tmp_path):
 
 def test_what_a_killed_check_left_goes_next_time_and_a_running_one_keeps_its_own(world, tmp_path):
     long_ago = datetime.now(UTC) - timedelta(hours=2)
-    left, living = scratch.name_of(long_ago), scratch.name_of(datetime.now(UTC))
+    left, living = new_name(long_ago), new_name(datetime.now(UTC))
     admin = AdminClient(world.endpoint, world.admin_key)
     with scratch.scratch(admin, world.endpoint, long_ago) as old:
         # A context that is never left is what a killed check leaves behind.

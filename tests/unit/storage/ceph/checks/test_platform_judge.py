@@ -217,24 +217,6 @@ def test_what_takes_time(finding, verdict):
     assert (finding.advice == "") == (verdict is OK)
 
 
-@pytest.mark.parametrize(
-    ("uid", "is_abandoned"),
-    [
-        ("coffre-check-20261124t100000z-0a1b2c3d", True),
-        ("coffre-check-20261124t100000z-0a1b2c3d.machine", True),
-        ("coffre-check-20261124t115500z-0a1b2c3d", False),
-        ("coffre-check-20261324t100000z-0a1b2c3d", False),
-        ("coffre-check-20261124t100000z", False),
-        ("coffre-check-20261124t100000z-0a1b2c3d.compta-01", False),
-        ("coffre-programs", False),
-        ("check-k7f3q9wz2m", False),
-    ],
-)
-def test_only_what_an_old_check_made_is_abandoned(uid, is_abandoned):
-    assert scratch.is_abandoned(uid, NOW) is is_abandoned
-    assert scratch.is_abandoned(scratch.name_of(NOW), NOW) is False
-
-
 def test_nothing_but_a_checks_own_user_is_ever_removed():
     with pytest.raises(ValueError, match="not a user of a platform check"):
         scratch.remove(None, None, "boulangerie-martin-k7f3q9wz2m")
