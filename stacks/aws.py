@@ -12,6 +12,7 @@ from coffre.storage.aws.layout import MachineStorage, StorageLayout
 from coffre.storage.aws.live import Found
 from coffre.storage.aws.names import MACHINE_POLICY, USER_PATH, programs_bucket
 from coffre.storage.aws.policy import bucket_policy, machine_policy
+from coffre.storage.aws.protection import ENCRYPTION, OWNERSHIP, VERSIONING
 from coffre.storage.s3 import lifecycle, policy
 
 
@@ -72,7 +73,7 @@ class AwsTenantStorage(pulumi.ComponentResource):
         s3.BucketVersioning(
             f"{name}-versioning",
             bucket=bucket.bucket,
-            versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+            versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status=VERSIONING),
             opts=after,
         )
         s3.BucketPublicAccessBlock(
@@ -87,7 +88,7 @@ class AwsTenantStorage(pulumi.ComponentResource):
         s3.BucketOwnershipControls(
             f"{name}-ownership",
             bucket=bucket.bucket,
-            rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            rule=s3.BucketOwnershipControlsRuleArgs(object_ownership=OWNERSHIP),
             opts=after,
         )
         s3.BucketServerSideEncryptionConfiguration(
@@ -97,7 +98,7 @@ class AwsTenantStorage(pulumi.ComponentResource):
                 s3.BucketServerSideEncryptionConfigurationRuleArgs(
                     apply_server_side_encryption_by_default=(
                         s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                            sse_algorithm="AES256"
+                            sse_algorithm=ENCRYPTION
                         )
                     )
                 )

@@ -19,6 +19,8 @@ from coffre.storage.checking import PlatformFinding, ok, problem
 PREFIX = "coffre-check-"
 KEY = "restic/data/00/scratch"
 """The object that a trial writes as a machine: under a prefix that the gate closes."""
+UNDELETE_DAYS = 14
+"""The days of the lifecycle rules that a trial writes and reads back."""
 
 Trial = tuple[str, Callable[[], PlatformFinding]]
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -16,7 +15,6 @@ from botocore.exceptions import (
     MissingDependencyException,
     NoAuthTokenError,
     NoCredentialsError,
-    PaginationError,
     ParamValidationError,
     PartialCredentialsError,
     SSOError,
@@ -35,9 +33,8 @@ from coffre.storage.s3.faults import (
     UnavailableError,
     UnknownKeyError,
     WrongRegionError,
+    answer_errors,
     error_of,
-    response_parser_error,
-    unreachable,
 )
 
 ASSUME_ROLE = "AssumeRole"
@@ -155,23 +152,15 @@ _CREDENTIAL_TROUBLES = (
 @contextmanager
 def aws_errors(doing: str, url: str) -> Iterator[None]:
     """Turn botocore's errors inside the block into ours; of calls with Coffre's own credential."""
-    try:
-        yield
-    except ClientError as error:
-        raise refusal_of(doing, error) from error
-    except _CREDENTIAL_TROUBLES as error:
-        raise _no_credential(doing, error) from error
-    except ParamValidationError as error:
-        raise AbsurdAnswerError(doing, "a name in it has a form that AWS never uses") from error
-    except PaginationError as error:
-        raise AbsurdAnswerError(doing, "the listing is circular or has no end") from error
-    except BotoCoreError as error:
-        raise unreachable(doing, url, str(error.kwargs.get("error", error))) from error
-    except (AttributeError, KeyError, OverflowError, ParseError, RuntimeError, TypeError, ValueError) as error:
-        # botocore expects AWS's own formats.
-        raise AbsurdAnswerError(doing, "a field is missing or has the wrong type") from error
-    except response_parser_error() as error:
-        raise AbsurdAnswerError(doing, "it is not in the format of AWS") from error
+    with answer_errors(doing, url, "it is not in the format of AWS"):
+        try:
+            yield
+        except ClientError as error:
+            raise refusal_of(doing, error) from error
+        except _CREDENTIAL_TROUBLES as error:
+            raise _no_credential(doing, error) from error
+        except ParamValidationError as error:
+            raise AbsurdAnswerError(doing, "a name in it has a form that AWS never uses") from error
 
 
 def refusal_of(doing: str, error: ClientError) -> S3Error:

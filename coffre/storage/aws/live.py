@@ -12,19 +12,13 @@ from coffre.storage.aws.iam import Iam
 from coffre.storage.aws.layout import MachineStorage, StorageLayout
 from coffre.storage.aws.names import MACHINE_POLICY, programs_bucket
 from coffre.storage.aws.policy import bucket_policy, machine_policy
+from coffre.storage.aws.protection import ENCRYPTION, NOTHING_PUBLIC, OWNERSHIP, VERSIONING
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, NotConfiguredError
 from coffre.storage.values import TENANT_ID_TAG
 
 _THREADS = 8
-
-PROTECTED = {
-    "BlockPublicAcls": True,
-    "BlockPublicPolicy": True,
-    "IgnorePublicAcls": True,
-    "RestrictPublicBuckets": True,
-}
 
 
 @dataclass(frozen=True)
@@ -219,12 +213,12 @@ _PARTS = ("versioning", "public-access", "ownership", "encryption", "lifecycle",
 
 def _judge(layout: StorageLayout, machine: MachineStorage, bucket: LiveBucket) -> Iterator[tuple[str, bool]]:
     rules = {} if layout.keeps_everything else lifecycle.rules(layout.undelete_days)
-    wanted_rules = {rule_id: lifecycle.normalise(rule) for rule_id, rule in rules.items()}
+    wanted_rules = lifecycle.normalise_all(rules)
     wanted = policy.by_sid(bucket_policy(layout, machine, {}))
-    yield "versioning", bucket.versioning == "Enabled"
-    yield "public-access", dict(bucket.public_access_block or {}) == PROTECTED
-    yield "ownership", bucket.ownership == "BucketOwnerEnforced"
-    yield "encryption", bucket.encryption == "AES256"
+    yield "versioning", bucket.versioning == VERSIONING
+    yield "public-access", dict(bucket.public_access_block or {}) == NOTHING_PUBLIC
+    yield "ownership", bucket.ownership == OWNERSHIP
+    yield "encryption", bucket.encryption == ENCRYPTION
     yield "lifecycle", json.dumps(dict(bucket.rules), sort_keys=True) == json.dumps(wanted_rules, sort_keys=True)
     yield "policy", policy.owned(bucket.document) == wanted
 

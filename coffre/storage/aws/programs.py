@@ -6,6 +6,7 @@ from coffre.errors import RefusedError
 from coffre.storage.aws.faults import aws_errors
 from coffre.storage.aws.names import programs_bucket
 from coffre.storage.aws.policy import TLS_SID, tls_statement
+from coffre.storage.aws.protection import ENCRYPTED, NOTHING_PUBLIC, OWNER_ENFORCED, OWNERSHIP, place_of
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.s3 import policy
 from coffre.storage.s3.answers import count, reading, word
@@ -13,17 +14,7 @@ from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.faults import AccessRefusedError, BucketAlreadyExistsError, GoneError, S3Error
 from coffre.storage.s3.programs import PublishedObject, S3ProgramShelf, object_key
 
-_REGION_WITHOUT_CONSTRAINT = "us-east-1"
 _ALREADY_OURS = "BucketAlreadyOwnedByYou"
-
-NOTHING_PUBLIC = {
-    "BlockPublicAcls": True,
-    "IgnorePublicAcls": True,
-    "BlockPublicPolicy": True,
-    "RestrictPublicBuckets": True,
-}
-OWNER_ENFORCED: dict[str, Any] = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-ENCRYPTED: dict[str, Any] = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
 
 
 def wanted_policy(bucket: str) -> policy.PolicyDocument:
@@ -87,12 +78,10 @@ class AwsProgramShelf(S3ProgramShelf):
         return True
 
     def _create_bucket(self) -> None:
-        place: dict[str, Any] = {}
-        if self._session.region != _REGION_WITHOUT_CONSTRAINT:
-            place = {"CreateBucketConfiguration": {"LocationConstraint": self._session.region}}
+        place = place_of(self._session.region)
         try:
             with self._errors(f"create bucket {self.bucket}"):
-                self._s3.create_bucket(Bucket=self.bucket, ObjectOwnership="BucketOwnerEnforced", **place)
+                self._s3.create_bucket(Bucket=self.bucket, ObjectOwnership=OWNERSHIP, **place)
         except S3Error as error:
             if error.code != _ALREADY_OURS:  # another apply was faster
                 raise

@@ -15,12 +15,12 @@ from coffre.errors import RefusedError
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import UserAlreadyExistsError
 from coffre.storage.s3 import policy
+from coffre.storage.s3.bucket import read_policy
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.faults import (
     AccessRefusedError,
     BucketAlreadyExistsError,
     GoneError,
-    NotConfiguredError,
     S3Error,
     UnknownKeyError,
     error_of,
@@ -193,11 +193,7 @@ class CephProgramShelf(S3ProgramShelf):
                 raise
 
     def _read_policy(self, s3: S3Client) -> policy.PolicyDocument:
-        try:
-            with self._errors(f"read the policy of bucket {BUCKET}"):
-                return policy.parse(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
-        except NotConfiguredError:
-            return {}
+        return read_policy(s3, BUCKET, self._errors(f"read the policy of bucket {BUCKET}"))
 
     def _errors(self, doing: str) -> Any:
         return s3_errors(doing, self._base)

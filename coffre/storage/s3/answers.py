@@ -20,6 +20,8 @@ ANSWER_SECONDS = 300.0
 MAX_PAGES = 100_000
 """The longest listing: 100 million entries."""
 MAX_NAME_LENGTH = 4096
+VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
+"""The fields of a page of ListObjectVersions with the start of the next one."""
 
 _CHUNK_BYTES = 64 * 1024
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 from coffre.errors import RefusedError
 from coffre.outside.faults import Fault
 from coffre.storage.s3 import lifecycle, policy
-from coffre.storage.s3.answers import count, moment, walk_pages, word
+from coffre.storage.s3.answers import VERSION_MARKERS, count, moment, walk_pages, word
 from coffre.storage.s3.faults import NoSuchKeyError, NotConfiguredError, S3Error, s3_errors
 from coffre.storage.values import Contents, ObjectFacts, ObjectVersion, Unusable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
 _SWITCH_ATTEMPTS = 3
 _MAX_VERSIONS = 5000
 """The maximum of one key's versions in the search for the first one: five pages."""
@@ -138,7 +137,7 @@ class S3Bucket:
         versions = markers = uploads = 0
         with self._errors(f"list everything in bucket {self.name}"):
             listed: Any = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name)
-            for page in walk_pages(listed, f"list {self.name}", *_VERSION_MARKERS):
+            for page in walk_pages(listed, f"list {self.name}", *VERSION_MARKERS):
                 versions += len(page.get("Versions", []))
                 markers += len(page.get("DeleteMarkers", []))
             listed = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.name)
@@ -226,7 +225,7 @@ class S3Bucket:
         doing = f"list the versions of {prefix or 'the objects'} of bucket {self.name}"
         with self._errors(doing):
             listed: Any = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
-            for page in walk_pages(listed, doing, *_VERSION_MARKERS):
+            for page in walk_pages(listed, doing, *VERSION_MARKERS):
                 yield from [_version(entry, is_marker=False) for entry in page.get("Versions", [])]
                 yield from [_version(entry, is_marker=True) for entry in page.get("DeleteMarkers", [])]
 
@@ -255,11 +254,7 @@ class S3Bucket:
         )
 
     def _read_policy(self) -> policy.PolicyDocument:
-        try:
-            with self._errors(f"read the policy of bucket {self.name}"):
-                return policy.parse(self._s3.get_bucket_policy(Bucket=self.name)["Policy"])
-        except NotConfiguredError:
-            return {}
+        return read_policy(self._s3, self.name, self._errors(f"read the policy of bucket {self.name}"))
 
     def _write_policy(self, wanted: policy.PolicyDocument) -> None:
         owner = policy.find_principal(wanted, policy.OWNER_SID, self._names)
@@ -277,6 +272,15 @@ class S3Bucket:
 
     def _errors(self, doing: str) -> Any:
         return s3_errors(doing, self._s3.meta.endpoint_url)
+
+
+def read_policy(client: S3Client, bucket: str, errors: AbstractContextManager[object]) -> policy.PolicyDocument:
+    """Return a bucket's policy, a missing one as empty; ``errors`` turns botocore's errors into ours."""
+    try:
+        with errors:
+            return policy.parse(client.get_bucket_policy(Bucket=bucket)["Policy"])
+    except NotConfiguredError:
+        return {}
 
 
 def _facts(entry: Mapping[str, Any]) -> ObjectFacts:

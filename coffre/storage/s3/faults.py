@@ -230,19 +230,27 @@ BARE_STATUS = {"404": "NoSuchKey", "403": "AccessDenied", "400": "BadRequest", "
 @contextmanager
 def s3_errors(doing: str, url: str = "the platform") -> Iterator[None]:
     """Turn botocore's errors inside the block into ours."""
+    with answer_errors(doing, url, "it is no XML of S3"):
+        try:
+            yield
+        except ClientError as error:
+            answer = error.response.get("Error", {})
+            code = answer.get("Code", "Unknown")
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            raise error_of(doing, BARE_STATUS.get(code, code), status, answer.get("Message", "") or "") from error
+
+
+@contextmanager
+def answer_errors(doing: str, url: str, unparsed: str) -> Iterator[None]:
+    """Turn botocore's errors about a missing or absurd answer into ours; ``unparsed`` says which format it lacks."""
     try:
         yield
-    except ClientError as error:
-        answer = error.response.get("Error", {})
-        code = answer.get("Code", "Unknown")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raise error_of(doing, BARE_STATUS.get(code, code), status, answer.get("Message", "") or "") from error
     except PaginationError as error:
         raise AbsurdAnswerError(doing, "the listing is circular or has no end") from error
     except BotoCoreError as error:
         raise unreachable(doing, url, str(error.kwargs.get("error", error))) from error
     except (AttributeError, KeyError, OverflowError, ParseError, RuntimeError, TypeError, ValueError) as error:
-        # botocore expects S3's own format; for a time that it cannot read it raises a bare RuntimeError.
+        # botocore expects AWS's own formats; for a time that it cannot read it raises a bare RuntimeError.
         raise AbsurdAnswerError(doing, "a field is missing or has the wrong type") from error
     except response_parser_error() as error:
-        raise AbsurdAnswerError(doing, "it is no XML of S3") from error
+        raise AbsurdAnswerError(doing, unparsed) from error

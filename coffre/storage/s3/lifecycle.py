@@ -61,6 +61,11 @@ def normalise(rule: Mapping[str, Any]) -> Rule:
     return dict(sorted(result.items()))
 
 
+def normalise_all(by_rule_id: Mapping[str, Mapping[str, Any]]) -> dict[str, Rule]:
+    """Return rules by id in normal form, sorted, as `by_id` returns the live ones."""
+    return {rule_id: normalise(rule) for rule_id, rule in sorted(by_rule_id.items())}
+
+
 def document(wanted: Mapping[str, Rule]) -> list[Rule]:
     """Return S3's list of rules from a map by id."""
     result = []

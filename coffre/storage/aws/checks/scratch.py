@@ -13,9 +13,9 @@ from coffre.storage.aws.checks.sessions import Sessions
 from coffre.storage.aws.faults import NoSuchEntityError, aws_errors
 from coffre.storage.aws.names import MACHINE_POLICY, USER_PATH, programs_bucket
 from coffre.storage.aws.policy import bucket_statements, machine_policy
-from coffre.storage.aws.programs import NOTHING_PUBLIC, OWNER_ENFORCED
+from coffre.storage.aws.protection import NOTHING_PUBLIC, OWNER_ENFORCED, VERSIONING, place_of
 from coffre.storage.s3 import policy
-from coffre.storage.s3.answers import walk_pages, word
+from coffre.storage.s3.answers import VERSION_MARKERS, walk_pages, word
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, S3Error, UnknownKeyError
 from coffre.storage.trying import Patience, empty, is_abandoned, is_checks_own, new_name, users_of
 from coffre.storage.values import AccessKey
@@ -25,9 +25,6 @@ ABANDONED_AFTER = timedelta(minutes=30)
 
 PATIENCE = Patience(seconds=60.0, pause_seconds=0.5)
 """Changes of IAM and of policies arrive within seconds."""
-
-_FIRST_REGION = "us-east-1"
-_VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
 
 
 @dataclass
@@ -125,7 +122,7 @@ class _Builder:
     def make_bucket(self, name: str) -> str | None:
         """Create the bucket with every protection of a machine's; returns its region as AWS names it."""
         account, region, s3 = self._platform.account, self._platform.region, self._s3
-        place = {} if region == _FIRST_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        place = place_of(region)
         bucket = {"Bucket": name, "ExpectedBucketOwner": account}
         owner, machine, _ = users_of(name)
         statements = policy.document(bucket_statements(account, name, owner, machine))
@@ -134,7 +131,7 @@ class _Builder:
             ("s3:CreateBucket", lambda: s3.create_bucket(Bucket=name, **place)),
             (
                 "s3:PutBucketVersioning",
-                lambda: s3.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Enabled"}),
+                lambda: s3.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": VERSIONING}),
             ),
             (
                 "s3:PutBucketPublicAccessBlock",
@@ -270,4 +267,4 @@ def _wait_until_known(client: Any) -> None:
 def _empty(owner: Any, bucket: dict[str, str]) -> None:
     doing = f"list {bucket['Bucket']}"
     pages = owner.get_paginator("list_object_versions").paginate(**bucket)
-    empty(owner, bucket, walk_pages(pages, doing, *_VERSION_MARKERS))
+    empty(owner, bucket, walk_pages(pages, doing, *VERSION_MARKERS))

@@ -13,9 +13,7 @@ from coffre.storage.checking import PlatformFinding, problem
 from coffre.storage.s3 import lifecycle
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.faults import AccessRefusedError
-from coffre.storage.trying import KEY, Trial, judge_lifecycle, judge_switch, judge_versioning, run_trials
-
-_UNDELETE_DAYS = 14
+from coffre.storage.trying import KEY, UNDELETE_DAYS, Trial, judge_lifecycle, judge_switch, judge_versioning, run_trials
 
 
 class Trials:
@@ -79,7 +77,7 @@ class Trials:
 
     def _try_lifecycle(self) -> PlatformFinding:
         s = self._scratch
-        wanted = {rule_id: lifecycle.normalise(rule) for rule_id, rule in lifecycle.rules(_UNDELETE_DAYS).items()}
+        wanted = lifecycle.normalise_all(lifecycle.rules(UNDELETE_DAYS))
         with self._errors("write the lifecycle"):
             rules: Any = lifecycle.document(wanted)
             s.owner.put_bucket_lifecycle_configuration(**s.bucket, LifecycleConfiguration={"Rules": rules})

@@ -19,7 +19,16 @@ from coffre.storage.checking import PlatformFinding
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.faults import AccessRefusedError, S3Error, WallReachedError, s3_errors
-from coffre.storage.trying import KEY, Patience, Trial, judge_lifecycle, judge_switch, judge_versioning, run_trials
+from coffre.storage.trying import (
+    KEY,
+    UNDELETE_DAYS,
+    Patience,
+    Trial,
+    judge_lifecycle,
+    judge_switch,
+    judge_versioning,
+    run_trials,
+)
 
 PATIENCE = Patience(seconds=10.0, pause_seconds=0.1)
 QUOTA_BYTES = 4 << 20
@@ -96,7 +105,7 @@ class Trials:
 
     def _try_lifecycle(self) -> PlatformFinding:
         s = self._scratch
-        wanted = {rule_id: lifecycle.normalise(rule) for rule_id, rule in lifecycle.rules(14).items()}
+        wanted = lifecycle.normalise_all(lifecycle.rules(UNDELETE_DAYS))
         with self._errors("write and read back the lifecycle"):
             rules: Any = lifecycle.document(wanted)
             s.owner.put_bucket_lifecycle_configuration(Bucket=s.bucket, LifecycleConfiguration={"Rules": rules})

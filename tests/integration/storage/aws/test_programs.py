@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from coffre.errors import ExpectedError
-from coffre.storage.aws.programs import ENCRYPTED, NOTHING_PUBLIC, OWNER_ENFORCED, wanted_policy
+from coffre.storage.aws.programs import wanted_policy
+from coffre.storage.aws.protection import ENCRYPTED, NOTHING_PUBLIC, OWNER_ENFORCED
 from coffre.storage.s3.client import make_client
 from coffre.storage.s3.programs import object_key
 from coffre.storage.values import Publication

@@ -11,7 +11,7 @@ from coffre.storage.s3.faults import NotConfiguredError
 
 
 def _normalise(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {rule_id: lifecycle.normalise(rule) for rule_id, rule in sorted(value.items())}
+    return lifecycle.normalise_all(value)
 
 
 class BucketLifecycle(Resource):

@@ -9,7 +9,7 @@ from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.platform import OpenBucket
 from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.s3 import policy
-from coffre.storage.s3.faults import NotConfiguredError
+from coffre.storage.s3.bucket import read_policy
 
 
 def _statements_problem(value: Any) -> str | None:
@@ -96,8 +96,4 @@ class BucketPolicy(Resource):
 
 
 def _read(bucket: OpenBucket) -> policy.PolicyDocument:
-    try:
-        with bucket.doing("read the policy"):
-            return policy.parse(bucket.s3.get_bucket_policy(Bucket=bucket.facts.name)["Policy"])
-    except NotConfiguredError:
-        return {}
+    return read_policy(bucket.s3, bucket.facts.name, bucket.doing("read the policy"))
