@@ -100,6 +100,18 @@ class FindingKind(StrEnum):
     """The machine read its last snapshot back, and it cannot be restored: `integrity` (`Integrity`), `count` of missing
     packs, `tenant`, `machine`, `whole_at` the time of the last successful backup in storage."""
 
+    COPY_LATE = "copy_late"
+    """The second copy on `platform` lacks `count` snapshots, the oldest of them `since`: more than a day."""
+
+    COPY_FAULTS = "copy_faults"
+    """The last run of `coffre copy` to `platform` left `count` objects out: `key` of one, `fault` (`CopyFault`)."""
+
+    COPY_GONE = "copy_gone"
+    """A part that the second copy on `platform` needs is missing: `what` ("bucket", "config")."""
+
+    COPY_NOT_SEEN = "copy_not_seen"
+    """The second copy could not be read: `error` is the answer of its `platform`."""
+
     NOT_SEEN = "not_seen"
     """The machine's bucket could not be read: `error` is the answer of the platform."""
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pulumi
 
 from coffre.agents.kinds import with_bucket
-from coffre.spec.loader import load_checkout
+from coffre.spec import naming
+from coffre.spec.loader import Checkout, load_checkout
+from coffre.spec.tenant import Tenant
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import placeholder_keys
 
@@ -18,14 +20,26 @@ def declare_stack() -> None:
     if not pulumi.runtime.is_dry_run():
         raise pulumi.RunError("this program only previews; `coffre apply` is what changes a tenant")
     checkout = load_checkout(Path(pulumi.get_root_directory()))
-    tenant = checkout.tenants.get(pulumi.get_stack())
-    if tenant is None:
-        raise pulumi.RunError(f"tenants/{pulumi.get_stack()}.yaml does not exist")
+    tenant = find_tenant(checkout, pulumi.get_stack())
     platform = checkout.settings.platforms[tenant.storage.platform]
     declared = driver_of(platform).declare(
-        tenant, platform, checkout.root, placeholder_keys(with_bucket(tenant.machines))
+        tenant, platform, checkout.root, placeholder_keys(tenant, with_bucket(tenant.machines))
     )
     declared.program_without_keys()
+
+
+def find_tenant(checkout: Checkout, stack: str) -> Tenant:
+    """Return the tenant of a stack; of a copy's stack, the tenant as the copy's platform has it."""
+    slug = naming.slug_of_stack(stack)
+    tenant = checkout.tenants.get(slug)
+    if tenant is None:
+        raise pulumi.RunError(f"tenants/{slug}.yaml does not exist")
+    if stack == slug:
+        return tenant
+    copied = tenant.copied()
+    if copied is None:
+        raise pulumi.RunError(f"tenants/{slug}.yaml names no copy")
+    return copied
 
 
 declare_stack()

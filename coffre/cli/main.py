@@ -13,7 +13,7 @@ import typer
 
 import coffre
 from coffre.cli import output, surroundings
-from coffre.cli.backups import acknowledge, backup, drill, restore, snapshot, undelete, verify
+from coffre.cli.backups import acknowledge, backup, copy, drill, restore, snapshot, undelete, verify
 from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers
@@ -45,6 +45,7 @@ for room in (
     restore,
     undelete,
     drill,
+    copy,
     status,
     acknowledge,
     snapshot,

@@ -19,6 +19,7 @@ from coffre.observation.machine import (
     unknown_machine,
 )
 from coffre.observation.overshoot import Overshoot, foresee_overshoot
+from coffre.observation.second_copy import CopyStatus, observe_copy
 from coffre.observation.stores import find_words, room_of
 from coffre.records.facts.departure import Stage
 from coffre.spec.options import option_status
@@ -79,6 +80,7 @@ class TenantObservation:
     hold: HoldStatus | None = None
     departure: str | None = None
     findings: tuple[Finding, ...] = ()
+    second_copy: CopyStatus | None = None
 
 
 def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
@@ -122,6 +124,11 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     findings += _compare_second_counts(opened, [look.status.name for look in looks])
     shut_out = find_reason(tenant) != HELD or all(switches)
     held_buckets = all(look.keeps_all for look in looks)
+    copied = None
+    if stage not in AFTER_ERASURE:
+        copied, found = observe_copy(opened, [look.status.name for look in looks], now)
+        findings += found
+        held_buckets = held_buckets and (copied is None or copied.keeps_all is True)
     quota_bytes = tenant.storage.quota_bytes
     wall = owner.wall_bytes if owner is not None else None
     used_bytes = sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None
@@ -142,6 +149,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
         hold=hold_status(tenant, held_buckets and shut_out if is_all_seen else None),
         departure=stage,
         findings=tuple(findings),
+        second_copy=copied,
     )
 
 

@@ -14,6 +14,7 @@ from coffre.records.facts.password_uses import ExportUse
 from coffre.secrets.holders import export, recipients, verify
 from coffre.secrets.holders.recipients import Vault
 from coffre.secrets.holders.verify import BundleVerification
+from coffre.spec import naming
 from coffre.spec.loader import Checkout
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.log import Log, TenantLog
@@ -51,15 +52,17 @@ def verify_secrets(checkout: Checkout, on_notice: OnProgress) -> BundleVerificat
     broken records do not stop it: after an incident, this check is needed most.
     """
     ids = {slug: tenant.id for slug, tenant in checkout.tenants.items()}
+    copied = [copy for tenant in checkout.tenants.values() if (copy := tenant.copied()) is not None]
+    ids_of_keys = {**ids, **{naming.stack_name(copy): copy.id for copy in copied}}
     with open_existing_records(checkout, on_notice) as records:
         if records is None:
-            return verify.verify(open_vault(checkout), ids, ())
+            return verify.verify(open_vault(checkout), ids_of_keys, ())
         author = read_author(checkout.root)
         logs = {slug: TenantLog.read(records, tenant_id, slug, author) for slug, tenant_id in ids.items()}
         applied = [slug for slug, log in logs.items() if _was_applied(log)]
         anchor = _anchoring(checkout, records, on_notice)
         with recorded_in(records, read_author(checkout.root), "secrets verify", list(ids), anchor):
-            return verify.verify(open_vault(checkout), ids, applied)
+            return verify.verify(open_vault(checkout), ids_of_keys, applied)
 
 
 def export_secrets(secrets: TenantSecrets, log: Log, to: Path, reason: str, keys: Sequence[str]) -> list[str]:

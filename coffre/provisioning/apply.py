@@ -20,9 +20,11 @@ from coffre.provisioning.steps import (
     repositories,
     retirement,
     rotation,
+    second_copy,
     secrets,
     storage,
 )
+from coffre.provisioning.steps.second_copy import CopySettled
 from coffre.provisioning.terms.context import FULLY, Intent, make_context
 from coffre.provisioning.terms.done import MachineOutcome
 from coffre.spec.loader import Checkout
@@ -46,10 +48,13 @@ class TenantOutcome:
     warnings: tuple[str, ...] = ()
     losses: tuple[Finding, ...] = ()
     rotated: tuple[KeyOutcome, ...] = ()
+    second_copy: CopySettled | None = None
 
     @property
     def is_complete(self) -> bool:
-        return all(machine.is_complete for machine in self.machines) and all(key.is_done for key in self.rotated)
+        is_copied = self.second_copy is None or not self.second_copy.problem
+        machines = all(machine.is_complete for machine in self.machines)
+        return machines and is_copied and all(key.is_done for key in self.rotated)
 
     @property
     def pending_machines(self) -> list[str]:
@@ -95,6 +100,7 @@ def apply_tenant(
         deployed = deployment.do(at, removals, resumed, initialised, ordered)
         rotated = rotation.end(at, resumed, deployed)
         delivery = commitments.deliver(at, recorded, deployed)
+        copied = second_copy.do(at, None if planned is None else planned.plan.second_copy)
         return TenantOutcome(
             slug,
             provisioned.changes,
@@ -105,4 +111,5 @@ def apply_tenant(
             (*guarded.warnings, *published.warnings),
             guarded.losses,
             rotated,
+            copied,
         )

@@ -13,6 +13,7 @@ from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.provisioning.changes import differing, differing_changes
 from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.terms.context import FULLY, Intent
+from coffre.provisioning.terms.found import CopyPlan
 from coffre.provisioning.terms.notes import UNBINDING, NoteKind
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
@@ -126,12 +127,21 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
     return [
         *found,
         *differing_changes(planned.plan.storage, now.plan.storage),
+        *_compare_copies(planned.plan.second_copy, now.plan.second_copy),
         *differing(
             {machine.machine: machine for machine in planned.plan.machines},
             {machine.machine: machine for machine in now.plan.machines},
             "agent on ",
         ),
     ]
+
+
+def _compare_copies(planned: CopyPlan | None, now: CopyPlan | None) -> list[str]:
+    if planned == now:
+        return []
+    if planned is None or now is None or planned.platform != now.platform or bool(planned.unseen) != bool(now.unseen):
+        return ["the second copy"]
+    return [f"the second copy's {each}" for each in differing_changes(planned.storage, now.storage)]
 
 
 def _binding(plan: TenantPlan) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from datetime import date
 
 from coffre.agents.kinds import layout_of, with_repository
 from coffre.agents.repository import Part
+from coffre.errors import RemoteError
 from coffre.observation.overshoot import foresee_overshoot
 from coffre.observation.retired import judge_retirement
 from coffre.provisioning.steps.retirement import list_standing
@@ -42,6 +43,7 @@ def note(at: Context, *, is_open: bool = True) -> tuple[Note, ...]:
         *waiting,
         *_note_overshoot(at.opened),
         *_note_costs(at.opened),
+        *_note_costs_of_copy(at.opened),
     )
     if not is_open:
         return (*own, TenantNote(NoteKind.BUCKETS_UNREAD))
@@ -81,7 +83,9 @@ def _note_overshoot(opened: OpenTenant) -> tuple[Note, ...]:
     return (OvershootNote(foreseen.look_seconds, foreseen.beyond_bytes),)
 
 
-def note_costs(estimated: CostEstimate | NoPrices | None, stored_bytes: int) -> tuple[Note, ...]:
+def note_costs(
+    estimated: CostEstimate | NoPrices | None, stored_bytes: int, copied_to: str | None = None
+) -> tuple[Note, ...]:
     """Return what a tenant costs with a full quota and with what is stored now. Pure."""
     match estimated:
         case None:
@@ -100,6 +104,7 @@ def note_costs(estimated: CostEstimate | NoPrices | None, stored_bytes: int) -> 
                     restore=estimated.restore,
                     present_bytes=stored_bytes,
                     present_month=estimated.store(stored_bytes),
+                    copied_to=copied_to,
                 ),
             )
 
@@ -110,7 +115,16 @@ def _note_costs(opened: OpenTenant) -> tuple[Note, ...]:
     if not isinstance(estimated, CostEstimate):
         return note_costs(estimated, 0)
     owner = opened.storage.find_owner(opened.buckets.owner_uid, exact=False)
-    return note_costs(estimated, 0 if owner is None else owner.used_bytes)
+    return note_costs(estimated, 0 if owner is None else owner.used_bytes, opened.tenant.copied_to)
+
+
+def _note_costs_of_copy(opened: OpenTenant) -> tuple[Note, ...]:
+    """Return the costs of the second copy; a platform that is away is told by the step `second_copy`."""
+    copied = opened.second_copy
+    try:
+        return () if copied is None else _note_costs(copied)
+    except RemoteError:
+        return ()
 
 
 def _note_tenant(tenant: Tenant) -> tuple[Note, ...]:

@@ -9,7 +9,7 @@ from coffre.provisioning.notes import note
 from coffre.provisioning.sequence import STEPS
 from coffre.provisioning.steps.keys import opens_buckets
 from coffre.provisioning.terms.context import FULLY, Intent, make_context
-from coffre.provisioning.terms.found import AccessSwitch, Change, Found, MachinePlan, SecretToMint, pick
+from coffre.provisioning.terms.found import AccessSwitch, Change, CopyPlan, Found, MachinePlan, SecretToMint, pick
 from coffre.provisioning.terms.notes import Note
 from coffre.secrets.rotations import PendingRotation
 from coffre.spec.loader import Checkout
@@ -33,11 +33,13 @@ class TenantPlan:
     access: tuple[AccessSwitch, ...] = ()
     steps: tuple[Change, ...] = ()
     notes: tuple[Note, ...] = ()
+    second_copy: CopyPlan | None = None
 
     @property
     def is_needed(self) -> bool:
         changes = self.secrets_to_mint or self.storage or self.rotations or self.access or self.steps
-        return bool(changes or any(plan.action != "none" for plan in self.machines))
+        of_copy = self.second_copy is not None and self.second_copy.is_needed
+        return bool(changes or of_copy or any(plan.action != "none" for plan in self.machines))
 
 
 def refuse_orphans(checkout: Checkout) -> None:
@@ -63,6 +65,7 @@ def plan_tenant(opened: OpenTenant, intent: Intent = FULLY) -> TenantPlan:
         access=pick(found, AccessSwitch),
         steps=pick(found, Change),
         notes=note(at, is_open=is_open),
+        second_copy=next(iter(pick(found, CopyPlan)), None),
     )
 
 

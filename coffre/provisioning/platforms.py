@@ -30,7 +30,9 @@ class PlatformReport:
 def check(checkout: Checkout, name: str, now: datetime, on_progress: Callable[[str], None]) -> PlatformReport:
     """Check one platform; every fault is a finding, never an error."""
     platform = checkout.settings.platforms[name]
-    tenants = [tenant for tenant in checkout.tenants.values() if tenant.storage.platform == name]
+    every = checkout.tenants.values()
+    copies = [copied for tenant in every if (copied := tenant.copied()) is not None]
+    tenants = [tenant for tenant in (*every, *copies) if tenant.storage.platform == name]
     findings = driver_of(platform).check(platform, checkout.root, tenants, now, on_progress)
     return PlatformReport(name, (*findings, _check_programs(checkout, platform), _check_escrow(checkout, name)))
 

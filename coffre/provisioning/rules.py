@@ -53,7 +53,7 @@ def refuse_by_departure(tenant: Tenant, stage: Stage | None, leaving_machines: M
 
 def refuse_orphan_stacks(stacks: Iterable[str], tenants: Collection[str]) -> None:
     """Refuse while a stack exists whose tenant file is gone: removing text never removes a service."""
-    orphans = sorted(set(stacks) - set(tenants))
+    orphans = sorted(set(map(naming.slug_of_stack, stacks)) - set(tenants))
     if not orphans:
         return
     first = orphans[0]
@@ -71,11 +71,11 @@ def refuse_vanished_machines(tenant: Tenant, owned_buckets: Iterable[str], known
     ``owned_buckets`` are the buckets of the tenant's owner on the platform, ``known_machines`` the names for which
     Coffre ever created a key: a bucket's name ends in a digest and does not give its machine.
     """
-    expected = {naming.bucket_name(tenant.slug, tenant.id, name) for name in tenant.machines}
+    expected = {_bucket_of(tenant, name) for name in tenant.machines}
     vanished = sorted(set(owned_buckets) - expected)
     if not vanished:
         return
-    names = {naming.bucket_name(tenant.slug, tenant.id, name): name for name in known_machines}
+    names = {_bucket_of(tenant, name): name for name in known_machines}
     bucket = vanished[0]
     machine = names.get(bucket)
     if machine is None:
@@ -87,6 +87,10 @@ def refuse_vanished_machines(tenant: Tenant, owned_buckets: Iterable[str], known
         f"{tenant.slug}: machine {machine} is no longer in the file, but its bucket {bucket} still exists",
         "Put the machine back, with `retired: {on: DATE, keep_until: DATE}` if it needs no more backups.",
     )
+
+
+def _bucket_of(tenant: Tenant, machine: str) -> str:
+    return naming.bucket_name(tenant.slug, tenant.id, machine, is_copy=tenant.is_copy)
 
 
 def refuse_changed_agents(tenant: Tenant, existing: ExistingBuckets) -> None:
@@ -132,7 +136,7 @@ def refuse_lost_secrets(
             "new ones: they cannot open the existing backups.",
         )
     for name in with_repository(tenant.active_machines()):
-        if naming.bucket_name(tenant.slug, tenant.id, name) in owned_buckets and name not in known_passwords:
+        if _bucket_of(tenant, name) in owned_buckets and name not in known_passwords:
             raise RefusedError(
                 f"{tenant.slug}/{name} has a bucket, but its repository password is in neither copy of the data bundle",
                 "Restore the data bundle from the escrow: without it the backups in that bucket cannot be read.",
@@ -141,12 +145,16 @@ def refuse_lost_secrets(
 
 @dataclass(frozen=True)
 class RepositoryRemains:
-    """The parts of a repository in a bucket, and how many of its snapshots were seen and are expected."""
+    """The parts of a repository in a bucket, and how many of its snapshots were seen and are expected.
+
+    ``may_be_copied``: the tenant has a second copy, which may still have them.
+    """
 
     has_config: bool
     has_keys: bool
     has_backups: bool
     known_snapshots: int
+    may_be_copied: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -169,6 +177,11 @@ def refuse_lost_repository(slug: str, machine: str, remains: RepositoryRemains, 
     if remains.known_snapshots and not renews:
         raise RefusedError(
             f"{slug}/{machine}: its repository is gone, and it held {remains.known_snapshots} snapshots",
-            f"{comes_back}. If it is completely lost, create a new one (Coffre records this): "
+            f"{comes_back}. {_from_copy(slug, machine) if remains.may_be_copied else ''}If it is completely lost, "
+            f"create a new one (Coffre records this): "
             f"`coffre apply {slug} --new-repository {machine} --reason TEXT`.",
         )
+
+
+def _from_copy(slug: str, machine: str) -> str:
+    return f"If it is lost, its second copy may have it: `coffre copy {slug} --machine {machine} --back`. "

@@ -18,6 +18,7 @@ from coffre.provisioning.steps import (
     repositories,
     retirement,
     rotation,
+    second_copy,
     secrets,
     storage,
 )
@@ -62,4 +63,5 @@ STEPS = (
     ApplyStep(deployment.do, deployment.look, reads_buckets=True),
     ApplyStep(rotation.end),
     ApplyStep(commitments.deliver, commitments.look_at_delivery),
+    ApplyStep(second_copy.do, second_copy.look),
 )

@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     DRILL = "drill"
     VERIFICATION = "verification"
     VERIFICATION_ROUND = "verification_round"
+    COPY = "copy"
     GATE_CHANGE = "gate_change"
     GATE_WORD = "gate_word"
     OUT_OF_HOURS_APPLY = "out_of_hours_apply"
@@ -53,6 +54,7 @@ class EventKind(StrEnum):
     MACHINE_REPLACED = "machine_replaced"
     RECORDS_TRIMMED = "records_trimmed"
     PATHS_ACCEPTED = "paths_accepted"
+    SECOND_COPY_CHANGE = "second_copy_change"
 
 
 @dataclass(frozen=True)

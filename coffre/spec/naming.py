@@ -18,10 +18,11 @@ ID_PATTERN = r"[g-z][a-z0-9]{9}"
 
 _READABLE_LENGTH = 40
 _DIGEST_LENGTH = 10
+_COPY = "_copy"
 
 
 class Named(Protocol):
-    """The parts of a name; a Tenant has them."""
+    """The parts of a name; a Tenant has them. ``is_copy``: the names are those of the tenant's second copy."""
 
     @property
     def slug(self) -> str: ...
@@ -29,10 +30,27 @@ class Named(Protocol):
     @property
     def id(self) -> str: ...
 
+    @property
+    def is_copy(self) -> bool: ...
+
 
 def owner_uid(tenant: Named) -> str:
-    """Name the RGW user that owns every bucket of a tenant."""
-    return f"{tenant.slug}-{tenant.id}"
+    """Name the user that owns every bucket of a tenant on a platform.
+
+    The copy has names of its own: two platforms may be regions of one account, where names are shared.
+    """
+    owner = f"{tenant.slug}-{tenant.id}"
+    return f"{owner}{_COPY}" if tenant.is_copy else owner
+
+
+def stack_name(tenant: Named) -> str:
+    """Name a tenant's stack and the bundle with its keys. No slug has the underscore of a copy's."""
+    return f"{tenant.slug}{_COPY}" if tenant.is_copy else tenant.slug
+
+
+def slug_of_stack(stack: str) -> str:
+    """Return the slug of the tenant to which a stack belongs."""
+    return stack.removesuffix(_COPY)
 
 
 def machine_uid(tenant: Named, machine: str) -> str:
@@ -40,12 +58,13 @@ def machine_uid(tenant: Named, machine: str) -> str:
     return f"{owner_uid(tenant)}.{machine}"
 
 
-def bucket_name(slug: str, tenant_id: str, machine: str) -> str:
+def bucket_name(slug: str, tenant_id: str, machine: str, *, is_copy: bool = False) -> str:
     """Name a machine's bucket.
 
     The readable part is cut. The digest of id and machine makes the name unique, because RGW lets the same owner
-    create a bucket twice without an error.
+    create a bucket twice without an error; AWS has one space of names for all its accounts.
     """
     readable = f"{slug}-{machine}"[:_READABLE_LENGTH]
-    digest = hashlib.sha256(f"{tenant_id}/{machine}".encode()).hexdigest()
+    unique = f"{tenant_id}/{machine}/copy" if is_copy else f"{tenant_id}/{machine}"
+    digest = hashlib.sha256(unique.encode()).hexdigest()
     return f"{readable}-{digest[:_DIGEST_LENGTH]}"

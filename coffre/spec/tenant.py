@@ -1,7 +1,7 @@
 """The content of a tenant file, version 1."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -41,6 +41,7 @@ __all__ = [
     "Connection",
     "Contact",
     "Contract",
+    "CopiedTenant",
     "Hold",
     "HoldKind",
     "Keep",
@@ -52,6 +53,7 @@ __all__ = [
     "PullConnection",
     "Retirement",
     "Schedule",
+    "SecondCopy",
     "SshConnection",
     "Tenant",
     "TenantStatus",
@@ -133,6 +135,20 @@ class Contact(FileModel):
     phone: Annotated[Phone, Field(description='Their phone number in quotes, like "+33 4 76 00 00 00"')]
 
 
+class SecondCopy(FileModel):
+    """A second copy of every backup on another platform, made by SMILÉO's side."""
+
+    platform: Annotated[Text, Field(description="The name of another platform of platform.yaml")]
+    bandwidth_bytes: Annotated[
+        Size,
+        Field(
+            alias="bandwidth_per_second",
+            ge=64 * 1024,
+            description="The most that a run of `coffre copy` reads per second, like 20 MiB",
+        ),
+    ] = 20 * 1024**2
+
+
 class TenantStorage(FileModel):
     """The storage space of the tenant, for all its machines together."""
 
@@ -150,10 +166,17 @@ class TenantStorage(FileModel):
             ge=7, le=90, description="The days for which deleted or overwritten objects can be brought back, 7 to 90"
         ),
     ] = 14
+    second_copy: Annotated[
+        SecondCopy | None,
+        Field(alias="copy", description="A second copy of every backup on another platform"),
+    ] = None
 
 
 class Tenant(FileModel):
     """A customer of SMILÉO: its contract, its storage, its plans and its machines."""
+
+    is_copy: ClassVar[bool] = False
+    """Whether its storage is that of its second copy, with names of its own."""
 
     slug: Name
     version: Annotated[Version, Field(description="The version of this format, 1")]
@@ -180,6 +203,30 @@ class Tenant(FileModel):
     plans: Annotated[dict[Name, Plan], Field(description="The backup plans by name")]
     machines: Annotated[dict[Name, Machine], Field(description="The machines by name")]
 
+    def copied(self) -> "CopiedTenant | None":
+        """Return the tenant as the platform of its second copy has it; None without a copy."""
+        wanted = self.storage.second_copy
+        if wanted is None:
+            return None
+        there = self.storage.model_copy(update={"platform": wanted.platform, "second_copy": None})
+        fields = {name: getattr(self, name) for name in Tenant.model_fields}
+        return CopiedTenant.model_construct(**{**fields, "storage": there})
+
+    @property
+    def copied_to(self) -> str | None:
+        """The platform of the second copy, for the tenant as that platform has it; None on the tenant's own."""
+        return self.storage.platform if self.is_copy else None
+
     def active_machines(self) -> dict[str, Machine]:
         """Return the machines that are not retired."""
         return {name: machine for name, machine in self.machines.items() if machine.retired is None}
+
+
+class CopiedTenant(Tenant):
+    """A tenant on the platform of its second copy: the same machines, and an owner and buckets with other names."""
+
+    is_copy: ClassVar[bool] = True
+
+    def active_machines(self) -> dict[str, Machine]:
+        """Return none: no machine writes to a copy, or has a user there."""
+        return {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from coffre.spec.storage_platform import Platform
-from coffre.spec.tenant import Machine, Tenant
+from coffre.spec.tenant import Tenant
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.costs import CostEstimate, NoPrices
 from coffre.storage.driver import Storage
@@ -112,20 +112,20 @@ class OwnRights:
 class TenantKeys:
     """The S3 keys of a tenant's users: the owner's, and that of each machine that has a bucket.
 
-    A retired machine's is None: its bucket stays, and nobody but the owner gets to it.
+    That of a retired machine, and of any machine in a second copy, is None: nobody but the owner gets to its bucket.
     """
 
     owner: AccessKey
     machines: Mapping[str, AccessKey | None]
 
 
-def placeholder_keys(machines: Mapping[str, Machine]) -> TenantKeys:
+def placeholder_keys(tenant: Tenant, machines: Collection[str]) -> TenantKeys:
     """Return keys for a tenant that has none yet, or whose keys the reader may not see.
 
     ``machines`` are those that have a bucket, retired ones too.
     """
-    keys = {name: None if machine.is_retired else PLACEHOLDER for name, machine in machines.items()}
-    return TenantKeys(PLACEHOLDER, keys)
+    active = tenant.active_machines()
+    return TenantKeys(PLACEHOLDER, {name: PLACEHOLDER if name in active else None for name in machines})
 
 
 @dataclass(frozen=True)

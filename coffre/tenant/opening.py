@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from coffre.records.actor import read_author
@@ -66,6 +66,20 @@ class OpenTenant:
         return driver_of(self.platform).capabilities
 
     @cached_property
+    def second_copy(self) -> "OpenTenant | None":
+        """The tenant on the platform of its second copy, with the keys of that; None without a copy."""
+        copied = self.tenant.copied()
+        if copied is None:
+            return None
+        storage = open_storage(self.checkout, copied.storage.platform)
+        return replace(self, tenant=copied, storage=storage, secrets=StoredSecrets(self.secret_store, copied))
+
+    @property
+    def homes(self) -> "tuple[OpenTenant, ...]":
+        """The tenant on each platform that has storage of it: its own, then that of its second copy."""
+        return (self,) if self.second_copy is None else (self, self.second_copy)
+
+    @cached_property
     def embedded(self) -> EmbeddedProof:
         """Whether the platform is the embedded one; asked on first use."""
         return EmbeddedProof(self.checkout, self.tenant.storage.platform, self.storage)
@@ -96,7 +110,7 @@ def open_tenant(checkout: Checkout, slug: str, on_notice: OnNotice) -> Iterator[
             checkout=checkout,
             tenant=tenant,
             storage=open_storage(checkout, tenant.storage.platform),
-            secrets=StoredSecrets(store, slug, tenant.id),
+            secrets=StoredSecrets(store, tenant),
             secret_store=store,
             log=log,
             on_notice=on_notice,

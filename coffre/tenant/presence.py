@@ -58,6 +58,8 @@ def _list_missing(tenant: Tenant, buckets: TenantBuckets, log: Log, machines: Co
 def _without_any(tenant: Tenant, log: Log) -> RefusedError:
     platform = tenant.storage.platform
     apply = f"coffre apply {tenant.slug}"
+    if tenant.is_copy:
+        return _without_copy(tenant)
     if find_stage(log) in AFTER_ERASURE:
         return RefusedError(
             f"{tenant.slug} has left: its backups are erased, and {platform} has no data of it any more",
@@ -75,6 +77,8 @@ def _without_any(tenant: Tenant, log: Log) -> RefusedError:
 def _explain(tenant: Tenant, log: Log, missing: Collection[str]) -> RefusedError:
     """Say why machines of a tenant with storage have none: a lost bucket is reported first."""
     slug, platform = tenant.slug, tenant.storage.platform
+    if tenant.is_copy:
+        return _without_copy(tenant, missing)
     gone = [name for name in missing if log.has(_LEFT_TRACES, name)]
     if gone:
         return RefusedError(
@@ -83,3 +87,11 @@ def _explain(tenant: Tenant, log: Log, missing: Collection[str]) -> RefusedError
         )
     were = "was" if len(missing) == 1 else "were"
     return RefusedError(f"{slug}: {', '.join(missing)} {were} never applied", f"Run `coffre apply {slug}` first.")
+
+
+def _without_copy(tenant: Tenant, machines: Collection[str] = ()) -> RefusedError:
+    of = f" for {', '.join(machines)}" if machines else ""
+    return RefusedError(
+        f"{tenant.slug}: {tenant.storage.platform} has no storage of its second copy{of}",
+        f"Run `coffre apply {tenant.slug}` first. If it was there before, find out who deleted it.",
+    )

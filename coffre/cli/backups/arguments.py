@@ -9,4 +9,8 @@ MachineOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="One machine (default: all).", show_default=False)
 ]
 
+FromCopy = Annotated[
+    bool, typer.Option("--from-copy", help="From the second copy; the tenant's own platform is not needed.")
+]
+
 FAILED, REFUSED = 1, 4

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.backups.arguments import FAILED, MachineOption, TenantArgument
+from coffre.cli.backups.arguments import FAILED, FromCopy, MachineOption, TenantArgument
 from coffre.cli.context import open_checkout
 from coffre.errors import ExpectedError
 from coffre.spec.values.sizes import format_bytes
@@ -22,6 +22,7 @@ def drill(
     tenant: TenantArgument,
     machine: MachineOption = None,
     seed: Annotated[int | None, typer.Option(help="Repeat the sample of an earlier drill.", show_default=False)] = None,
+    from_copy: FromCopy = False,
     as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
 ) -> None:
     """Restore a sample with SMILÉO's key and compare it with what the machine reported.
@@ -31,7 +32,9 @@ def drill(
     """
     from coffre.agents.kinds import with_repository
     from coffre.cli.words.findings import describe
+    from coffre.operations.copying.run import get_copied
     from coffre.operations.drill.drill import drill as run_drill
+    from coffre.operations.drill.drill import drill_copy
     from coffre.tenant.access import refuse_while_blocked
     from coffre.tenant.presence import refuse_unapplied
     from coffre.tenant.runs import open_recorded
@@ -41,11 +44,13 @@ def drill(
     failed: list[ExpectedError] = []
     with open_recorded(open_checkout(context), tenant, "drill", output.warning) as opened:
         refuse_while_blocked(opened.tenant)
-        refuse_unapplied(opened.tenant, opened.buckets, opened.log, [])
+        there = get_copied(opened) if from_copy else opened
+        refuse_unapplied(there.tenant, there.buckets, there.log, [])
+        run = partial(drill_copy, opened, there) if from_copy else partial(run_drill, opened)
         names = names or list(with_repository(opened.tenant.active_machines()))
         for name in names:
             try:
-                drills.append(run_drill(opened, name, chosen_seed, partial(output.progress_of, name)))
+                drills.append(run(name, chosen_seed, partial(output.progress_of, name)))
             except ExpectedError as problem:
                 failed.append(problem)
     for each in failed:

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.backups.arguments import TenantArgument
+from coffre.cli.backups.arguments import FromCopy, TenantArgument
 from coffre.cli.context import open_checkout
+from coffre.errors import UsageError
 from coffre.spec.values.sizes import format_bytes
 
 
@@ -48,6 +49,7 @@ def restore(
             "the agent's own files are left out.",
         ),
     ] = False,
+    from_copy: FromCopy = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --in-place.")] = False,
 ) -> None:
     """Restore a machine's files to a directory here, or onto a machine of the tenant.
@@ -55,6 +57,7 @@ def restore(
     The restore is recorded. To resume an interrupted restore, run the same command again. The destination machine holds
     the key and the password of the backed-up machine in memory until the restore ends; it does not need an agent.
     """
+    from coffre.operations.copying.run import get_copied
     from coffre.operations.restore.restore import (
         MachineDestination,
         RestoreSource,
@@ -74,6 +77,12 @@ def restore(
             in_place=in_place,
             is_there=lambda name: Path(name).exists(),
         )
+        if from_copy and isinstance(destination, MachineDestination):
+            raise UsageError(
+                "--from-copy restores to a directory here only: machines have no key of the second copy",
+                "Name a directory with --to and copy the files to the machine.",
+            )
+        source = get_copied(opened) if from_copy else opened
         if isinstance(destination, MachineDestination) and in_place and not yes:
             output.warning(
                 f"files of {destination.machine} will be overwritten with those of {path or 'the whole snapshot'} "
@@ -85,7 +94,7 @@ def restore(
             if isinstance(destination, MachineDestination):
                 done = restore_to_machine(opened, wanted, destination, watcher)
             else:
-                done = restore_to_directory(opened, wanted, destination, watcher)
+                done = restore_to_directory(source, wanted, destination, watcher)
     if done.is_others:
         output.warning(f"another machine took snapshot {done.snapshot.id[:8]} under the name of {machine}")
     if done.left_out is not None:

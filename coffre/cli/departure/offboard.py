@@ -232,7 +232,7 @@ def _plan_machine(asked: _Asked, machine: str) -> None:
         output.result_json(found)
         return
     output.result(f"{asked.tenant}/{machine}: retired, its backups are kept until {found.keep_until}")
-    _show_machines([found.machine])
+    _show_machines(found.machines)
     if found.hold is not None:
         output.warning(f"a hold stands ({found.hold}): nothing is deleted")
 
@@ -278,7 +278,7 @@ def _show_rehearsal(found: "Rehearsal") -> None:
 def _show_machines(machines: "Sequence[MachineFound]") -> None:
     rows = [
         (
-            machine.name,
+            machine.name if machine.copied_to is None else f"{machine.name} (copy on {machine.copied_to})",
             machine.bucket,
             *(
                 (str(machine.holds.objects), str(machine.holds.versions), str(machine.holds.markers))

@@ -105,8 +105,22 @@ def _show_status(tenant: "TenantObservation", now: datetime, *, has_wall: bool =
                 f"  {machine.name} could not apply orders {machine.failed_generation} and continues with "
                 f"{_or_unknown(machine.generation_applied)}: {machine.failed_generation_reason}"
             )
+    _show_copy(tenant)
     for finding in tenant.findings:
         output.result(f"  ! {describe(finding)}")
+
+
+def _show_copy(tenant: "TenantObservation") -> None:
+    """Show the second copy of each machine, beside the original."""
+    if tenant.second_copy is None:
+        return
+    for machine in tenant.second_copy.machines:
+        since, whole = _moment(machine.missing_since), _moment(machine.last_complete_at)
+        lacks = f", {machine.missing} missing (the oldest since {since})" if machine.missing else ""
+        output.result(
+            f"  second copy of {machine.name} on {tenant.second_copy.platform}: "
+            f"snapshots: {_or_unknown(machine.snapshots)}{lacks}; last complete run: {whole}"
+        )
 
 
 def _show_states(tenant: "TenantObservation") -> None:

@@ -1,6 +1,7 @@
 """plan and apply: show and make the changes that a tenant file requires."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from coffre.errors import UsageError
 
 if TYPE_CHECKING:
     from coffre.provisioning.apply import TenantOutcome
+    from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.exact import ExactPlan
     from coffre.spec.loader import Checkout
 
@@ -196,18 +198,26 @@ def _warn_of_hours(checkout: "Checkout") -> None:
         output.warning(text)
 
 
+def _count(changes: "Sequence[ResourceChange]") -> str:
+    counts = Counter(change.operation for change in changes)
+    return ", ".join(f"{count} {_PAST[operation]}" for operation, count in counts.items()) or "no change"
+
+
 def _show_outcome(outcome: "TenantOutcome") -> None:
     from coffre.cli.words.findings import describe
 
-    changes = Counter(change.operation for change in outcome.storage)
-    counted = ", ".join(f"{count} {_PAST[operation]}" for operation, count in changes.items())
-    output.result(f"{outcome.tenant}: storage: {counted or 'no change'}")
+    output.result(f"{outcome.tenant}: storage: {_count(outcome.storage)}")
     for machine in outcome.machines:
         output.result(f"  {describe_outcome(machine)}")
     for key in outcome.rotated:
         output.result(f"  {describe_rotation(key)}")
     for loss in outcome.losses:
         output.result(f"  ! {describe(loss)}")
+    if (copied := outcome.second_copy) is not None:
+        done = f"NOT settled: {copied.problem}" if copied.problem else _count(copied.changes)
+        output.result(f"  second copy on {copied.platform}: {done}")
+        for key in copied.rotated:
+            output.result(f"  {describe_rotation(key)}")
     if outcome.commissioned_now:
         output.result(
             f"  commissioned at {outcome.commissioned_at:%Y-%m-%d %H:%M} UTC: billing starts (contract, article 1c)"

@@ -6,6 +6,7 @@ from coffre.agents.report_paths import Integrity, PathState
 from coffre.findings import Evidence, Finding, FindingKind
 from coffre.outside.faults import Fault
 from coffre.outside.text import one_line
+from coffre.records.facts.backups import CopyFault
 from coffre.spec.values.sizes import format_bytes
 
 _FAULTS: Mapping[str, str] = {
@@ -31,6 +32,11 @@ def describe_difference(differs: str) -> str:
     return _DIFFERENCES.get(differs, differs)
 
 
+def describe_copy_fault(fault: str) -> str:
+    """Return what is wrong with an object that could not be copied."""
+    return _COPY_FAULTS.get(fault, fault)
+
+
 def _fault(evidence: Evidence) -> str:
     said = _FAULTS.get(str(evidence["fault"]), str(evidence["fault"]))
     return f"{said} ({evidence['field']})" if evidence.get("field") else said
@@ -42,6 +48,14 @@ def _count(evidence: Evidence) -> str:
 
 
 _HOST_LENGTH = 80
+
+_COPY_FAULTS: Mapping[str, str] = {
+    CopyFault.ALTERED: "it does not match the hash in its name",
+    CopyFault.GONE: "it is gone since it was listed",
+    CopyFault.SIZE_DIFFERS: "it has another size in the copy",
+    CopyFault.TOO_LARGE: "it is larger than any object of an agent",
+    CopyFault.UNREADABLE: "the platform does not return it",
+}
 
 _DIFFERENCES: Mapping[str, str] = {
     "installation": "another installation",
@@ -216,5 +230,21 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     FindingKind.PATH_NOT_SAVED: lambda evidence: f"{evidence['path']} {_state(evidence)}",
     FindingKind.PATHS_NOT_SAVED: lambda evidence: f"and {evidence['count']} more paths of its plan gave too little",
     FindingKind.SNAPSHOT_NOT_WHOLE: lambda evidence: _integrity(evidence),
+    FindingKind.COPY_LATE: lambda evidence: (
+        f"its second copy on {evidence['platform']} is late: it lacks {evidence['count']} snapshots, the oldest since "
+        f"{evidence['since']}; run `coffre copy`, and see what ended its last run"
+    ),
+    FindingKind.COPY_FAULTS: lambda evidence: (
+        f"the last `coffre copy` to {evidence['platform']} left out {evidence['key']}{_count(evidence)} "
+        f"({describe_copy_fault(str(evidence['fault']))}): what needs them cannot be restored from the "
+        "copy; `coffre verify` tells what is wrong with the originals"
+    ),
+    FindingKind.COPY_GONE: lambda evidence: (
+        f"its second copy on {evidence['platform']} has no {evidence['what']}: run `coffre apply` and `coffre copy`; "
+        "if it was there before, find out who deleted it"
+    ),
+    FindingKind.COPY_NOT_SEEN: lambda evidence: (
+        f"the second copy on {evidence['platform']} could not be read: {evidence['error']}"
+    ),
     FindingKind.NOT_SEEN: lambda evidence: f"could not be read: {evidence['error']}",
 }

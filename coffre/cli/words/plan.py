@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.plan import TenantPlan
     from coffre.provisioning.terms.differences import Difference
-    from coffre.provisioning.terms.found import AccessSwitch, Change, Value
+    from coffre.provisioning.terms.found import AccessSwitch, Change, CopyPlan, Value
     from coffre.provisioning.terms.notes import CostsNote, Note
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
@@ -24,6 +24,7 @@ def show_plan(planned: "TenantPlan") -> None:
         output.result(f"  keys and passwords to create for: {', '.join(planned.secrets_to_mint)}")
     for change in planned.storage:
         _show_change(change)
+    _show_copy(planned.second_copy)
     for machine in planned.machines:
         if machine.action != "none":
             reasons = f": {', '.join(map(describe_difference, machine.differences))}" if machine.differences else ""
@@ -42,6 +43,19 @@ def show_plan(planned: "TenantPlan") -> None:
     for option, how in planned.options.items():
         if how == "manual":
             output.result(f"  ! option {option}: manual, not yet carried out by Coffre")
+
+
+def _show_copy(copied: "CopyPlan | None") -> None:
+    """Print what apply would change on the platform of the second copy."""
+    if copied is None:
+        return
+    where = f"second copy on {copied.platform}"
+    if copied.unseen:
+        output.result(f"  ! {where}: not compared: {copied.unseen}")
+    if copied.needs_key:
+        output.result(f"  {where}: a key of its own to create")
+    for change in copied.storage:
+        _show_change(change, f" ({where})")
 
 
 def describe_switch(switch: "AccessSwitch") -> str:
@@ -118,8 +132,9 @@ def describe_overshoot(beyond_bytes: int, look_seconds: int) -> str:
 
 def _describe_costs(costs: "CostsNote") -> str:
     """Say what a tenant costs in a month, with a full quota and now, and what one restore of everything costs."""
+    of = "" if costs.copied_to is None else f" of the second copy on {costs.copied_to}"
     return (
-        f"costs: about {costs.month} USD a month with a full quota (storage {costs.storage_month}, requests "
+        f"costs{of}: about {costs.month} USD a month with a full quota (storage {costs.storage_month}, requests "
         f"{costs.requests_month}, verification {costs.verification_month}); storage of the present "
         f"{format_bytes(costs.present_bytes)}: {costs.present_month} USD a month; a full restore: {costs.restore} USD "
         f"(list prices for {costs.region} of {costs.prices_of}, without tax)"
@@ -134,8 +149,8 @@ def describe_step(step: "Change") -> str:
     return words.format(machines=", ".join(step.machines), before=before, after=after, beyond=beyond)
 
 
-def _show_change(change: "ResourceChange") -> None:
-    output.result(f"  {_SIGNS[change.operation]} {change.kind} {change.name}")
+def _show_change(change: "ResourceChange", where: str = "") -> None:
+    output.result(f"  {_SIGNS[change.operation]} {change.kind} {change.name}{where}")
     for item in change.properties:
         values = f": {item.old} → {item.new}" if item.old is not None else ""
         output.result(f"      {item.path}{values}")

@@ -19,7 +19,7 @@ def describe_choice(choice: "KeyChoice") -> str:
 
 def describe_rotation(key: "KeyOutcome") -> str:
     """Describe the result of a key's rotation in one line."""
-    name = describe(key.secret)
+    name = describe(key.secret) + (f" on {key.platform}" if key.platform else "")
     if key.is_done:
         return f"{name}: replaced; the platform refuses the old key"
     if not key.is_cut:

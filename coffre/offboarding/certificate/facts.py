@@ -18,6 +18,7 @@ from coffre.offboarding.certificate.model import (
     CertifiedVerification,
     Company,
     Controller,
+    CopyFacts,
     Kept,
     Letter,
     MachineFacts,
@@ -64,7 +65,8 @@ class Sources:
     """The sources of the facts: the journal's entries, other events of the tenant, its file and platform.yaml.
 
     ``signers`` are the SHA-256 of the signing certificates, leaf first. ``who`` are the proved people;
-    ``is_block_approved`` tells whether the `leaving:` block of the calendar is still the approved one.
+    ``is_block_approved`` tells whether the `leaving:` block of the calendar is still the approved one, ``has_copy``
+    whether a platform ever had storage of a second copy.
     """
 
     number: str
@@ -82,6 +84,7 @@ class Sources:
     records: Head | None = None
     who: Who = field(default_factory=Who)
     is_block_approved: bool = True
+    has_copy: bool = False
 
 
 def build_facts(sources: Sources) -> CertificateFacts:
@@ -127,6 +130,7 @@ def _gather(sources: Sources) -> CertificateFacts:
         ),
         timezone=tenant.timezone,
         people=tuple(list_people(entries, sources.who)),
+        copy_site=_copy_site(sources),
     )
 
 
@@ -177,6 +181,14 @@ def _site(platform: Platform) -> Site:
     )
 
 
+def _copy_site(sources: Sources) -> Site | None:
+    """Return the place of the second copy, for a tenant that had one by the records."""
+    copied = sources.tenant.copied()
+    if copied is None or not sources.has_copy:
+        return None
+    return _site(sources.settings.platforms[copied.storage.platform])
+
+
 def _basis(sources: Sources) -> Basis:
     leaving = sources.tenant.leaving
     if sources.machine is not None:
@@ -225,15 +237,19 @@ def _scope(sources: Sources) -> list[str]:
 def _machine_facts(sources: Sources, name: str) -> MachineFacts:
     own = replace(sources, entries=[entry for entry in sources.entries if _is_about(entry, name)])
     machine = sources.tenant.machines.get(name)
-    began = _list(own, Step.ERASURE_BEGAN, ErasureBegan)
+    seen = _list(own, Step.ERASURE_BEGAN, ErasureBegan)
+    # The first observation is the one before the erasure.
+    began = {each.fact.copied_to: each for each in reversed(seen)}
+    erased = {each.fact.copied_to: each for each in _list(own, Step.BUCKET_ERASED, BucketErased)}
+    copies = [CopyFacts(to, first, erased.get(to)) for to, first in began.items() if to is not None]
     return MachineFacts(
         machine=name,
         system=machine.os.value if machine is not None else "",
         returned=tuple(_list(own, Step.RETURNED, Returned)),
         agent=_find(own, Step.AGENT, Agent),
-        # The first observation is the one before the erasure.
-        began=began[0] if began else None,
-        erased=_find(own, Step.BUCKET_ERASED, BucketErased),
+        began=began.get(None),
+        erased=erased.get(None),
+        copies=tuple(copies) or None,
     )
 
 

@@ -28,6 +28,7 @@ from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.opening import OpenTenant
+from coffre.tenant.second_copy import find_copy_platform
 from coffre.workspace.clock import utc_now
 from coffre.workspace.files import write_atomically
 
@@ -77,6 +78,7 @@ def _sources(opened: OpenTenant, journal: Journal, today: date, key: CertifiedKe
         records=_find_head(opened.secret_store, opened.log, opened.on_notice),
         who=read_who(people, journal),
         is_block_approved=_is_block_approved(opened.tenant, opened.checkout, people, journal),
+        has_copy=find_copy_platform(opened.log) is not None,
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from coffre.offboarding.lifecycle.calendar import CalendarEntry as Day
 from coffre.offboarding.lifecycle.evidence import (
@@ -19,6 +19,7 @@ from coffre.offboarding.lifecycle.evidence import (
 )
 from coffre.offboarding.lifecycle.keeping_after import RetentionReason
 from coffre.records.chain.heads import Head
+from coffre.records.details import OPTIONAL
 from coffre.records.facts.departure import Attested, Stage
 from coffre.storage.platform import HostingCompany, MediaKeeper
 
@@ -127,8 +128,17 @@ class Attests:
 
 
 @dataclass(frozen=True)
+class CopyFacts:
+    """The erasure of a machine's second copy, on the platform of this name in the journal."""
+
+    platform: str
+    began: AttributedEvidence[ErasureBegan]
+    erased: AttributedEvidence[BucketErased] | None
+
+
+@dataclass(frozen=True)
 class MachineFacts:
-    """All established facts about one machine."""
+    """All established facts about one machine; ``copies`` are second copies of its backups, if any."""
 
     machine: str
     system: str
@@ -136,6 +146,7 @@ class MachineFacts:
     agent: AttributedEvidence[Agent] | None
     began: AttributedEvidence[ErasureBegan] | None
     erased: AttributedEvidence[BucketErased] | None
+    copies: Annotated[tuple[CopyFacts, ...] | None, OPTIONAL] = None
 
 
 @dataclass(frozen=True)
@@ -244,4 +255,6 @@ class CertificateFacts:
     timezone: str
     reservations: tuple[str, ...] = field(default=())
     people: tuple[Person, ...] = field(default=())
+    copy_site: Annotated[Site | None, OPTIONAL] = None
+    """The place of the second copy; None for a tenant that never had one."""
     format: int = FORMAT

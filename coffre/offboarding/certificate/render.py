@@ -28,6 +28,7 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
         "service_name": words.SERVICE,
         "is_established": is_erasure_established(facts),
         "totals": _add_up(machine.began.fact.before for machine in facts.machines if machine.began is not None),
+        "copied": _add_up(copy.began.fact.before for machine in facts.machines for copy in machine.copies or ()),
         "passwords_handed_out": list_passwords_handed_out(facts),
         "not_established": words.NOT_ESTABLISHED,
         "not_received": words.NOT_RECEIVED,
@@ -53,7 +54,12 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
 
 def is_erasure_established(facts: CertificateFacts) -> bool:
     """Tell whether the evidence shows that everything was erased: only then the certificate may say so."""
-    gone = all(each.erased is not None and each.erased.fact.is_gone for each in facts.machines)
+    erased = [each.erased for each in facts.machines] + [
+        copy.erased for each in facts.machines for copy in each.copies or ()
+    ]
+    gone = all(each is not None and each.fact.is_gone for each in erased)
+    if facts.copy_site is not None:
+        gone = gone and all(each.copies for each in facts.machines if each.began is not None)
     destroyed = any(isinstance(each.fact.what, RepositoryPasswords) for each in facts.secrets)
     verified = facts.verification is not None and facts.verification.seen.fact.is_passed
     return bool(facts.machines) and gone and destroyed and verified

@@ -8,7 +8,7 @@ from coffre.correspondence import french
 from coffre.offboarding.certificate.days import list_early
 from coffre.offboarding.certificate.model import CertificateFacts, MachineFacts, Role
 from coffre.offboarding.erase.checks import RepositoryPasswords
-from coffre.offboarding.lifecycle.evidence import AgentOutcome
+from coffre.offboarding.lifecycle.evidence import AgentOutcome, BucketErased
 from coffre.offboarding.notices import words
 from coffre.spec.leaving import Choice
 
@@ -71,16 +71,26 @@ def _of_repository(each: MachineFacts) -> Iterator[str]:
 def _of_bucket(facts: CertificateFacts, each: MachineFacts) -> Iterator[str]:
     if each.erased is None:
         yield f"L’effacement des sauvegardes de la machine {each.machine} n’est pas établi."
-        return
-    erased = each.erased.fact
+    else:
+        yield from _of_erased(facts, each.erased.fact, f"de la machine {each.machine}")
+    of_copy = f"de la seconde copie de la machine {each.machine}"
+    erased = [copy.erased for copy in each.copies or ()]
+    if None in erased or (facts.copy_site is not None and each.began is not None and not erased):
+        yield f"L’effacement {of_copy} n’est pas établi."
+    for copy in erased:
+        if copy is not None:
+            yield from _of_erased(facts, copy.fact, of_copy)
+
+
+def _of_erased(facts: CertificateFacts, erased: BucketErased, of_what: str) -> Iterator[str]:
     if erased.locked is not None:
         until = erased.locked.until.astimezone(ZoneInfo(facts.timezone)).date()
         yield (
-            f"{french.count(erased.locked.versions, 'version', 'versions')} d’objets de la machine {each.machine} "
+            f"{french.count(erased.locked.versions, 'version', 'versions')} d’objets {of_what} "
             f"restent sur la plate-forme, sous un verrou que nul ne peut lever avant le {french.format_day(until)}."
         )
     elif not erased.is_gone or not erased.left.is_empty:
-        yield f"L’espace de stockage de la machine {each.machine} n’a pas entièrement disparu."
+        yield f"L’espace de stockage {of_what} n’a pas entièrement disparu."
 
 
 def _of_the_tenant(facts: CertificateFacts) -> Iterator[str]:

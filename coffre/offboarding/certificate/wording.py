@@ -112,6 +112,8 @@ def name_secret(secret: DestroyedSecret) -> str:
             return "Mots de passe de toutes les sauvegardes"
         case RepositoryPasswords(machine=machine):
             return f"Mot de passe des sauvegardes de {machine}"
+        case ServiceKeys(copied_to=str(platform)):
+            return f"Clés de la seconde copie ({platform}) : clé d’accès, configuration technique"
         case ServiceKeys():
             return "Clés du service : clés d’accès, signature des ordres, configuration technique"
         case Quoted(text=text):

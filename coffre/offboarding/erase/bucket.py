@@ -79,6 +79,7 @@ def identify_bucket(tenant: Tenant, storage: Storage, buckets: TenantBuckets, ma
         tenant_id=tenant_id,
         before=count_contents(eraser),
         marker=facts.lifetime_id,
+        copied_to=tenant.copied_to,
     )
 
 
@@ -262,7 +263,7 @@ class _Erasure:
         deleted = _at_least(began.before, left, self.confirmed.result())
         if is_gone:
             self._on_progress(f"{began.machine}: erased, and its bucket is gone")
-        return BucketErased(began.machine, began.bucket, deleted, left, is_gone, locked)
+        return BucketErased(began.machine, began.bucket, deleted, left, is_gone, locked, began.copied_to)
 
     def _refuse_unexplained(self, sweep: Sweep) -> None:
         where = f"{self._tenant.slug}/{self._began.machine}"

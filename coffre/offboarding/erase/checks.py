@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from coffre.errors import RefusedError
+from coffre.records.details import OPTIONAL
 from coffre.secrets.identifiers import SecretId
 
 
@@ -145,9 +146,13 @@ class RepositoryPasswords:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceKeys:
-    """The keys that run the tenant's service: access keys, signing keys, the stack's passphrase."""
+    """The keys that run the tenant's service: access keys, signing keys, the stack's passphrase.
+
+    With ``copied_to``: the keys of the second copy on that platform.
+    """
 
     kind: Literal["service_keys"] = "service_keys"
+    copied_to: Annotated[str | None, OPTIONAL] = None
 
 
 DestroyedSecret = RepositoryPasswords | ServiceKeys | Quoted

@@ -14,13 +14,11 @@ from coffre.operations.holds.settle import refuse_if_held
 from coffre.provisioning.engine.removal import remove_files, remove_stack_files
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.identifiers import SecretId, SecretKind
-from coffre.secrets.store import SecretStore
 from coffre.spec import naming
-from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Storage
-from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.secrets import TenantSecrets
+from coffre.tenant.opening import OpenTenant
 from coffre.workspace.paths import RUN_FOLDER, lock_file
 from coffre.workspace.work_folder import remove_abandoned
 
@@ -29,35 +27,33 @@ Refuse = Callable[[], None]
 
 
 def destroy_data_bundle(
-    tenant: Tenant,
-    storage: Storage,
-    secret_store: SecretStore,
-    *,
-    refuse: Refuse,
-    locked: Collection[str] = frozenset(),
+    opened: OpenTenant, *, refuse: Refuse, locked: Collection[str] = frozenset()
 ) -> SecretDestroyed:
     """Destroy the bundle of the repository passwords in every place: backups can no longer be decrypted.
 
-    May run again after a kill, with the same result. RefusedError while the tenant still owns a bucket, except
-    ``locked`` ones, which only contain versions under a temporary lock of the platform: these become unreadable now.
+    May run again after a kill, with the same result. RefusedError while the tenant still owns a bucket on one of its
+    platforms, except ``locked`` ones, which only contain versions under a temporary lock of the platform: these become
+    unreadable now.
     """
+    tenant = opened.tenant
     _refuse(tenant, "destroying the repository passwords", refuse)
-    _refuse_with_buckets(tenant, storage, besides=locked)
-    done = secret_store.destroy(tenant.slug, tenant.id, DataBundle)
+    for home in opened.homes:
+        _refuse_with_buckets(home.tenant, home.storage, besides=locked)
+    done = opened.secret_store.destroy(tenant.slug, tenant.id, DataBundle)
     return SecretDestroyed(RepositoryPasswords(), done.places, done.fingerprint)
 
 
-def destroy_password(
-    tenant: Tenant, storage: Storage, buckets: TenantBuckets, secrets: TenantSecrets, machine: str, *, refuse: Refuse
-) -> SecretDestroyed | None:
+def destroy_password(opened: OpenTenant, machine: str, *, refuse: Refuse) -> SecretDestroyed | None:
     """Destroy the repository password of one machine, in both copies of the bundle; None when it no longer exists.
 
     The fingerprint is that of the last bundle with it. RefusedError while the machine's bucket exists.
     """
+    tenant, secrets = opened.tenant, opened.secrets
     _refuse(tenant, f"destroying the repository password of {machine}", refuse)
-    bucket = buckets.name(machine)
-    if storage.find_bucket(bucket) is not None:
-        raise _too_early(tenant, f"bucket {bucket} still exists")
+    for home in opened.homes:
+        bucket = home.buckets.name(machine)
+        if home.storage.find_bucket(bucket) is not None:
+            raise _too_early(tenant, f"bucket {bucket} still exists")
     bundle = secrets.find_data()
     if bundle is None or machine not in bundle.repository_passwords:
         return None
@@ -95,50 +91,52 @@ def delete_users(tenant: Tenant, storage: Storage, secrets: TenantSecrets, *, re
     return [_delete_user(storage, uid, known[uid], refuse) for uid in uids]
 
 
-def remove_stack(tenant: Tenant, checkout: Checkout, storage: Storage, *, refuse: Refuse) -> Removed:
-    """Remove the stack's state with history, backups and work folder. May run twice.
+def remove_stacks(opened: OpenTenant, *, refuse: Refuse) -> Removed:
+    """Remove the state of each stack with its history, backups and work folder. May run twice.
 
-    RefusedError while the platform still has a user or a bucket of the tenant: without the stack it could not be found.
+    RefusedError while a platform still has a user or a bucket of the tenant: without the stack it could not be found.
     """
-    _refuse(tenant, "removing the stack", refuse)
-    _refuse_with_users(tenant, storage)
-    return Removed(tuple(remove_stack_files(checkout, tenant.slug)))
+    _refuse(opened.tenant, "removing the stack", refuse)
+    for home in opened.homes:
+        _refuse_with_users(home.tenant, home.storage)
+    stacks = [naming.stack_name(home.tenant) for home in opened.homes]
+    return Removed(tuple(path for stack in stacks for path in remove_stack_files(opened.checkout, stack)))
 
 
-def destroy_control_bundle(
-    tenant: Tenant, storage: Storage, secrets: TenantSecrets, secret_store: SecretStore, *, refuse: Refuse
-) -> SecretDestroyed:
-    """Destroy the bundle of the service's keys in every place. May run again after a kill, with the same result.
+def destroy_control_bundle(home: OpenTenant, *, refuse: Refuse) -> SecretDestroyed:
+    """Destroy the bundle of the keys of one platform in every place. May run again after a kill, with the same result.
 
     RefusedError while the platform has a user of the tenant, or while the repository passwords still exist.
     """
+    tenant = home.tenant
     _refuse(tenant, "destroying the keys of the service", refuse)
-    _refuse_with_users(tenant, storage)
-    left = secrets.find_files(DataBundle).places
+    _refuse_with_users(tenant, home.storage)
+    left = home.secrets.find_files(DataBundle).places
     if left:
         raise _too_early(tenant, f"its repository passwords still exist ({', '.join(left)})")
-    done = secret_store.destroy(tenant.slug, tenant.id, ControlBundle)
-    return SecretDestroyed(ServiceKeys(), done.places, done.fingerprint)
+    done = home.secret_store.destroy(naming.stack_name(tenant), tenant.id, ControlBundle)
+    return SecretDestroyed(ServiceKeys(copied_to=tenant.copied_to), done.places, done.fingerprint)
 
 
-def remove_local(
-    tenant: Tenant, checkout: Checkout, secrets: TenantSecrets, secret_store: SecretStore, *, refuse: Refuse
-) -> Removed:
+def remove_local(opened: OpenTenant, *, refuse: Refuse) -> Removed:
     """Remove the tenant's remaining files under the root: notes of destroyed bundles, lock files, work folders.
 
     Letters, certificates and records stay. This is the last step, once the journal has all evidence; may run twice.
     RefusedError while a bundle or a stack still exists.
     """
-    root = checkout.root
+    root, tenant = opened.checkout.root, opened.tenant
     _refuse(tenant, "removing what is left on this computer", refuse)
-    for kind in (DataBundle, ControlBundle):
-        left = secrets.find_files(kind).places
-        if left:
-            raise _too_early(tenant, f"a secret bundle still exists ({', '.join(left)})")
-    removed = remove_stack_files(checkout, tenant.slug)
-    removed += secret_store.forget_destroyed(tenant.slug)
-    run_folders = [root / RUN_FOLDER / tenant.slug, staging_root(root, tenant.slug)]
-    removed += remove_files([*run_folders, lock_file(root, tenant.slug)], root)
+    for home in opened.homes:
+        for kind in (DataBundle, ControlBundle):
+            left = home.secrets.find_files(kind).places
+            if left:
+                raise _too_early(tenant, f"a secret bundle still exists ({', '.join(left)})")
+    removed = []
+    for stack in [naming.stack_name(home.tenant) for home in opened.homes]:
+        removed += remove_stack_files(opened.checkout, stack)
+        removed += opened.secret_store.forget_destroyed(stack)
+        removed += remove_files([lock_file(root, stack)], root)
+    removed += remove_files([root / RUN_FOLDER / tenant.slug, staging_root(root, tenant.slug)], root)
     remove_abandoned(root)
     return Removed(tuple(removed))
 

@@ -1,5 +1,6 @@
 """offboard --machine: erases the backups of one retired machine after the last day of their retention."""
 
+from collections.abc import Callable
 from datetime import date
 
 from coffre.errors import RefusedError
@@ -11,15 +12,17 @@ from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
 from coffre.offboarding.erase.tenant import describe_erased
 from coffre.offboarding.handover.targets.staging import machine_root
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure
-from coffre.offboarding.lifecycle.due import is_verified, refusing_under_hold
-from coffre.offboarding.lifecycle.evidence import BucketErased, ErasureBegan, SecretDestroyed, Step
+from coffre.offboarding.lifecycle.due import find_lock_end, is_verified, refusing_under_hold
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, SecretDestroyed, Step
 from coffre.offboarding.lifecycle.procedure import Departure, DepartureOutcome, Manner, open_departure
 from coffre.offboarding.lifecycle.stages import Waiting
+from coffre.operations.copying.run import without_copying
 from coffre.records.facts.departure import Stage
 from coffre.signing.statements import Act
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
 from coffre.tenant.lookup import find_machine
+from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import remove_folder
 
@@ -89,39 +92,43 @@ def _erase(departure: Departure, machine: str) -> Waiting | None:
     refuse = refusing_under_hold(opened.tenant, opened.checkout, opened.log, f"erasing the backups of {machine}")
     refuse()
     departure.manner.confirm(f"Erase every backup of {opened.tenant.slug}/{machine} and its password, for ever?")
-    departure.prove(Act.ERASE, digest([opened.buckets.name(machine)]))
-    began = journal.find(Step.ERASURE_BEGAN, ErasureBegan) or identify_bucket(
-        opened.tenant, opened.storage, opened.buckets, machine
-    )
-    if began is not None:
-        resumes = bool(journal.steps(Step.ERASURE_BEGAN))
-        if not resumes:
-            journal.note(Step.ERASURE_BEGAN, began, machine)
-        erased = erase_bucket(
-            opened.tenant,
-            opened.storage,
-            opened.buckets,
-            opened.memory,
-            began,
-            departure.manner.on_progress,
-            resumes=resumes,
-            refuse=refuse,
-        )
-        journal.note(Step.BUCKET_ERASED, erased, machine)
-        say(describe_erased(erased))
+    departure.prove(Act.ERASE, digest([home.buckets.name(machine) for home in opened.homes]))
+    with without_copying(opened):
+        for home in opened.homes:
+            _erase_bucket(departure, home, machine, refuse)
     if not journal.read(Step.SECRET_DESTROYED, SecretDestroyed):
-        destroyed = destroying.destroy_password(
-            opened.tenant, opened.storage, opened.buckets, opened.secrets, machine, refuse=refuse
-        )
+        destroyed = destroying.destroy_password(opened, machine, refuse=refuse)
         if destroyed is not None:
             journal.note(Step.SECRET_DESTROYED, destroyed, machine)
             say(f"{machine}: its repository password is destroyed in both bundle copies")
     remove_folder(machine_root(opened.checkout.root, opened.tenant.slug, machine))
-    newest = journal.find(Step.BUCKET_ERASED, BucketErased)
-    if newest is not None and newest.locked is not None:
-        until = newest.locked.until.date()
+    until = find_lock_end(opened.tenant, journal)
+    if until is not None:
         return Waiting(f"the end of the platform's own lock on {until}: the locked data is already unreadable", until)
     return None
+
+
+def _erase_bucket(departure: Departure, home: OpenTenant, machine: str, refuse: Callable[[], None]) -> None:
+    """Erase the machine's bucket on one platform of the tenant, if there is one."""
+    journal, name = departure.journal, home.buckets.name(machine)
+    known = [each for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan) if each.bucket == name]
+    began = known[-1] if known else identify_bucket(home.tenant, home.storage, home.buckets, machine)
+    if began is None:
+        return
+    if not known:
+        journal.note(Step.ERASURE_BEGAN, began, machine)
+    erased = erase_bucket(
+        home.tenant,
+        home.storage,
+        home.buckets,
+        home.memory,
+        began,
+        departure.manner.on_progress,
+        resumes=bool(known),
+        refuse=refuse,
+    )
+    journal.note(Step.BUCKET_ERASED, erased, machine)
+    departure.say(describe_erased(erased))
 
 
 def _enter(departure: Departure, stage: Stage) -> None:

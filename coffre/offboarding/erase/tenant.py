@@ -26,11 +26,7 @@ from coffre.offboarding.lifecycle.evidence import (
 from coffre.offboarding.lifecycle.freezing import list_buckets
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.stages import Waiting
-from coffre.secrets.store import SecretStore
-from coffre.spec import naming
-from coffre.spec.tenant import Tenant
-from coffre.storage.driver import Storage
-from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.operations.copying.run import without_copying
 from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 
@@ -57,47 +53,61 @@ def erase_tenant(
     )
     refuse = refusing_under_hold(opened.tenant, opened.checkout, opened.log, "its erasure")
     refuse()
-    prove(digest([opened.buckets.name(name) for name in opened.tenant.machines]))
-    begun = {each.machine for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)}
-    began = _identify(opened.tenant, opened.storage, opened.buckets, journal)
-    gone = {each.machine for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.is_gone}
-    for each in began:
-        if each.machine not in gone:
+    prove(digest([home.buckets.name(name) for home in opened.homes for name in opened.tenant.machines]))
+    with without_copying(opened):
+        return _erase(opened, journal, refuse, say, on_progress)
+
+
+def _erase(
+    opened: OpenTenant, journal: Journal, refuse: Callable[[], None], say: OnProgress, on_progress: OnProgress
+) -> Waiting | None:
+    begun = {each.bucket for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)}
+    # Every bucket on every platform is identified before the first deletion.
+    began = [(home, each) for home in opened.homes for each in _identify(home, journal)]
+    gone = {each.bucket for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.is_gone}
+    for home, each in began:
+        if each.bucket not in gone:
             erased = erase_bucket(
-                opened.tenant,
-                opened.storage,
-                opened.buckets,
-                opened.memory,
+                home.tenant,
+                home.storage,
+                home.buckets,
+                home.memory,
                 each,
                 on_progress,
-                resumes=each.machine in begun,
+                resumes=each.bucket in begun,
                 refuse=refuse,
             )
             journal.note(Step.BUCKET_ERASED, erased, each.machine)
             say(describe_erased(erased))
     refuse()
-    _destroy_passwords(opened.tenant, opened.storage, opened.secret_store, journal, say, refuse)
+    _destroy_passwords(opened, journal, say, refuse)
     if (until := find_lock_end(opened.tenant, journal)) is not None:
         return Waiting(f"the end of the platform's own lock on {until}: the locked data is already unreadable", until)
     refuse()
-    _see_emptied(opened.tenant, opened.storage, opened.buckets, journal, say)
+    _see_emptied(opened, journal, say)
     noted = {each.uid for each in journal.read(Step.USER_DELETED, UserDeleted)}
-    for user in destroying.delete_users(opened.tenant, opened.storage, opened.secrets, refuse=refuse):
-        if user.uid not in noted:
-            journal.note(Step.USER_DELETED, user)
-            say(f"user {user.uid} and its keys are deleted")
+    for home in opened.homes:
+        for user in destroying.delete_users(home.tenant, home.storage, home.secrets, refuse=refuse):
+            if user.uid not in noted:
+                journal.note(Step.USER_DELETED, user)
+                say(f"user {user.uid} and its keys are deleted")
     return None
 
 
-def _see_emptied(tenant: Tenant, storage: Storage, buckets: TenantBuckets, journal: Journal, say: OnProgress) -> None:
-    """List every bucket again with the owner's key, its last use."""
-    if journal.steps(Step.EMPTIED) or not storage.list_key_ids(naming.owner_uid(tenant)):
+def _see_emptied(opened: OpenTenant, journal: Journal, say: OnProgress) -> None:
+    """List every bucket again with the owner's key of each platform, its last use."""
+    homes = [home for home in opened.homes if home.storage.list_key_ids(home.buckets.owner_uid)]
+    if journal.steps(Step.EMPTIED) or not homes:
         return
     began = journal.read(Step.ERASURE_BEGAN, ErasureBegan)
-    emptied = Verified(tuple(verify_emptied(storage, buckets, [each.machine for each in began])))
+    checks = []
+    for home in homes:
+        machines = [each.machine for each in began if each.copied_to == home.tenant.copied_to]
+        checks += verify_emptied(home.storage, home.buckets, machines)
+    emptied = Verified(tuple(checks))
     if emptied.failed:
         raise ChecksFailedError(
-            f"{tenant.slug} is not empty after its erasure",
+            f"{opened.tenant.slug} is not empty after its erasure",
             "Run the same command again; if this persists, find out who writes with the owner's key.",
             emptied.failed,
         )
@@ -108,8 +118,9 @@ def _see_emptied(tenant: Tenant, storage: Storage, buckets: TenantBuckets, journ
 def describe_erased(erased: BucketErased) -> str:
     """Describe the erasure of a bucket in a sentence. Pure."""
     deleted = erased.deleted
+    where = erased.machine if erased.copied_to is None else f"{erased.machine}, second copy on {erased.copied_to}"
     text = (
-        f"{erased.machine}: {deleted.objects} objects, {deleted.versions} earlier versions, {deleted.markers} delete "
+        f"{where}: {deleted.objects} objects, {deleted.versions} earlier versions, {deleted.markers} delete "
         f"markers and {deleted.uploads} unfinished uploads erased"
     )
     if erased.locked is not None:
@@ -119,11 +130,12 @@ def describe_erased(erased: BucketErased) -> str:
     return f"{text}, bucket deleted"
 
 
-def _identify(tenant: Tenant, storage: Storage, buckets: TenantBuckets, journal: Journal) -> list[ErasureBegan]:
-    """Return every bucket of the tenant before its erasure; all are checked first."""
-    known = {each.machine: each for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)}
-    standing = list_buckets(tenant, buckets)
-    seen = [identify_bucket(tenant, storage, buckets, name) for name in standing]
+def _identify(home: OpenTenant, journal: Journal) -> list[ErasureBegan]:
+    """Return every bucket of the tenant on one platform before its erasure; all are checked first."""
+    tenant, began = home.tenant, journal.read(Step.ERASURE_BEGAN, ErasureBegan)
+    known = {each.machine: each for each in began if each.copied_to == tenant.copied_to}
+    standing = list_buckets(tenant, home.buckets)
+    seen = [identify_bucket(tenant, home.storage, home.buckets, name) for name in standing]
     for each in filter(None, seen):
         before = known.get(each.machine)
         if before is not None and before.marker != each.marker:
@@ -137,17 +149,10 @@ def _identify(tenant: Tenant, storage: Storage, buckets: TenantBuckets, journal:
     return [known[name] for name in tenant.machines if name in known]
 
 
-def _destroy_passwords(
-    tenant: Tenant,
-    storage: Storage,
-    secret_store: SecretStore,
-    journal: Journal,
-    say: OnProgress,
-    refuse: Callable[[], None],
-) -> None:
+def _destroy_passwords(opened: OpenTenant, journal: Journal, say: OnProgress, refuse: Callable[[], None]) -> None:
     if any(each.what == RepositoryPasswords() for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
         return
     locked = {each.bucket for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.locked is not None}
-    destroyed = destroying.destroy_data_bundle(tenant, storage, secret_store, refuse=refuse, locked=locked)
+    destroyed = destroying.destroy_data_bundle(opened, refuse=refuse, locked=locked)
     journal.note(Step.SECRET_DESTROYED, destroyed)
     say(f"the repository passwords are destroyed in {len(destroyed.places)} places: no copy of a backup can be read")

@@ -7,7 +7,7 @@ from datetime import date
 from coffre.errors import RefusedError
 from coffre.offboarding.approval.second_person import digest_verification, has_approved, is_another_person, list_erasers
 from coffre.offboarding.erase.checks import ErasureCheck
-from coffre.offboarding.erase.verifying import verify_gone, verify_machine_gone
+from coffre.offboarding.erase.verifying import of_home, verify_gone, verify_machine_gone
 from coffre.offboarding.lifecycle.evidence import ErasureBegan, Step, Verified
 from coffre.offboarding.lifecycle.procedure import Departure, Manner, open_departure
 from coffre.records.details import to_details
@@ -87,5 +87,5 @@ def _look(departure: Departure, machine: str | None) -> Sequence[ErasureCheck]:
     opened = departure.opened
     began = departure.journal.read(Step.ERASURE_BEGAN, ErasureBegan)
     if machine is not None:
-        return list(verify_machine_gone(opened.tenant, opened.storage, opened.buckets, opened.secrets, machine, began))
-    return list(verify_gone(opened.tenant, opened.storage, opened.secrets.control(), began))
+        return verify_machine_gone(opened, machine, began)
+    return [check for home in opened.homes for check in verify_gone(home, of_home(home, began))]

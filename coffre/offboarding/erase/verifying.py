@@ -29,13 +29,12 @@ from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import KINDS, ControlBundle, S3Key, entries
 from coffre.secrets.identifiers import SecretId
 from coffre.spec import naming
-from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Storage
 from coffre.storage.values import AccessKey, BucketGoneError, PlatformAwayError
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
-from coffre.tenant.estate.secrets import TenantSecrets
+from coffre.tenant.opening import OpenTenant
 
 RESTORE_SECONDS = 45.0
 """The time limit of the restore that must fail; the platform refuses a key within a second."""
@@ -50,13 +49,16 @@ def verify_emptied(storage: Storage, buckets: TenantBuckets, machines: Iterable[
     return [owned, *(_check_contents(storage, name, key) for name in names)]
 
 
-def verify_gone(
-    tenant: Tenant, storage: Storage, control: ControlBundle, erased: Sequence[ErasureBegan]
-) -> list[ErasureCheck]:
-    """Check that buckets, users and keys are gone, and that nothing can be restored. Changes nothing.
+def verify_gone(home: OpenTenant, erased: Sequence[ErasureBegan]) -> list[ErasureCheck]:
+    """Check that buckets, users and keys of one platform are gone, and that nothing can be restored. Changes nothing.
 
-    ``control`` is the bundle with the old keys. RemoteError when the platform cannot be asked.
+    The bundle with the old keys must still be there, except for a copy that never had a bucket. RemoteError when the
+    platform cannot be asked.
     """
+    tenant, storage = home.tenant, home.storage
+    control = home.secrets.find_control() if tenant.is_copy and not erased else home.secrets.control()
+    if control is None:
+        return list(_check_users(tenant, storage, None))
     return [
         *_check_buckets(storage, erased),
         *_check_users(tenant, storage, control),
@@ -69,46 +71,41 @@ def verify_gone(
     ]
 
 
-def verify_machine_gone(
-    tenant: Tenant,
-    storage: Storage,
-    buckets: TenantBuckets,
-    secrets: TenantSecrets,
-    machine: str,
-    erased: Sequence[ErasureBegan],
-) -> list[ErasureCheck]:
+def verify_machine_gone(opened: OpenTenant, machine: str, began: Sequence[ErasureBegan]) -> list[ErasureCheck]:
     """Check that one machine's bucket, user and password are gone, while the tenant continues. Changes nothing.
 
     The bucket is also requested with the owner's key, which the platform still accepts. RemoteError when the platform
     cannot be asked.
     """
-    uid = naming.machine_uid(tenant, machine)
-    bundle = secrets.data()
-    return [
-        *_check_buckets(storage, erased),
-        *(_check_contents(storage, began.bucket, buckets.owner_key()) for began in erased),
-        _check_user(storage, uid),
-        _check_gone(ErasureLook.PASSWORD, machine, is_gone=machine not in bundle.repository_passwords),
-    ]
+    checks: list[ErasureCheck] = []
+    for home in opened.homes:
+        erased = of_home(home, began)
+        checks += _check_buckets(home.storage, erased)
+        checks += (_check_contents(home.storage, each.bucket, home.buckets.owner_key()) for each in erased)
+    checks.append(_check_user(opened.storage, naming.machine_uid(opened.tenant, machine)))
+    is_gone = machine not in opened.secrets.data().repository_passwords
+    return [*checks, _check_gone(ErasureLook.PASSWORD, machine, is_gone=is_gone)]
 
 
-def verify_nothing_left(
-    tenant: Tenant, checkout: Checkout, storage: Storage, secrets: TenantSecrets, erased: Sequence[ErasureBegan]
-) -> list[ErasureCheck]:
-    """Check, after the destruction of its keys, that neither platform nor this computer has anything of the tenant.
+def verify_nothing_left(home: OpenTenant, began: Sequence[ErasureBegan]) -> list[ErasureCheck]:
+    """Check, after the destruction of its keys, that neither one platform nor this computer has anything of the tenant.
 
     Letters, certificates and records stay and are not checked. Changes nothing. RemoteError when the platform cannot be
     asked, ExpectedError when the escrow is missing.
     """
-    slug = tenant.slug
-    bundles = [place for kind in KINDS for place in secrets.find_files(kind).places]
-    stack = list_stack_files(checkout, slug)
+    tenant, name = home.tenant, naming.stack_name(home.tenant)
+    bundles = [place for kind in KINDS for place in home.secrets.find_files(kind).places]
     return [
-        *_check_buckets(storage, erased),
-        *_check_users(tenant, storage, None),
-        _check_left(ErasureLook.BUNDLES, slug, bundles),
-        _check_left(ErasureLook.STACK, slug, stack),
+        *_check_buckets(home.storage, of_home(home, began)),
+        *_check_users(tenant, home.storage, None),
+        _check_left(ErasureLook.BUNDLES, name, bundles),
+        _check_left(ErasureLook.STACK, name, list_stack_files(home.checkout, name)),
     ]
+
+
+def of_home(home: OpenTenant, began: Sequence[ErasureBegan]) -> list[ErasureBegan]:
+    """Return the buckets of one platform of the tenant."""
+    return [each for each in began if each.copied_to == home.tenant.copied_to]
 
 
 def _check_contents(storage: Storage, name: str, key: AccessKey) -> ErasureCheck:

@@ -23,33 +23,22 @@ def close(opened: OpenTenant, journal: Journal, desk: Desk, say: OnProgress) -> 
     if not journal.steps(Step.STACK_REMOVED):
         journal.note(
             Step.STACK_REMOVED,
-            destroying.remove_stack(opened.tenant, opened.checkout, opened.storage, refuse=refuse),
+            destroying.remove_stacks(opened, refuse=refuse),
         )
         say("the stack, its state and its history are removed")
-    if not any(each.what == ServiceKeys() for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
-        journal.note(
-            Step.SECRET_DESTROYED,
-            destroying.destroy_control_bundle(
-                opened.tenant, opened.storage, opened.secrets, opened.secret_store, refuse=refuse
-            ),
-        )
-        say("the control bundle and its escrow copy are destroyed")
+    for home in opened.homes:
+        keys = ServiceKeys(copied_to=home.tenant.copied_to)
+        if not any(each.what == keys for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
+            journal.note(Step.SECRET_DESTROYED, destroying.destroy_control_bundle(home, refuse=refuse))
+            of = "" if keys.copied_to is None else f" for {keys.copied_to}"
+            say(f"the control bundle{of} and its escrow copy are destroyed")
     if not journal.steps(Step.LOCAL_REMOVED):
         journal.note(
             Step.LOCAL_REMOVED,
-            destroying.remove_local(opened.tenant, opened.checkout, opened.secrets, opened.secret_store, refuse=refuse),
+            destroying.remove_local(opened, refuse=refuse),
         )
-    last = Verified(
-        tuple(
-            verify_nothing_left(
-                opened.tenant,
-                opened.checkout,
-                opened.storage,
-                opened.secrets,
-                journal.read(Step.ERASURE_BEGAN, ErasureBegan),
-            )
-        )
-    )
+    began = journal.read(Step.ERASURE_BEGAN, ErasureBegan)
+    last = Verified(tuple(check for home in opened.homes for check in verify_nothing_left(home, began)))
     journal.note(Step.FINAL_CHECK, last)
     if not last.is_passed:
         message, hint = f"{opened.tenant.slug} cannot be closed", "Find out who created it again, and why."

@@ -76,7 +76,7 @@ def list_agents_left(tenant: Tenant, journal: Journal) -> list[str]:
 
 def find_lock_end(tenant: Tenant, journal: Journal) -> date | None:
     """Return the day on which the platform's last lock on this tenant's data ends."""
-    newest = {each.machine: each for each in journal.read(Step.BUCKET_ERASED, BucketErased)}
+    newest = {each.bucket: each for each in journal.read(Step.BUCKET_ERASED, BucketErased)}
     ends = [each.locked.until for each in newest.values() if each.locked is not None]
     return max(ends).astimezone(ZoneInfo(tenant.timezone)).date() if ends else None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from coffre.offboarding.erase.checks import DestroyedSecret, ErasureCheck, Told
 from coffre.offboarding.lifecycle import earlier
@@ -194,7 +194,8 @@ class Locked:
 class ErasureBegan:
     """A bucket before its erasure: its owner by the platform, and its content.
 
-    ``marker`` is the platform's name of the bucket's data for its whole life.
+    ``marker`` is the platform's name of the bucket's data for its whole life. ``copied_to`` is the platform of the
+    second copy, for a bucket of that.
     """
 
     machine: str
@@ -204,6 +205,7 @@ class ErasureBegan:
     tenant_id: str
     before: BucketCount
     marker: str = ""
+    copied_to: Annotated[str | None, details_of_records.OPTIONAL] = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,7 @@ class BucketErased:
     left: BucketCount
     is_gone: bool
     locked: Locked | None = None
+    copied_to: Annotated[str | None, details_of_records.OPTIONAL] = None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from coffre.spec.loader import Checkout
 from coffre.tenant.departure import find_stage
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
+from coffre.tenant.second_copy import find_copy_platform, refuse_moved_copy
 
 OnProgress = Callable[[str], None]
 
@@ -103,6 +104,7 @@ def open_departure(
     with lock_recorded(checkout, slug, command, manner.on_progress) as opened:
         # What cannot be returned, and would be erased, must not be passed over.
         refuse_changed_agents(opened.tenant, opened.buckets.existing())
+        refuse_moved_copy(opened.tenant, find_copy_platform(opened.log))
         journal = Journal(opened.log, read_today(opened.tenant, opened.embedded, asked_day), machine)
         journal.refuse_earlier_day()
         yield Departure(opened, journal, manner)

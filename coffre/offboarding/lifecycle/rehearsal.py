@@ -26,15 +26,16 @@ from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Storage
 from coffre.tenant.embedded import EmbeddedProof
-from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import TenantLog
-from coffre.tenant.lookup import find_machine
-from coffre.tenant.opening import open_tenant
+from coffre.tenant.opening import OpenTenant, open_tenant
 
 
 @dataclass(frozen=True)
 class MachineFound:
-    """One machine: its agent by the records, its last sign of life in the storage, and its bucket's current content."""
+    """One machine: its agent by the records, its last sign of life in the storage, and its bucket's current content.
+
+    ``copied_to`` is set for its second copy, which has no agent.
+    """
 
     name: str
     system: str
@@ -43,6 +44,7 @@ class MachineFound:
     last_seen_at: datetime | None
     bucket: str
     holds: BucketCount | None
+    copied_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,11 @@ def rehearse(checkout: Checkout, slug: str, asked_day: date | None) -> Rehearsal
             hold=facts.hold,
             approved=approved,
             refused=refused,
-            machines=_find_machines(opened.tenant, opened.storage, opened.buckets, opened.log),
-            users=_find_users(opened.tenant, opened.storage),
-            bundles=tuple(place for kind in KINDS for place in opened.secrets.find_files(kind).places),
+            machines=tuple(found for home in opened.homes for found in _find_machines(home)),
+            users=tuple(user for home in opened.homes for user in _find_users(home.tenant, home.storage)),
+            bundles=_find_bundles(opened),
             records=_find_records(opened.tenant, opened.log),
-            stack_resources=_count_resources(opened.tenant, opened.checkout),
+            stack_resources=_count_resources(opened),
         )
 
 
@@ -135,7 +137,7 @@ class MachineRehearsal:
     today: date
     keep_until: date
     hold: str | None
-    machine: MachineFound
+    machines: tuple[MachineFound, ...]
 
 
 def rehearse_machine(checkout: Checkout, slug: str, machine: str, asked_day: date | None) -> MachineRehearsal:
@@ -153,9 +155,7 @@ def rehearse_machine(checkout: Checkout, slug: str, machine: str, asked_day: dat
             read_today(opened.tenant, opened.embedded, asked_day),
             retirement.keep_until,
             None if hold is None else describe_hold(hold),
-            _find_machine(
-                opened.tenant, opened.storage, opened.buckets, opened.log, machine, opened.buckets.has(machine)
-            ),
+            tuple(_find_machine(home, machine, home.buckets.has(machine)) for home in opened.homes),
         )
 
 
@@ -168,26 +168,28 @@ def _look_at_approval(
         return None, f"{problem.message}. {problem.hint}"
 
 
-def _find_machines(
-    tenant: Tenant, storage: Storage, buckets: TenantBuckets, log: TenantLog
-) -> tuple[MachineFound, ...]:
-    standing = list_buckets(tenant, buckets)
-    return tuple(_find_machine(tenant, storage, buckets, log, name, name in standing) for name in tenant.machines)
+def _find_machines(home: OpenTenant) -> list[MachineFound]:
+    standing = list_buckets(home.tenant, home.buckets)
+    return [_find_machine(home, name, name in standing) for name in home.tenant.machines]
 
 
-def _find_machine(
-    tenant: Tenant, storage: Storage, buckets: TenantBuckets, log: TenantLog, name: str, has_bucket: bool
-) -> MachineFound:
-    machine = find_machine(tenant, name)
+def _find_machine(home: OpenTenant, name: str, has_bucket: bool) -> MachineFound:
+    machine, buckets = home.machine(name), home.buckets
     return MachineFound(
         name=name,
         system=machine.os.value,
         is_retired=machine.is_retired,
-        has_agent=has_agent(log, name),
+        has_agent=not home.tenant.is_copy and has_agent(home.log, name),
         last_seen_at=buckets.open(name).find_newest_at(naming.REPORTS_PREFIX) if has_bucket else None,
         bucket=buckets.name(name),
-        holds=count_bucket(storage, buckets, name) if has_bucket else None,
+        holds=count_bucket(home.storage, buckets, name) if has_bucket else None,
+        copied_to=home.tenant.copied_to,
     )
+
+
+def _find_bundles(opened: OpenTenant) -> tuple[str, ...]:
+    found = (home.secrets.find_files(kind).places for home in opened.homes for kind in KINDS)
+    return tuple(dict.fromkeys(place for places in found for place in places))
 
 
 def _find_users(tenant: Tenant, storage: Storage) -> tuple[UserFound, ...]:
@@ -204,6 +206,8 @@ def _find_records(tenant: Tenant, log: TenantLog) -> tuple[RecordsFound, ...]:
     return tuple(RecordsFound(kind.value, count, kept.get(kind)) for kind, count in sorted(counted.items()))
 
 
-def _count_resources(tenant: Tenant, checkout: Checkout) -> int | None:
-    state = state_folder(checkout).read(tenant.slug)
-    return None if state is None else len(state.resources)
+def _count_resources(opened: OpenTenant) -> int | None:
+    folder = state_folder(opened.checkout)
+    states = [folder.read(naming.stack_name(home.tenant)) for home in opened.homes]
+    counts = [len(state.resources) for state in states if state is not None]
+    return sum(counts) if counts else None

@@ -8,11 +8,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from coffre.agents.kinds import layout_of
 from coffre.agents.report import Report
-from coffre.agents.repository import REPLACED, HostileSnapshotError, Repository, RepositoryError
+from coffre.agents.repository import REPLACED, HostileSnapshotError, Part, Repository, RepositoryError
 from coffre.errors import UsageError
 from coffre.findings import Finding
 from coffre.observation.judge.gaps import judge_snapshot_paths
+from coffre.observation.reports import list_reports
 from coffre.observation.sighting import look
 from coffre.operations.drill.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, find_empty, readable
 from coffre.operations.drill.streaming import compare, stream_sample
@@ -23,7 +25,6 @@ from coffre.records.facts.password_uses import DrillUse
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.buckets import TenantBuckets
-from coffre.tenant.estate.log import Log
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.opening import OpenTenant
@@ -68,12 +69,25 @@ def drill(opened: OpenTenant, machine: str, seed: int, on_progress: Callable[[st
     opened.machine(machine)
     refuse_unapplied(opened.tenant, opened.buckets, opened.log, [machine])
     newest = _newest_reported(opened.tenant, opened.buckets, opened.secrets, opened.memory, machine)
+    return _drill(opened, machine, seed, newest, on_progress)
+
+
+def drill_copy(
+    opened: OpenTenant, copied: OpenTenant, machine: str, seed: int, on_progress: Callable[[str], None]
+) -> Drill:
+    """Do the same from the second copy alone, with its newest snapshot that a report describes; see `drill`."""
+    refuse_while_blocked(opened.tenant)
+    opened.machine(machine)
+    refuse_unapplied(copied.tenant, copied.buckets, copied.log, [machine])
+    newest = _newest_copied(opened, copied, machine)
+    return _drill(copied, machine, seed, newest, on_progress)
+
+
+def _drill(opened: OpenTenant, machine: str, seed: int, newest: "_Newest", on_progress: Callable[[str], None]) -> Drill:
     snapshot_id, reported = newest.snapshot_id, newest.hashes
     if not newest.is_stored:
         problems = ("the snapshot that its machine reported is not in its bucket",)
-        return _settle(
-            opened.log, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ()
-        )
+        return _settle(opened, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ())
     with _cache_folder(opened.checkout.root) as cache:
         repository = open_repository(opened, machine, DrillUse(snapshot_id, seed), cache)
         try:
@@ -88,10 +102,10 @@ def drill(opened: OpenTenant, machine: str, seed: int, on_progress: Callable[[st
             # No sample could be chosen: the list of files is unreadable in the repository, or forged.
             done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
             sample, gaps = Sample(seed, (), ()), judge_snapshot_paths(machine, newest.told, ())
-    return _settle(opened.log, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
+    return _settle(opened, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
 
 
-def _settle(log: Log, done: Drill, paths: Sequence[str]) -> Drill:
+def _settle(opened: OpenTenant, done: Drill, paths: Sequence[str]) -> Drill:
     """Record the result of a drill."""
     drilled = Drilled(
         seed=done.seed,
@@ -100,8 +114,9 @@ def _settle(log: Log, done: Drill, paths: Sequence[str]) -> Drill:
         problems=tuple(done.problems),
         losses=tuple(RecordedFinding(loss.kind.value, loss.evidence) for loss in done.losses),
         gaps=tuple(RecordedFinding(gap.kind.value, gap.evidence) for gap in done.gaps),
+        copied_to=opened.tenant.copied_to,
     )
-    log.append(drilled, done.machine)
+    opened.log.append(drilled, done.machine)
     return done
 
 
@@ -155,6 +170,29 @@ def _newest_reported(
         )
     hashes = [ReportedHash(each.exact_path, each.size_bytes, each.sha256) for each in told.samples] if told else []
     return _Newest(snapshot_id, hashes, snapshot_id in seen.stored.snapshots, seen.losses, seen.others, told)
+
+
+def _newest_copied(opened: OpenTenant, copied: OpenTenant, machine: str) -> _Newest:
+    """Return the newest snapshot of a machine's copy that a report there describes; nothing is remembered of it.
+
+    The tenant's own platform is not asked: it may be lost.
+    """
+    layout, bucket = layout_of(machine, opened.machine(machine)), copied.buckets.open(machine)
+    listed = (layout.find(facts.key) for facts in bucket.walk_objects(layout.prefix_of(Part.SNAPSHOTS)))
+    stored = {found.name for found in listed if found is not None}
+
+    def is_stored(report: Report) -> bool:
+        return report.snapshot_id in stored
+
+    reports = list_reports(copied.buckets, opened.secrets, opened.memory, machine, until=is_stored)
+    told = next(filter(is_stored, reports), None)
+    if told is None or told.snapshot_id is None:
+        raise UsageError(
+            f"the second copy of {machine} has no snapshot with a report yet",
+            f"Run `coffre copy {opened.tenant.slug}`.",
+        )
+    hashes = [ReportedHash(each.exact_path, each.size_bytes, each.sha256) for each in told.samples]
+    return _Newest(told.snapshot_id, hashes, is_stored=True, losses=(), others=(), told=told)
 
 
 def _list_files(repository: Repository, snapshot_id: str) -> list[SnapshotFile]:

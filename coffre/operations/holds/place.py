@@ -27,7 +27,9 @@ def place_hold(checkout: Checkout, slug: str, hold: RecordedHold, on_notice: OnN
         try:
             # First the lock, then the read: rules that an apply set before, under the lock, are removed here.
             with lock_tenant(checkout, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
-                return carry_out(held.tenant, held.buckets)
+                copied = held.second_copy
+                read_back = carry_out(held.tenant, held.buckets)
+                return read_back + (0 if copied is None else carry_out(copied.tenant, copied.buckets))
         except BusyError as error:
             raise BusyError(
                 f"{slug}: the hold is recorded and in force, but rules that delete may still exist: {error.message}",
@@ -39,8 +41,8 @@ def carry_out(tenant: Tenant, buckets: TenantBuckets) -> int:
     """Make sure that the platform applies a tenant's hold; returns how many buckets were read back."""
     names = buckets.existing().among(tenant.machines)
     settle_hold(tenant, buckets, names)
-    reason = find_reason(tenant)
+    reason, active = find_reason(tenant), tenant.active_machines()
     for name in names:
-        if reason is not None and not tenant.machines[name].is_retired:
+        if reason is not None and name in active:
             set_suspension(buckets, name, reason)
     return len(names)

@@ -26,13 +26,12 @@ from coffre.operations.repository import open_repository, storage_of
 from coffre.operations.restore.apart import Apart, hand_apart
 from coffre.outside.files import read_plain
 from coffre.records.facts.password_uses import RemoteRestoreUse, RestoreUse
+from coffre.records.memory import Memory
 from coffre.secrets import rotations
 from coffre.spec.tenant import OperatingSystem, Tenant, TenantStatus
 from coffre.storage.values import AccessKey
 from coffre.tenant.access import refuse_while_blocked
-from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
-from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.lookup import find_machine
@@ -127,6 +126,8 @@ def read_destination(
 def restore_to_directory(opened: OpenTenant, wanted: RestoreSource, target: Path, watcher: Watcher) -> Restored:
     """Restore into a local directory that is new or empty, or in which the same restore was interrupted.
 
+    ``opened`` may be the tenant on the platform of its second copy: then the restore is from there.
+
     Nothing is ever overwritten: a directory with other content is refused.
     """
     refuse_while_blocked(opened.tenant)
@@ -137,7 +138,7 @@ def restore_to_directory(opened: OpenTenant, wanted: RestoreSource, target: Path
     if target.exists() and unfinished is None and (not target.is_dir() or any(target.iterdir())):
         raise RefusedError(f"{target} is not an empty directory", "Name a new directory: a restore never overwrites.")
     repository = open_repository(opened, wanted.machine, RestoreUse(wanted.snapshot, str(target)))
-    choice = _choose(opened.buckets, opened.secrets, opened.memory, repository, wanted, path)
+    choice = _choose(opened, repository, wanted, path)
     chosen = choice.snapshot
     mark = f"{chosen.id} {path or '/'}"
     if unfinished not in (None, mark):
@@ -185,14 +186,7 @@ def restore_to_machine(
         bucket.exists(formats.layout.prefix_of(Part.CONFIG))
         into = None if destination.in_place else destination.folder or DEFAULT_FOLDER
         reason = RemoteRestoreUse(wanted.snapshot, destination.machine, into)
-        choice = _choose(
-            opened.buckets,
-            opened.secrets,
-            opened.memory,
-            open_repository(opened, wanted.machine, reason),
-            wanted,
-            path,
-        )
+        choice = _choose(opened, open_repository(opened, wanted.machine, reason), wanted, path)
         chosen = choice.snapshot
         folder = choose_folder(destination, wanted.machine, chosen)
         watcher.on_step(f"restoring snapshot {chosen.id[:8]} onto {destination.machine}, {folder or 'in place'}")
@@ -271,16 +265,9 @@ def choose_snapshot(listed: SnapshotList, wanted: str, machine: str, others: Col
     raise UsageError(f"{machine} has {problem} whose id begins with {wanted!r}", f"The last ones are {last}.")
 
 
-def _choose(
-    buckets: TenantBuckets,
-    secrets: TenantSecrets,
-    memory: TenantMemory,
-    repository: Repository,
-    wanted: RestoreSource,
-    path: str | None,
-) -> ChosenSnapshot:
+def _choose(opened: OpenTenant, repository: Repository, wanted: RestoreSource, path: str | None) -> ChosenSnapshot:
     """Return the wanted snapshot after reading its complete list: the list is intact, and the path is in it."""
-    learned, listed = look_at_reports(buckets, secrets, memory, wanted.machine), repository.list_snapshots()
+    learned, listed = _learn(opened, wanted.machine), repository.list_snapshots()
     others = {each.id for each in listed.usable if identity.is_others_snapshot(learned, each.id, each.tags)}
     chosen = choose_snapshot(listed, wanted.snapshot, wanted.machine, others)
     if path is None:
@@ -294,6 +281,13 @@ def _choose(
     newer = [each for each in listed.usable if each.id in others and each.taken_at > chosen.taken_at]
     left_out = max(newer, key=lambda each: each.taken_at, default=None) if wanted.snapshot == "latest" else None
     return ChosenSnapshot(chosen, chosen.id in others, left_out)
+
+
+def _learn(opened: OpenTenant, machine: str) -> Memory:
+    """Return what is known of a machine, with its newest reports; a copy is behind, and teaches nothing."""
+    if opened.tenant.is_copy:
+        return opened.memory.recall(machine)
+    return look_at_reports(opened.buckets, opened.secrets, opened.memory, machine)
 
 
 def _machine_key(tenant: Tenant, secrets: TenantSecrets, machine: str) -> AccessKey:

@@ -23,6 +23,7 @@ from coffre.provisioning.engine.pulumi_servers import served_over
 from coffre.provisioning.engine.recorder import OnProgress, Recorder, last_line
 from coffre.provisioning.engine.state import StateFolder, has_owner
 from coffre.provisioning.engine.tunnel import tunnel
+from coffre.spec import naming
 from coffre.storage.platform import Declaration
 from coffre.workspace.paths import PULUMI_HOME
 
@@ -265,28 +266,30 @@ class StackEngine:
 
 
 @contextmanager
-def _translated(slug: str, recorder: Recorder, command: PulumiProcess) -> Iterator[None]:
+def _translated(stack: str, recorder: Recorder, command: PulumiProcess) -> Iterator[None]:
     """Turn the Automation API's exceptions into errors that an operator can act on."""
     try:
         yield
         command.raise_interrupt()
     except automation_errors.ConcurrentUpdateError as error:
         raise BusyError(
-            f"the stack of {slug} is locked by another run",
+            f"the stack of {stack} is locked by another run",
             "Wait for it to end and run the same command again; if no other run exists, `pulumi cancel` unlocks it.",
         ) from error
     except automation_errors.CommandError as error:
         command.raise_interrupt()
-        raise _explain_failure(slug, recorder.errors, str(error)) from error
+        raise _explain_failure(stack, recorder.errors, str(error)) from error
 
 
-def _explain_failure(slug: str, errors: Sequence[str], text: str) -> RemoteError:
+def _explain_failure(stack: str, errors: Sequence[str], text: str) -> RemoteError:
     """Say why a run failed: by its resources' own errors, else by Pulumi's last message. Pure."""
+    slug = naming.slug_of_stack(stack)
+    what = f"storage of {slug}" if stack == slug else f"second copy of {slug}"
     again = f"run `coffre apply {slug}` again"
     if not errors and _NO_ROOM in text:
         place = next((word for word in text.split() if word.startswith("/")), "its folder").rstrip(":")
         return RemoteError(
-            f"storage of {slug}: no room is left for Pulumi's state on this computer's disk ({place})",
+            f"{what}: no room is left for Pulumi's state on this computer's disk ({place})",
             f"Make room and {again}: it finds what this run created on the platform, with the same keys.",
         )
     reasons = _without_repeated_advice(errors[:MAX_REASONS]) or [
@@ -294,9 +297,7 @@ def _explain_failure(slug: str, errors: Sequence[str], text: str) -> RemoteError
     ]
     if len(errors) > MAX_REASONS:
         reasons.append(f"and {len(errors) - MAX_REASONS} more errors")
-    return RemoteError(
-        f"storage of {slug}: {'; '.join(reasons)}", f"The changes made so far stay. Correct the cause and {again}."
-    )
+    return RemoteError(f"{what}: {'; '.join(reasons)}", f"The changes made so far stay. Correct the cause and {again}.")
 
 
 def _without_repeated_advice(errors: Sequence[str]) -> list[str]:

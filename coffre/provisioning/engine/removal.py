@@ -50,7 +50,7 @@ def remove_files(paths: Iterable[Path], root: Path) -> list[str]:
 def list_traces(home: Path, slug: str) -> Iterator[Path]:
     """Yield the traces of a stack in Pulumi's own folder: the logs of its runs, and where it was selected."""
     run = re.compile(rf"organization\+{PROJECT}\+{re.escape(slug)}-\d{{8}}T\d{{6}}.*\.log")
-    named = re.compile(rf"(?<![a-z0-9-]){re.escape(slug)}(?![a-z0-9-])".encode())
+    named = re.compile(rf"(?<![a-z0-9_-]){re.escape(slug)}(?![a-z0-9_-])".encode())
     for path in sorted((home / "logs").glob("*.log")):
         if run.fullmatch(path.name) or (path.name.startswith("pulumi-") and named.search(_unpacked(path))):
             yield path

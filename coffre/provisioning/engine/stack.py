@@ -12,6 +12,7 @@ from coffre.provisioning.engine.settlement import Settlement
 from coffre.provisioning.engine.state import StateFolder
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle
+from coffre.spec import naming
 from coffre.spec.loader import Checkout
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
@@ -42,24 +43,24 @@ def state_folder(checkout: Checkout) -> StateFolder:
 
 
 class TenantStack:
-    """One tenant's stack: read first, and updated by Pulumi only when there is something to do.
+    """One stack of a tenant, its own or its copy's: read first, and updated by Pulumi only when something is to do.
 
     With ``scratch``, state and work folder are only in there: for the preview of a tenant that has no stack.
     """
 
     def __init__(
-        self, checkout: Checkout, slug: str, control: ControlBundle | None, scratch: Path | None = None
+        self, checkout: Checkout, name: str, control: ControlBundle | None, scratch: Path | None = None
     ) -> None:
         if scratch is None:
             assert control is not None  # noqa: S101 - a real stack is opened only with its passphrase
-            self._state, self._work_dir = state_folder(checkout), stack_folder(checkout.root, slug)
+            self._state, self._work_dir = state_folder(checkout), stack_folder(checkout.root, name)
             self._passphrase = control.stack_passphrase
         else:
             self._state, self._work_dir = StateFolder(f"file://{scratch / 'state'}"), scratch / "work"
             self._passphrase = minting.new_passphrase()
-        self._slug = slug
+        self._name = name
         self._settlement = Settlement(
-            stack=slug,
+            stack=name,
             state=self._state,
             secret_of=lambda access_key_id: _find_secret(control, access_key_id),
             note=self._work_dir / "settled",
@@ -92,7 +93,7 @@ class TenantStack:
             on_progress,
             refresh=look.has_drift,
             clear_pending=look.has_pending_operations,
-            targets=None if only is None else self._state.find_urns(self._slug, only),
+            targets=None if only is None else self._state.find_urns(self._name, only),
             takes_unequal=takes_unequal,
         )
         if only is None:
@@ -119,7 +120,7 @@ class TenantStack:
         with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
             plan_file = Path(folder) / "plan.json"
             found = engine.preview(refresh=look.has_drift, takes_unequal=takes_unequal, plan_file=plan_file)
-            refuse_other_changes(self._slug, planned, found)
+            refuse_other_changes(naming.slug_of_stack(self._name), planned, found)
             changes = engine.up(
                 on_progress,
                 refresh=look.has_drift,
@@ -134,7 +135,7 @@ class TenantStack:
         from coffre.provisioning.engine.engine import StackEngine
 
         return StackEngine(
-            self._slug,
+            self._name,
             state=self._state,
             work_dir=self._work_dir,
             passphrase=self._passphrase.get_secret_value(),

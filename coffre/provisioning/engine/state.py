@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from coffre.errors import ExpectedError
+from coffre.spec import naming
 from coffre.storage.platform import RecordedResource
 
 PROJECT = "coffre"
@@ -84,8 +85,8 @@ class StateFolder:
         except _UNREADABLE:
             raise DamagedStateError(
                 f"the state of {stack} is damaged: {path}",
-                f"Move it aside (mv {path} {path}.damaged) and run `coffre apply {stack}`: it adopts what exists on "
-                "the platform, with the same keys, and creates nothing twice.",
+                f"Move it aside (mv {path} {path}.damaged) and run `coffre apply {naming.slug_of_stack(stack)}`: it "
+                "adopts what exists on the platform, with the same keys, and creates nothing twice.",
             ) from None
 
     def list_files(self, stack: str) -> list[Path]:

@@ -8,7 +8,7 @@ bundle has, and the next command deletes it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coffre.agents.kinds import driver_of, find_layout, with_bucket, with_orders
 from coffre.agents.repository import Part
@@ -57,7 +57,8 @@ class KeyChoice:
 class KeyOutcome:
     """One key's rotation: done, or what it waits for. ``is_cut``: the old key is revoked, done or not.
 
-    ``machine_messages`` are the errors of the machines that need the key, by machine.
+    ``machine_messages`` are the errors of the machines that need the key, by machine. ``platform`` is that of the
+    second copy, for the key of the copy's owner.
     """
 
     secret: SecretId
@@ -66,6 +67,7 @@ class KeyOutcome:
     is_cut: bool
     waits_for: PendingReason | None = None
     machine_messages: Mapping[str, str] = field(default_factory=dict)
+    platform: str | None = None
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ class TenantRotation:
         if not is_stack_done and not self._gives_keys:
             declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, self.control))
             # Opened with the current bundle: the stack compares the platform's keys with those of the bundle.
-            stack = TenantStack(opened.checkout, opened.tenant.slug, self.control)
+            stack = TenantStack(opened.checkout, naming.stack_name(opened.tenant), self.control)
             stack.up(declaration, self._on_progress, only=[f"{uid_of(opened.tenant, subject)}-key" for subject in due])
         for subject in due:
             self._verify_cut(subject, uid_of(opened.tenant, subject))
@@ -233,7 +235,7 @@ class TenantRotation:
         if old.access_key_id in storage.list_key_ids(uid):
             # No stack knows a key that the platform created, or one from before its state was lost.
             storage.delete_key(uid, old.access_key_id)
-        machine = subject.machine or next(iter(self._machines()), None)
+        machine = subject.machine or next(iter(self._with_buckets()), None)
         is_there = old.access_key_id in storage.list_key_ids(uid)
         if is_there or (machine and storage.accepts_key(self._opened.buckets.name(machine), access_key(old))):
             raise RemoteError(
@@ -246,7 +248,7 @@ class TenantRotation:
     def _probe_owner(self) -> None:
         """Check that the owner's new key can list and read policies."""
         key = access_key(rotations.get_key(self.control, rotations.OWNER))
-        for name in self._machines():
+        for name in self._with_buckets():
             bucket = self._opened.storage.open_bucket(self._opened.buckets.name(name), key)
             bucket.list_objects(naming.CONTROL_PREFIX)
             bucket.is_gate_closed()
@@ -271,6 +273,11 @@ class TenantRotation:
             signing_public_key=applied.signing_public_key if applied is not None else None,
             is_at_work=is_at_work(locked_at, bucket.probe_server_time()),
         )
+
+    def _with_buckets(self) -> Iterable[str]:
+        """Return the machines whose buckets the owner's key must open."""
+        opened = self._opened
+        return opened.buckets.existing().among(opened.tenant.machines) if opened.tenant.is_copy else self._machines()
 
     def _machines(self) -> dict[str, Machine]:
         """Return the machines in service that have a bucket, and therefore a user and a key."""
@@ -327,7 +334,21 @@ def rotate_tenant(
                 opened.tenant, opened.buckets, opened.secrets, opened.memory, name
             )  # Remembers the report numbers: a new agent must continue above them.
         keys = rotation.settle(subjects, rotation.move_agents(subjects))
+        keys += rotate_copy(opened, on_progress, now=now) if rotations.OWNER in subjects else []
         return RotationOutcome(slug, tuple(keys), continued, (warning,) if warning else ())
+
+
+def rotate_copy(opened: OpenTenant, on_progress: OnProgress, *, now: bool) -> list[KeyOutcome]:
+    """Rotate the key of the second copy's owner, which no machine has; nothing without a copy. May run twice."""
+    copied = opened.second_copy
+    control = copied.secrets.find_control() if copied is not None else None
+    if copied is None or control is None or rotations.find_key(control, rotations.OWNER) is None:
+        return []
+    rotation, subjects = TenantRotation(copied, control, on_progress), [rotations.OWNER]
+    rotation.start(subjects, now=now)
+    rotation.put_new_keys(subjects)
+    rotation.cut(subjects)
+    return [replace(key, platform=copied.tenant.storage.platform) for key in rotation.settle(subjects)]
 
 
 def choose_subjects(tenant: Tenant, control: ControlBundle, choice: KeyChoice) -> list[Subject]:

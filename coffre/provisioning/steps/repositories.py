@@ -95,7 +95,11 @@ def _judge(
         layout = layout_of(name, machine)
         found = look_at_remains(buckets.open(name), layout) if existing.has(name) else NOTHING
         remains = RepositoryRemains(
-            found.has_config, found.has_keys, found.has_backups, _count_known(log, memory, name)
+            found.has_config,
+            found.has_keys,
+            found.has_backups,
+            _count_known(log, memory, name),
+            may_be_copied=tenant.storage.second_copy is not None,
         )
         if remains.is_whole:
             continue

@@ -14,7 +14,7 @@ from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import Machine, Tenant
+from coffre.spec.tenant import Tenant
 from coffre.storage.platform import PLACEHOLDER, TenantKeys, placeholder_keys
 from coffre.storage.values import AccessKey
 from coffre.tenant.embedded import EmbeddedProof
@@ -115,7 +115,7 @@ def ensure_report_keys(tenant: Tenant, secrets: TenantSecrets, log: TenantLog, c
 def declared_keys(opened: OpenTenant, control: ControlBundle | None) -> TenantKeys:
     """Return the keys with which a tenant's stack is declared; none of the platform's own: no state may have these."""
     if opened.capabilities.gives_keys:
-        return placeholder_keys(with_bucket(opened.tenant.machines))
+        return placeholder_keys(opened.tenant, with_bucket(opened.tenant.machines))
     return current_keys(opened.tenant, control)
 
 
@@ -125,16 +125,17 @@ def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
     A key that is being replaced stays in the stack until it is condemned; meanwhile its successor exists beside it.
     """
     if control is None:
-        return placeholder_keys(with_bucket(tenant.machines))
+        return placeholder_keys(tenant, with_bucket(tenant.machines))
+    active = tenant.active_machines()
 
-    def key_of(name: str, machine: Machine) -> AccessKey | None:
-        if machine.is_retired:
+    def key_of(name: str) -> AccessKey | None:
+        if name not in active:
             return None
         if name not in control.machine_keys:
             return PLACEHOLDER
         return access_key(rotations.trusted_key(control, rotations.machine_key(name)))
 
-    machines = {name: key_of(name, machine) for name, machine in with_bucket(tenant.machines).items()}
+    machines = {name: key_of(name) for name in with_bucket(tenant.machines)}
     return TenantKeys(access_key(rotations.trusted_key(control, rotations.OWNER)), machines)
 
 

@@ -11,6 +11,7 @@ from coffre.provisioning.steps.secrets import declared_keys
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Escrowed, KeysRevoked, Provisioned
 from coffre.provisioning.terms.found import Change, ChangeKind
+from coffre.spec import naming
 from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 
 
@@ -19,11 +20,11 @@ def look(at: Context) -> list[ResourceChange | Change]:
     opened, tenant = at.opened, at.tenant
     control = opened.secrets.find_control()
     declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, control))
-    if control is not None and tenant.slug in state_folder(opened.checkout).list_stacks():
-        stack = TenantStack(opened.checkout, opened.tenant.slug, control)
+    if control is not None and naming.stack_name(tenant) in state_folder(opened.checkout).list_stacks():
+        stack = TenantStack(opened.checkout, naming.stack_name(tenant), control)
         return [*stack.preview(declaration, takes_unequal=at.intent.takes_unequal), *_look_at_wall(at)]
     with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
-        stack = TenantStack(opened.checkout, opened.tenant.slug, None, scratch=Path(folder))
+        stack = TenantStack(opened.checkout, naming.stack_name(tenant), None, scratch=Path(folder))
         return [*stack.preview(declaration), *_look_at_wall(at)]
 
 
@@ -33,7 +34,7 @@ def do(at: Context, escrowed: Escrowed, revoked: KeysRevoked, planned: Sequence[
     The chosen keys are in escrow. Retired machines have their last orders: their keys are deleted now.
     """
     opened, takes_unequal = at.opened, at.intent.takes_unequal
-    stack = TenantStack(opened.checkout, opened.tenant.slug, escrowed.control)
+    stack = TenantStack(opened.checkout, naming.stack_name(at.tenant), escrowed.control)
     declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, escrowed.control))
     if planned is None:
         changes = stack.up(declaration, at.on_progress, takes_unequal=takes_unequal)

@@ -9,6 +9,7 @@ from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import find_stage, list_leaving_machines
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.opening import OpenTenant
+from coffre.tenant.second_copy import find_copy_platform, refuse_moved_copy
 
 OnProgress = Callable[[str], None]
 
@@ -84,6 +85,7 @@ def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     """Compare the file with live facts before any change; returns the existing buckets of the tenant's owner."""
     rules.refuse_by_departure(opened.tenant, find_stage(opened.log), list_leaving_machines(opened.log))
     rules.refuse_unsupported(opened.tenant)
+    refuse_moved_copy(opened.tenant, find_copy_platform(opened.log))
     owner = opened.storage.find_owner(opened.buckets.owner_uid)
     tenant = opened.tenant
     control = opened.secrets.find_control()

@@ -87,7 +87,24 @@ class Change:
     beyond_bytes: int | None = None
 
 
-Found = SecretToMint | ResourceChange | MachinePlan | AccessSwitch | PendingRotation | Change
+@dataclass(frozen=True)
+class CopyPlan:
+    """What apply would change on the platform of the second copy.
+
+    ``needs_key``: the copy's owner has no key yet. ``unseen``: the platform gave this error instead of an answer.
+    """
+
+    platform: str
+    storage: tuple[ResourceChange, ...] = ()
+    needs_key: bool = False
+    unseen: str = ""
+
+    @property
+    def is_needed(self) -> bool:
+        return bool(self.storage) or self.needs_key
+
+
+Found = CopyPlan | SecretToMint | ResourceChange | MachinePlan | AccessSwitch | PendingRotation | Change
 F = TypeVar("F", bound=Found)
 
 

@@ -84,7 +84,10 @@ class OvershootNote:
 
 @dataclass(frozen=True)
 class CostsNote:
-    """What the tenant costs on a platform that bills by use, in US dollars; ``present_month`` is for what is stored."""
+    """What the tenant costs on a platform that bills by use, in US dollars; ``present_month`` is for what is stored.
+
+    ``copied_to`` is the platform of the second copy, for the costs of that.
+    """
 
     region: str
     prices_of: date
@@ -95,6 +98,7 @@ class CostsNote:
     restore: Decimal
     present_bytes: int
     present_month: Decimal
+    copied_to: str | None = None
     kind: Literal[NoteKind.COSTS] = NoteKind.COSTS
 
 

@@ -39,7 +39,10 @@ class PasswordUsed(Fact):
 
 @dataclass(frozen=True)
 class Drilled(Fact):
-    """A drill read a sample of a snapshot's files back; ``problems`` are the messages of restic or the comparison."""
+    """A drill read a sample of a snapshot's files back; ``problems`` are the messages of restic or the comparison.
+
+    ``copied_to`` is the platform of the second copy, for a drill from that.
+    """
 
     seed: int
     snapshot_id: Annotated[str, Stored("snapshot")]
@@ -47,6 +50,7 @@ class Drilled(Fact):
     problems: tuple[str, ...] = ()
     losses: tuple[RecordedFinding, ...] = ()
     gaps: tuple[RecordedFinding, ...] = ()
+    copied_to: Annotated[str | None, OPTIONAL] = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,51 @@ class VerificationRound(Fact):
     pack_count: Annotated[int, Stored("packs")]
     read_bytes: int
     damaged_count: int
+
+
+class CopyFault(StrEnum):
+    """The reason why an object is not in the second copy as the source lists it. The database keeps the values."""
+
+    ALTERED = "altered"
+    """Its content does not match the hash in its name, or the size in the listing."""
+
+    TOO_LARGE = "too_large"
+    """It is larger than any object that an agent writes."""
+
+    UNREADABLE = "unreadable"
+    """It is listed, but the platform does not return it."""
+
+    GONE = "gone"
+    """It was listed, and no longer existed when it was read."""
+
+    SIZE_DIFFERS = "size_differs"
+    """The copy has it with another size: the source's was changed after the copy, or the copy is damaged."""
+
+
+@dataclass(frozen=True)
+class UncopiedObject:
+    """One object that is not in the second copy as the source lists it."""
+
+    key: str
+    fault: CopyFault
+
+
+@dataclass(frozen=True)
+class CopyRun(Fact):
+    """A machine's repository was copied to another platform, or a part of it; ``faults`` names some of all.
+
+    ``listed_at`` is the source's clock before its snapshots were listed: with ``is_complete``, everything that existed
+    then was copied, was there already, or is a fault. ``snapshot_count`` counts the snapshots listed then.
+    """
+
+    platform: str
+    listed_at: datetime
+    is_complete: bool
+    snapshot_count: Annotated[int, Stored("snapshots")]
+    copied_count: Annotated[int, Stored("copied")]
+    copied_bytes: int
+    faults: tuple[UncopiedObject, ...]
+    fault_count: int
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,14 @@ class SuspensionChange(Fact):
 
 
 @dataclass(frozen=True)
+class SecondCopyChange(Fact):
+    """The platform of the second copy changed; None when there is no longer a copy."""
+
+    platform: str | None
+    amendments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class HoldInFile:
     """The hold on a tenant: the file's, under its ``reference``, with the confidential ones, which are not named."""
 

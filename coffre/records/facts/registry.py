@@ -31,6 +31,7 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.DRILL: backups.Drilled,
     EventKind.VERIFICATION: backups.VerificationRun,
     EventKind.VERIFICATION_ROUND: backups.VerificationRound,
+    EventKind.COPY: backups.CopyRun,
     EventKind.GATE_CHANGE: contract.GateChange,
     EventKind.GATE_WORD: contract.GateWord,
     EventKind.OUT_OF_HOURS_APPLY: contract.OutOfHoursApply,
@@ -49,6 +50,7 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.MACHINE_REPLACED: agents.MachineReplaced,
     EventKind.RECORDS_TRIMMED: departure.RecordsTrimmed,
     EventKind.PATHS_ACCEPTED: agents.PathsAccepted,
+    EventKind.SECOND_COPY_CHANGE: contract.SecondCopyChange,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

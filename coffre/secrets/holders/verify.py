@@ -12,6 +12,7 @@ from coffre.secrets.errors import BundleError
 from coffre.secrets.holders import keys
 from coffre.secrets.holders.recipients import Vault
 from coffre.secrets.places import BUNDLE_SUFFIX
+from coffre.spec import naming
 
 _OTHERS_BITS = 0o077
 _MODELS: tuple[type[ControlBundle | DataBundle], ...] = (ControlBundle, DataBundle)
@@ -131,7 +132,7 @@ def _check_name(name: str, tenant_ids: Mapping[str, str]) -> Iterator[BundleFind
             name, "is not a bundle of Coffre", "Move it elsewhere: Coffre does not read it.", is_warning=True
         )
     elif slug not in tenant_ids and name != f"{PROVIDER}.{KINDS[ProviderBundle]}{BUNDLE_SUFFIX}":
-        hint = f"Put tenants/{slug}.yaml back, or keep the bundle as long as its backups exist."
+        hint = f"Put tenants/{naming.slug_of_stack(slug)}.yaml back, or keep the bundle as long as its backups exist."
         yield BundleFinding(name, f"belongs to {slug}, which has no tenant file", hint, is_warning=True)
 
 

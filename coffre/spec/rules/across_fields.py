@@ -30,6 +30,7 @@ def check_tenant(data: Data) -> list[FileProblem]:
     findings = list(find_repeated(("options",), data.get("options"))) + check_paths(data)
     rules = (
         _check_licences,
+        _check_copy,
         _check_plans_exist,
         _check_plans,
         check_hours,
@@ -43,12 +44,18 @@ def check_tenant(data: Data) -> list[FileProblem]:
 
 
 def check_tenant_platform(data: Data, platforms: Iterable[str]) -> list[FileProblem]:
-    """Return the finding that a tenant's platform is not in platform.yaml."""
-    name = block(data, "storage").get("platform")
+    """Return the findings that a tenant's platform, or that of its copy, is not in platform.yaml."""
     known = list(platforms)
-    if not isinstance(name, str) or name in known:
-        return []
-    return [FileProblem(("storage", "platform"), "{value} is not in platform.yaml", did_you_mean(name, known))]
+    storage = block(data, "storage")
+    named: list[tuple[Loc, Any]] = [
+        (("storage", "platform"), storage.get("platform")),
+        (("storage", "copy", "platform"), block(storage, "copy").get("platform")),
+    ]
+    return [
+        FileProblem(loc, "{value} is not in platform.yaml", did_you_mean(name, known))
+        for loc, name in named
+        if isinstance(name, str) and name not in known
+    ]
 
 
 def find_taken_ids(ids: Sequence[tuple[str, Any]]) -> dict[str, str]:
@@ -80,6 +87,14 @@ def _check_licences(data: Data) -> Iterator[FileProblem]:
             yield FileProblem(
                 ("licences",), f"no {kind} licence for {plural(len(names), 'machine')} ({shown})", hint, at_key=True
             )
+
+
+def _check_copy(data: Data) -> Iterator[FileProblem]:
+    storage = block(data, "storage")
+    copied_to = block(storage, "copy").get("platform")
+    if isinstance(copied_to, str) and copied_to == storage.get("platform"):
+        message = "{value} is also the platform of the storage: a copy there is lost together with it"
+        yield FileProblem(("storage", "copy", "platform"), message, "name another platform of platform.yaml")
 
 
 def _check_plans_exist(data: Data) -> Iterator[FileProblem]:

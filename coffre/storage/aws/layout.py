@@ -49,7 +49,7 @@ def tenant_storage(tenant: Tenant, platform: AwsPlatform, keys: TenantKeys) -> S
         machines=[
             MachineStorage(
                 name=name,
-                bucket=naming.bucket_name(tenant.slug, tenant.id, name),
+                bucket=naming.bucket_name(tenant.slug, tenant.id, name, is_copy=tenant.is_copy),
                 user=None if keys.machines[name] is None else user_name(naming.machine_uid(tenant, name)),
             )
             for name in tenant.machines

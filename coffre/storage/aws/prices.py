@@ -63,7 +63,10 @@ PRICES: Mapping[str, Prices] = {
 
 
 def estimate(tenant: Tenant, region: str, verify_days: int) -> CostEstimate | NoPrices:
-    """Return what a tenant costs when its quota is full, with every pack read once in ``verify_days``."""
+    """Return what a tenant costs when its quota is full, with every pack read once in ``verify_days``.
+
+    A second copy is not verified: `coffre verify` reads the originals.
+    """
     prices = PRICES.get(region)
     if prices is None:
         return NoPrices(region)
@@ -76,7 +79,7 @@ def estimate(tenant: Tenant, region: str, verify_days: int) -> CostEstimate | No
         storage_gib_month=prices.storage_gib_month,
         storage_month=to_cents(gib * prices.storage_gib_month),
         requests_month=to_cents(_requests_month(tenant, packs, prices)),
-        verification_month=to_cents(full_read * DAYS_A_MONTH / verify_days),
+        verification_month=to_cents(Decimal(0) if tenant.is_copy else full_read * DAYS_A_MONTH / verify_days),
         restore=to_cents(full_read),
     )
 
@@ -89,7 +92,9 @@ def _requests_month(tenant: Tenant, packs: Decimal, prices: Prices) -> Decimal:
 
 
 def runs_a_month(tenant: Tenant) -> Decimal:
-    """Return how often the plans of all active machines run in a month, on average."""
+    """Return how often the plans of all active machines run in a month, on average; of a copy, its daily runs."""
+    if tenant.is_copy:
+        return len(tenant.machines) * DAYS_A_MONTH
     a_week = sum(
         len(schedule.days)
         for machine in tenant.active_machines().values()

@@ -56,7 +56,7 @@ def _machine_storage(tenant: Tenant, name: str, keys: TenantKeys) -> MachineStor
     key = keys.machines[name]
     return MachineStorage(
         name=name,
-        bucket=naming.bucket_name(tenant.slug, tenant.id, name),
+        bucket=naming.bucket_name(tenant.slug, tenant.id, name, is_copy=tenant.is_copy),
         uid=None if key is None else naming.machine_uid(tenant, name),
         key=key,
     )

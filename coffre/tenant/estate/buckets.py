@@ -20,13 +20,14 @@ class ExistingBuckets:
     slug: str
     tenant_id: str
     names: frozenset[str] = frozenset()
+    is_copy: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.names)
 
     def has(self, machine: str) -> bool:
         """Tell whether a machine has its bucket."""
-        return naming.bucket_name(self.slug, self.tenant_id, machine) in self.names
+        return naming.bucket_name(self.slug, self.tenant_id, machine, is_copy=self.is_copy) in self.names
 
     def among(self, machines: Iterable[str]) -> list[str]:
         """Return the machines among these that have their bucket."""
@@ -48,7 +49,7 @@ class TenantBuckets:
 
     def name(self, machine: str) -> str:
         """Return the name of a machine's bucket, which may not exist."""
-        return naming.bucket_name(self._tenant.slug, self._tenant.id, machine)
+        return naming.bucket_name(self._tenant.slug, self._tenant.id, machine, is_copy=self._tenant.is_copy)
 
     def open(self, machine: str) -> Bucket:
         """Open a machine's bucket with the owner's key. Sends no request to the platform."""
@@ -76,7 +77,7 @@ class TenantBuckets:
 
     def snapshot(self, owned: Collection[str]) -> ExistingBuckets:
         """Return the buckets found in a read of the owner."""
-        return ExistingBuckets(self._tenant.slug, self._tenant.id, frozenset(owned))
+        return ExistingBuckets(self._tenant.slug, self._tenant.id, frozenset(owned), self._tenant.is_copy)
 
     def has(self, machine: str) -> bool:
         """Ask the platform now whether a machine has its bucket."""

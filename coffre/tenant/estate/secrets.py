@@ -7,6 +7,8 @@ from coffre.secrets.bundles import B, Bundle, ControlBundle, DataBundle
 from coffre.secrets.destruction import BundleFiles
 from coffre.secrets.identifiers import SecretId
 from coffre.secrets.store import SecretStore, Stamps
+from coffre.spec import naming
+from coffre.spec.naming import Named
 
 
 class TenantSecrets(Protocol):
@@ -47,12 +49,13 @@ class StoredSecrets:
     stamps of the files are compared with those of the decrypted ones.
     """
 
-    def __init__(self, store: SecretStore, slug: str, tenant_id: str) -> None:
+    def __init__(self, store: SecretStore, tenant: Named) -> None:
         self._store = store
-        self._slug = slug
-        self._tenant_id = tenant_id
+        self._tenant_id = tenant_id = tenant.id
+        # A second copy has keys of its own, and the repositories' passwords are the same.
+        self._keys, self._slug = keys, slug = naming.stack_name(tenant), tenant.slug
         self._control = _Decrypted(
-            lambda: store.find_stamps(slug, ControlBundle), lambda: store.find_control(slug, tenant_id)
+            lambda: store.find_stamps(keys, ControlBundle), lambda: store.find_control(keys, tenant_id)
         )
         self._data = _Decrypted(lambda: store.find_stamps(slug, DataBundle), lambda: store.find_data(slug, tenant_id))
 
@@ -65,7 +68,7 @@ class StoredSecrets:
 
     def control(self) -> ControlBundle:
         found = self._control.find()
-        return self._store.get_control(self._slug, self._tenant_id) if found is None else found
+        return self._store.get_control(self._keys, self._tenant_id) if found is None else found
 
     def find_data(self) -> DataBundle | None:
         return self._data.find()
@@ -75,7 +78,7 @@ class StoredSecrets:
         return self._store.get_data(self._slug, self._tenant_id) if found is None else found
 
     def save_control(self, following: ControlBundle, *, dropping: Collection[SecretId] = ()) -> bool:
-        is_written = self._store.save_control(self._slug, following, dropping=dropping)
+        is_written = self._store.save_control(self._keys, following, dropping=dropping)
         self._control.forget()
         return is_written
 
@@ -85,7 +88,7 @@ class StoredSecrets:
         return is_written
 
     def find_files(self, model: type[Bundle]) -> BundleFiles:
-        return self._store.find_files(self._slug, model)
+        return self._store.find_files(self._slug if model is DataBundle else self._keys, model)
 
 
 class _Decrypted(Generic[B]):

@@ -59,6 +59,8 @@ INSERT INTO "chain" VALUES(45,1,'event',45,'k7f3q9wz2m','disclosure','d9da339af7
 INSERT INTO "chain" VALUES(46,1,'event',46,'k7f3q9wz2m','hold_placed','52038305d1d502db1a071b538d21778c','b179f4f6ee48c69d5676275840047899b3d66cde946052ef3a4c2219fc78997d','11d4b90a5d400f277c71d1412fca5611ffa2fee173342bb9330b29bdbd0b854d');
 INSERT INTO "chain" VALUES(47,1,'event',47,'k7f3q9wz2m','hold_lifted','e59ca0175861986b9f8ea98a625d5ffb','48b4b40600b4d10c242ea7ebffaa15dd27a887d0ddadb35052d985dfc9bed06c','ba1c60f0e1ba1deb37bc32b682c4ba53833704d82604f897c37d7da79b856901');
 INSERT INTO "chain" VALUES(48,1,'event',48,'k7f3q9wz2m','records_trimmed','d4727446ec3a55eeff0c22f730252a0c','63ebf606403348351569c94652ebc10d40fef7d2be96c968b6be5b537d715f01','7e0730454ea901895ea37d8f4d60ffe36f2ebc4c9265fc26d184e9df4512450d');
+INSERT INTO "chain" VALUES(49,1,'event',49,'k7f3q9wz2m','copy','3fa634305529943c578c1cdb2aa5b6ad','a3b55e8e7772d81aae75a38c30bc01480403721e64d45d988839f63baad0528b','2906f37ba6ed01f3527a9440a3ba0a10dc985cb1bf2118f9b153f39609ab22b0');
+INSERT INTO "chain" VALUES(50,1,'event',50,'k7f3q9wz2m','second_copy_change','4e40755bb8aad95e4961c4a295592dc6','6e22426595f7f2e7416e9c406e23712af8578a5272e8b7d792bab94b3dbac11f','c6b088722b2168ba7260e4cc95ea44ac7933638fc98f4e67686b546970a1a9a8');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -66,7 +68,7 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',48,'7e0730454ea901895ea37d8f4d60ffe36f2ebc4c9265fc26d184e9df4512450d');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',50,'c6b088722b2168ba7260e4cc95ea44ac7933638fc98f4e67686b546970a1a9a8');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
@@ -131,6 +133,8 @@ INSERT INTO "events" VALUES(45,'k7f3q9wz2m','boulangerie-martin','disclosure','2
 INSERT INTO "events" VALUES(46,'k7f3q9wz2m','boulangerie-martin','hold_placed','2026-11-20 03:49:05.000000','claire@smileo.example','0f3a',NULL,'{"reference": "REQ-1", "since": "2027-01-05", "hold_kind": "block_access"}');
 INSERT INTO "events" VALUES(47,'k7f3q9wz2m','boulangerie-martin','hold_lifted','2026-11-20 03:50:05.000000','claire@smileo.example','0f3a',NULL,'{"reference": "REQ-1", "reason": "a letter"}');
 INSERT INTO "events" VALUES(48,'k7f3q9wz2m','boulangerie-martin','records_trimmed','2026-11-20 03:51:05.000000','claire@smileo.example','0f3a',NULL,'{"on": "2027-05-01", "trimmed": [{"kind": "drill", "count": 2}], "links": true}');
+INSERT INTO "events" VALUES(49,'k7f3q9wz2m','boulangerie-martin','copy','2026-11-20 03:52:05.000000','claire@smileo.example','0f3a','compta-01','{"platform": "aws-paris", "listed_at": "2026-11-20T03:04:05+00:00", "is_complete": false, "snapshots": 2, "copied": 12, "copied_bytes": 4096, "faults": [{"key": "restic/data/ab/abababababababababababababababababababababababababababababababab", "fault": "altered"}], "fault_count": 1}');
+INSERT INTO "events" VALUES(50,'k7f3q9wz2m','boulangerie-martin','second_copy_change','2026-11-20 03:53:05.000000','claire@smileo.example','0f3a',NULL,'{"platform": "aws-paris", "amendments": ["AV-2027-03"]}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -233,5 +237,5 @@ CREATE TRIGGER machine_memory_linked_insert BEFORE INSERT ON machine_memory WHEN
 CREATE TRIGGER machine_memory_linked_update BEFORE UPDATE ON machine_memory WHEN NOT EXISTS (SELECT 1 FROM chain JOIN chain_tip ON chain.position = chain_tip.position WHERE chain.subject = 'memory' AND chain.tenant_id = NEW.tenant_id AND chain.kind = NEW.machine) BEGIN SELECT RAISE(ABORT, 'what is remembered changes with its link'); END;
 CREATE TRIGGER machine_memory_linked_delete BEFORE DELETE ON machine_memory WHEN NOT EXISTS (SELECT 1 FROM chain JOIN chain_tip ON chain.position = chain_tip.position WHERE chain.subject = 'memory' AND chain.tenant_id = OLD.tenant_id AND chain.kind = OLD.machine) BEGIN SELECT RAISE(ABORT, 'what is remembered changes with its link'); END;
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',48);
+INSERT INTO "sqlite_sequence" VALUES('events',50);
 COMMIT;

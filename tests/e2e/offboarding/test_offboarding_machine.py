@@ -35,7 +35,7 @@ def test_a_machine_in_service_and_one_whose_backups_are_kept_are_refused(leaver:
     assert DAY in leaver.offboard(KEPT_UNTIL, "--machine", CAISSE, "--yes", expect=4).stderr
     planned = json.loads(leaver.offboard(KEPT_UNTIL, "--machine", CAISSE, "--plan", "--json").stdout)
     assert planned["keep_until"] == KEPT_UNTIL
-    assert planned["machine"]["holds"]["objects"] > 3
+    assert planned["machines"][0]["holds"]["objects"] > 3
 
 
 def test_its_backups_and_its_password_go_and_nothing_of_the_others(leaver: Leaver) -> None:

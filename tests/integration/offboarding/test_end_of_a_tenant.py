@@ -14,7 +14,7 @@ from coffre.offboarding.erase.destroying import (
     destroy_data_bundle,
     destroy_password,
     remove_local,
-    remove_stack,
+    remove_stacks,
 )
 from coffre.offboarding.erase.verifying import verify_emptied, verify_gone, verify_nothing_left
 from coffre.offboarding.handover.targets.staging import staging_root
@@ -81,10 +81,10 @@ def erased(opened):
 def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(office, opened, control, erased, lab):
     slug, secret_folder = opened.tenant.slug, office.root / ".coffre"
     assert failed(verify_emptied(opened.storage, opened.buckets, MACHINES)) == []
-    data = destroy_data_bundle(opened.tenant, opened.storage, opened.secret_store, refuse=allow)
+    data = destroy_data_bundle(opened, refuse=allow)
     assert sorted(data.places) == [f".coffre/escrow/{slug}.data.age", f".coffre/secrets/{slug}.data.age"]
     assert len(data.fingerprint) == 64
-    assert destroy_data_bundle(opened.tenant, opened.storage, opened.secret_store, refuse=allow) == data
+    assert destroy_data_bundle(opened, refuse=allow) == data
     assert opened.secrets.find_data() is None
 
     users = delete_users(opened.tenant, opened.storage, opened.secrets, refuse=allow)
@@ -95,7 +95,7 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     assert delete_users(opened.tenant, opened.storage, opened.secrets, refuse=allow) == users
     assert opened.storage.list_users(opened.buckets.owner_uid) == []
 
-    checks = verify_gone(opened.tenant, opened.storage, control, erased)
+    checks = verify_gone(opened, erased)
     assert failed(checks) == []
     assert {check.look for check in checks} == {
         ErasureLook.BUCKET,
@@ -111,15 +111,13 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     }
     assert [len(pool_objects(lab, began.marker)) for began in erased] == [0, 0]
 
-    removed = remove_stack(opened.tenant, opened.checkout, opened.storage, refuse=allow)
+    removed = remove_stacks(opened, refuse=allow)
     assert f".coffre/state/.pulumi/stacks/coffre/{slug}.json" in removed.places
     assert slug not in state_folder(opened.checkout).list_stacks()
-    assert remove_stack(opened.tenant, opened.checkout, opened.storage, refuse=allow).places == ()
-    keys = destroy_control_bundle(opened.tenant, opened.storage, opened.secrets, opened.secret_store, refuse=allow)
+    assert remove_stacks(opened, refuse=allow).places == ()
+    keys = destroy_control_bundle(opened, refuse=allow)
     assert sorted(keys.places) == [f".coffre/escrow/{slug}.control.age", f".coffre/secrets/{slug}.control.age"]
-    assert (
-        destroy_control_bundle(opened.tenant, opened.storage, opened.secrets, opened.secret_store, refuse=allow) == keys
-    )
+    assert destroy_control_bundle(opened, refuse=allow) == keys
     plain = [
         staging_root(office.root, slug) / "poste-01" / "4be1" / "data" / "devis.odt",
         office.root / COMMAND_FOLDERS / "drill-4194999-abcdefgh" / "devis.odt",
@@ -127,9 +125,9 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     for path in plain:
         path.parent.mkdir(parents=True)
         path.write_text("in plain, as a killed return and a killed drill leave it")
-    remove_local(opened.tenant, opened.checkout, opened.secrets, opened.secret_store, refuse=allow)
+    remove_local(opened, refuse=allow)
     assert [path for path in plain if path.exists()] == []
-    assert remove_local(opened.tenant, opened.checkout, opened.secrets, opened.secret_store, refuse=allow).places == ()
+    assert remove_local(opened, refuse=allow).places == ()
     assert [name for name in everything(office) if slug in name] == [f"tenants/{slug}.yaml"]
     mentions = [
         path
@@ -138,18 +136,18 @@ def test_a_tenant_ends_in_order_and_every_step_says_the_same_when_run_again(offi
     ]
     assert mentions == []
     # Nothing of it: the final check finds the same without any bundle.
-    assert failed(verify_nothing_left(opened.tenant, opened.checkout, opened.storage, opened.secrets, erased)) == []
+    assert failed(verify_nothing_left(opened, erased)) == []
 
 
 def steps_of(opened):
     """Return what destroys each part of a tenant, in order, for this tenant."""
-    tenant, storage, store = opened.tenant, opened.storage, opened.secret_store
+    tenant, storage = opened.tenant, opened.storage
     return {
-        "data bundle": partial(destroy_data_bundle, tenant, storage, store),
+        "data bundle": partial(destroy_data_bundle, opened),
         "users": partial(delete_users, tenant, storage, opened.secrets),
-        "stack": partial(remove_stack, tenant, opened.checkout, storage),
-        "control bundle": partial(destroy_control_bundle, tenant, storage, opened.secrets, store),
-        "local": partial(remove_local, tenant, opened.checkout, opened.secrets, store),
+        "stack": partial(remove_stacks, opened),
+        "control bundle": partial(destroy_control_bundle, opened),
+        "local": partial(remove_local, opened),
     }
 
 
@@ -159,7 +157,7 @@ def test_nothing_goes_before_its_turn(office, opened, control):
         with pytest.raises(RefusedError, match="still owns"):
             steps[name](refuse=allow)
     with pytest.raises(RefusedError, match="still exist"):
-        destroy_password(opened.tenant, opened.storage, opened.buckets, opened.secrets, "poste-01", refuse=allow)
+        destroy_password(opened, "poste-01", refuse=allow)
     for name in ("stack", "control bundle"):
         with pytest.raises(RefusedError, match="the platform still has"):
             steps[name](refuse=allow)
@@ -185,28 +183,23 @@ def test_a_hold_stops_every_step(office, opened, erased):
 
 def test_the_password_of_one_machine_goes_alone(opened, erased):
     before = opened.secrets.data()
-    done = destroy_password(opened.tenant, opened.storage, opened.buckets, opened.secrets, "poste-01", refuse=allow)
+    done = destroy_password(opened, "poste-01", refuse=allow)
     assert done is not None
     assert len(done.places) == 2
     left = opened.secrets.data().repository_passwords
     assert left == {"poste-02": before.repository_passwords["poste-02"]}
-    assert (
-        destroy_password(opened.tenant, opened.storage, opened.buckets, opened.secrets, "poste-01", refuse=allow)
-        is None
-    )
+    assert destroy_password(opened, "poste-01", refuse=allow) is None
 
 
 def test_what_is_still_there_fails_its_check_and_no_other(opened, control, erased):
-    checks = verify_gone(opened.tenant, opened.storage, control, erased)
+    checks = verify_gone(opened, erased)
     assert (ErasureLook.USER, opened.buckets.owner_uid) in failed(checks)
     looks = [look for look, _ in failed(checks)]
     assert (looks.count(ErasureLook.KEY), looks.count(ErasureLook.RESTORE)) == (3, 2)
     assert not {ErasureLook.BUCKET, ErasureLook.RECORD} & set(looks)
     assert {check.seen for check in checks if check.look is ErasureLook.KEY} == {KeyTried(answer=KeyAnswer.NO_BUCKET)}
     slug = opened.tenant.slug
-    assert {(ErasureLook.BUNDLES, slug), (ErasureLook.STACK, slug)} <= set(
-        failed(verify_nothing_left(opened.tenant, opened.checkout, opened.storage, opened.secrets, erased))
-    )
+    assert {(ErasureLook.BUNDLES, slug), (ErasureLook.STACK, slug)} <= set(failed(verify_nothing_left(opened, erased)))
 
 
 def test_a_bucket_that_holds_something_fails_its_checks(opened, control):
@@ -215,7 +208,7 @@ def test_a_bucket_that_holds_something_fails_its_checks(opened, control):
         (ErasureLook.OWNED, ""),
         (ErasureLook.CONTENTS, began.bucket),
     ]
-    found = failed(verify_gone(opened.tenant, opened.storage, control, [began]))
+    found = failed(verify_gone(opened, [began]))
     assert {(ErasureLook.BUCKET, began.bucket), (ErasureLook.RECORD, began.bucket)} <= set(found)
 
 
@@ -225,7 +218,7 @@ def test_a_platform_that_is_away_verifies_nothing(office, opened, control, erase
         with pytest.raises(RemoteError, match="no answer"):
             verify_emptied(away.storage, away.buckets, MACHINES)
         with pytest.raises(RemoteError, match="no answer"):
-            verify_gone(away.tenant, away.storage, control, erased)
+            verify_gone(away, erased)
 
 
 def test_a_user_is_suspended_and_enabled_once(opened):

@@ -79,5 +79,6 @@ def test_json_has_the_key_and_what_it_waits_for_as_values(capsys: pytest.Capture
             "is_cut": False,
             "waits_for": {"cause": "no_report_with_new_key", "machines": ["compta-01"]},
             "machine_messages": {"compta-01": "it did not answer"},
+            "platform": None,
         }
     ]

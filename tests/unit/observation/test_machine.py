@@ -246,6 +246,8 @@ def test_every_kind_and_every_fault_has_its_words():
         "objects": 5,
         "stopped": "yes",
         "by": "caisse-01",
+        "platform": "aws-paris",
+        "since": "2026-11-24T00:00:00Z",
         "day": "2026-11-20",
         "figure_bytes": 5,
         "counted_bytes": 4,

@@ -106,6 +106,9 @@ class InMemoryRecords:
             if tenant_id in (None, event.tenant_id) and event.kind in kinds and machine in (None, event.machine)
         ]
 
+    def find_last(self, tenant_id: str, kind: EventKind, machine: str | None = None) -> Event | None:
+        return next(reversed(self.list_events(tenant_id, kind, machine)), None)
+
     def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
         return [
             event

@@ -101,6 +101,17 @@ EXPECTED: list[Fact] = [
     contract.HoldPlaced("REQ-1", date(2027, 1, 5), HoldKind.BLOCK_ACCESS),
     contract.HoldLifted("REQ-1", "a letter"),
     departure.RecordsTrimmed(FIRST_OF_MAY, (departure.TrimmedCount("drill", 2),), True),
+    backups.CopyRun(
+        "aws-paris",
+        MOMENT,
+        False,
+        2,
+        12,
+        4096,
+        (backups.UncopiedObject(f"restic/data/ab/{HASH}", backups.CopyFault.ALTERED),),
+        1,
+    ),
+    contract.SecondCopyChange("aws-paris", ("AV-2027-03",)),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

@@ -13,9 +13,11 @@ from coffre.secrets.errors import CorruptBundleError, MissingCopyError
 from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
 from coffre.tenant.estate.secrets import StoredSecrets
+from tests.builders import tenant_with
 from tests.contracts.secrets import *  # noqa: F403
 from tests.contracts.secrets import SLUG, TENANT_ID, make_control, make_data
 
+TENANT = tenant_with(slug=SLUG, id=TENANT_ID)
 OpenStore = Callable[[], SecretStore]
 
 
@@ -30,7 +32,7 @@ def open_store(tmp_path: Path) -> OpenStore:
 
 @pytest.fixture
 def secrets(open_store: OpenStore) -> StoredSecrets:
-    return StoredSecrets(open_store(), SLUG, TENANT_ID)
+    return StoredSecrets(open_store(), TENANT)
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_each_bundle_is_decrypted_once(secrets: StoredSecrets, unsealed: list[st
 
 
 def test_nothing_is_decrypted_before_it_is_asked_for(open_store: OpenStore, unsealed: list[str]) -> None:
-    StoredSecrets(open_store(), SLUG, TENANT_ID)
+    StoredSecrets(open_store(), TENANT)
     assert unsealed == []
 
 
@@ -69,7 +71,7 @@ def test_what_another_command_saved_meanwhile_counts(secrets: StoredSecrets, ope
     first = make_control()
     secrets.save_control(first)
     assert secrets.control() == first
-    another = StoredSecrets(open_store(), SLUG, TENANT_ID)
+    another = StoredSecrets(open_store(), TENANT)
     begun = rotations.begin(another.control(), [rotations.OWNER])
     another.save_control(begun)
     another.save_data(make_data())
@@ -113,4 +115,4 @@ def test_a_save_that_fails_between_its_two_copies_leaves_what_is_stored(
     with pytest.raises(ExpectedError, match="no room is left"):
         secrets.save_control(following)
     monkeypatch.undo()
-    assert secrets.control() == StoredSecrets(open_store(), SLUG, TENANT_ID).control() == following, "escrow is ahead"
+    assert secrets.control() == StoredSecrets(open_store(), TENANT).control() == following, "escrow is ahead"

@@ -86,7 +86,8 @@ def desk(estate: InMemoryEstate, monkeypatch: pytest.MonkeyPatch) -> Any:
     def lock_tenant(checkout: object, slug: str, on_notice: object, *, patience_seconds: float) -> Iterator[Any]:
         if found.is_busy:
             raise BusyError("another command has the tenant")
-        yield SimpleNamespace(log=log, tenant=tenant_of(*list_recorded(log)), buckets=estate.buckets)
+        tenant = tenant_of(*list_recorded(log))
+        yield SimpleNamespace(log=log, tenant=tenant, buckets=estate.buckets, second_copy=None)
 
     monkeypatch.setattr(place, "open_recorded", open_recorded)
     monkeypatch.setattr(place, "lock_tenant", lock_tenant)
