@@ -41,6 +41,8 @@ _AMENDMENTS = (
 # Text that every reader reads as text; without the comma, which ends an entry of a list.
 _PLAIN = re.compile(r"[A-Za-zÀ-ÿ0-9/](?:[\wÀ-ÿ ./'’()&@+-]*[\wÀ-ÿ./)])?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY_KEYS = re.compile(r"(.+_)?on|since|keep_until|extended_to")
+"""The keys of days. A name or a reference that looks like a day is in quotes: other YAML readers take it for one."""
 _CONSTANTS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"}
 
 
@@ -76,12 +78,12 @@ def _render_top(key: str, value: Any) -> Iterator[str]:
     else:
         if key in ("timezone", "licences", *_NAMED_BLOCKS):
             yield ""
-        yield _line(key, f"{key}: {_flow(value)}")
+        yield _line(key, f"{key}: {_flow(value, key)}")
 
 
 def _render_fields(place: str, fields: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, value in fields.items():
-        yield _line(f"{place}.{key}", f"{indent}{key}: {_flow(value)}")
+        yield _line(f"{place}.{key}", f"{indent}{key}: {_flow(value, key)}")
 
 
 def _line(place: str, text: str) -> str:
@@ -89,24 +91,24 @@ def _line(place: str, text: str) -> str:
     return f"{text.ljust(_COMMENT_COLUMN - 3)}  # {comment}" if comment else text
 
 
-def _flow(value: Any) -> str:
+def _flow(value: Any, of_key: str = "") -> str:
     if isinstance(value, Mapping):
-        entries = (f"{_scalar(str(key))}: {_flow(entry)}" for key, entry in value.items())
+        entries = (f"{_scalar(str(key))}: {_flow(entry, str(key))}" for key, entry in value.items())
         return "{" + ", ".join(entries) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(_flow(entry) for entry in value) + "]"
-    return _scalar(value)
+    return _scalar(value, of_key)
 
 
-def _scalar(value: Any) -> str:
+def _scalar(value: Any, of_key: str = "") -> str:
     if not isinstance(value, str):
         return json.dumps(value)
-    return value if _is_plain(value) else json.dumps(value, ensure_ascii=False)
+    return value if _is_plain(value, of_key) else json.dumps(value, ensure_ascii=False)
 
 
-def _is_plain(text: str) -> bool:
+def _is_plain(text: str, of_key: str) -> bool:
     if _DATE.fullmatch(text):
-        return True
+        return _DAY_KEYS.fullmatch(of_key) is not None
     if not _PLAIN.fullmatch(text) or text.lower() in _CONSTANTS or _is_number(text):
         return False
     read = read_document(f"key: [{text}]".encode(), "")
