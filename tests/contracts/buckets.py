@@ -30,6 +30,7 @@ class Owner:
 
     slug: str
     id: str
+    is_copy: bool = False
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class GivenKeysDeclaration:
         owner = naming.owner_uid(self.tenant)
         made = _declare("User", owner, {"uid": owner})
         for machine in with_bucket(self.tenant.machines):
-            name = naming.bucket_name(self.tenant.slug, self.tenant.id, machine)
+            name = naming.bucket_name(self.tenant.slug, self.tenant.id, machine, is_copy=self.tenant.is_copy)
             if machine in self.users:
                 uid = naming.machine_uid(self.tenant, machine)
                 made = _declare("User", uid, {"uid": uid}, made)

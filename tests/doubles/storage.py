@@ -71,9 +71,11 @@ class MemoryPlatform:
     ``keys`` tells whether a user gets the keys that Coffre chooses, or at most two that the platform creates.
     """
 
-    def __init__(self, url: str = "https://memory.invalid", keys: KeyOrigin = KeyOrigin.CHOSEN) -> None:
+    def __init__(
+        self, url: str = "https://memory.invalid", keys: KeyOrigin = KeyOrigin.CHOSEN, platform_id: str = "memory"
+    ) -> None:
         self.key_origin = keys
-        self.endpoint = Endpoint(url, platform_id="memory")
+        self.endpoint = Endpoint(url, platform_id=platform_id)
         self.now = EARLY
         self._users: dict[str, _User] = {}
         self._buckets: dict[str, _State] = {}
@@ -187,7 +189,7 @@ class MemoryPlatform:
     # Its identity and its leftovers.
 
     def list_platform_ids(self) -> Collection[str]:
-        return ["memory"]
+        return [self.endpoint.platform_id]
 
     def probe_server_time(self) -> datetime:
         return self.now

@@ -12,6 +12,7 @@ from coffre.spec import naming
 class Named:
     slug: str = "boulangerie-martin"
     id: str = "k7f3q9wz2m"
+    is_copy: bool = False
 
 
 def test_names_are_the_ones_that_running_platforms_hold() -> None:
@@ -20,6 +21,16 @@ def test_names_are_the_ones_that_running_platforms_hold() -> None:
     assert naming.machine_uid(Named(), "compta-01") == "boulangerie-martin-k7f3q9wz2m.compta-01"
     assert naming.bucket_name("boulangerie-martin", "k7f3q9wz2m", "compta-01") == (
         "boulangerie-martin-compta-01-779e82c9b5"
+    )
+
+
+def test_names_of_a_second_copy_are_the_ones_that_running_platforms_hold() -> None:
+    """Changing any of these loses the copy of every tenant that has one."""
+    copied = Named(is_copy=True)
+    assert naming.owner_uid(copied) == "boulangerie-martin-k7f3q9wz2m_copy"
+    assert naming.stack_name(copied) == "boulangerie-martin_copy"
+    assert naming.bucket_name("boulangerie-martin", "k7f3q9wz2m", "compta-01", is_copy=True) == (
+        "boulangerie-martin-compta-01-800483fcd6"
     )
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from coffre.spec.rules.patterns import check_patterns
 from coffre.spec.values.references import read_reference
 from coffre.spec.values.schedule import Schedule, ScheduleError, Weekday, parse_schedule
 from coffre.spec.values.sizes import SizeError, format_bytes, parse_size
+from coffre.storage.aws.names import bucket_prefix, user_name
 from tests.unit.spec.profiles import searching
 
 REPOSITORY = Path(__file__).parents[3]
@@ -322,3 +324,50 @@ def test_every_bucket_name_is_one_that_s3_takes(slug: str, machine: str, tenant_
     assert len(name) <= 63
     # Slug and machine are cut to fit; the id and the machine's whole name still tell two buckets apart.
     assert name != naming.bucket_name(slug, tenant_id, f"{machine}0")
+    copied = naming.bucket_name(slug, tenant_id, machine, is_copy=True)
+    assert (len(copied), copied.rpartition("-")[0]) == (len(name), name.rpartition("-")[0])
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", copied)
+
+
+@dataclass(frozen=True)
+class Named:
+    slug: str
+    id: str
+    is_copy: bool = False
+
+
+NAMES = st.from_regex(naming.NAME_PATTERN, fullmatch=True)
+IDS = st.from_regex(naming.ID_PATTERN, fullmatch=True)
+
+
+@searching(2)
+@given(NAMES, IDS, NAMES, NAMES, IDS, NAMES)
+@example("martin", "k7f3q9wz2m", "copy", "martin", "k7f3q9wz2m", "copy")
+@example("martin-copy", "k7f3q9wz2m", "pc1", "martin", "k7f3q9wz2m", "pc1")
+def test_no_name_of_a_second_copy_is_another_tenant_s_or_machine_s(
+    slug: str, tenant_id: str, machine: str, other_slug: str, other_id: str, other_machine: str
+) -> None:
+    """The other tenant may be the same one, and its machine too: two regions of an account share their names."""
+    copied, other = Named(slug, tenant_id, is_copy=True), Named(other_slug, other_id)
+    taken = {naming.owner_uid(other), naming.machine_uid(other, other_machine)}
+    assert naming.owner_uid(copied) not in taken
+    assert naming.stack_name(copied) != naming.stack_name(other) == other_slug
+    assert naming.slug_of_stack(naming.stack_name(copied)) == slug
+    assert naming.slug_of_stack(naming.stack_name(other)) == other_slug
+    bucket = naming.bucket_name(slug, tenant_id, machine, is_copy=True)
+    assert bucket != naming.bucket_name(other_slug, other_id, other_machine)
+    if (other_slug, other_id) != (slug, tenant_id):
+        another = Named(other_slug, other_id, is_copy=True)
+        assert naming.owner_uid(copied) != naming.owner_uid(another)
+    if (other_id, other_machine) != (tenant_id, machine):
+        assert bucket != naming.bucket_name(other_slug, other_id, other_machine, is_copy=True)
+
+
+@searching(1)
+@given(NAMES, IDS, NAMES)
+def test_aws_finds_and_names_what_a_second_copy_has(slug: str, tenant_id: str, machine: str) -> None:
+    owner = naming.owner_uid(Named(slug, tenant_id, is_copy=True))
+    assert bucket_prefix(owner) == slug
+    assert naming.bucket_name(slug, tenant_id, machine, is_copy=True).startswith(bucket_prefix(owner))
+    assert user_name(owner) == owner, "the longest is no longer than the names of IAM"
+    assert re.fullmatch(r"[\w+=,.@-]{1,64}", owner, re.ASCII)

@@ -21,7 +21,8 @@ BEYOND_SHAPES = {
     "syntax-at-sign", "syntax-colon-in-text", "syntax-colon-without-space", "syntax-indentation",
     "syntax-unclosed-list", "syntax-unclosed-quotes", "syntax-windows-path", "billion-laughs", "nested-too-deeply",
     # Rules over several fields or files, or on what a text means.
-    "amendments", "connection-winrm-to-linux", "dates", "dates-out-of-order",
+    "amendments", "copy-bandwidth-too-small", "copy-beside-the-original", "copy-platform-unknown",
+    "connection-winrm-to-linux", "dates", "dates-out-of-order",
     "hold-before-contract", "keep-nothing", "leaving-dates-and-choices", "leaving-while-active",
     "leaving-without-block", "leaving-without-return", "options",
     "paths-for-windows", "paths-relative", "paths-system-missing", "plan-unknown", "plans-of-windows",
