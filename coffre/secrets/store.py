@@ -27,6 +27,7 @@ from coffre.secrets.errors import BundleError, IdentityError, MissingCopyError
 from coffre.secrets.holders import keys
 from coffre.secrets.identifiers import SecretId, describe
 from coffre.secrets.places import BUNDLE_SUFFIX, Places
+from coffre.spec import naming
 from coffre.workspace.files import write_atomically
 
 DEFAULT_WAIT_SECONDS = 10.0
@@ -177,7 +178,8 @@ class SecretStore:
             primary, escrow = (self._places.shown(path) for path in self._paths(slug, KINDS[model]))
             raise MissingCopyError(
                 f"{slug} has no {KINDS[model]} bundle: neither {primary} nor {escrow} exists",
-                f"If {slug} was never applied, run `coffre apply {slug}`; else restore its bundles first.",
+                f"If {slug} was never applied, run `coffre apply {naming.slug_of_stack(slug)}`; else restore its "
+                "bundles first.",
             )
         return bundle
 

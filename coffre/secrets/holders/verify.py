@@ -132,8 +132,18 @@ def _check_name(name: str, tenant_ids: Mapping[str, str]) -> Iterator[BundleFind
             name, "is not a bundle of Coffre", "Move it elsewhere: Coffre does not read it.", is_warning=True
         )
     elif slug not in tenant_ids and name != f"{PROVIDER}.{KINDS[ProviderBundle]}{BUNDLE_SUFFIX}":
-        hint = f"Put tenants/{naming.slug_of_stack(slug)}.yaml back, or keep the bundle as long as its backups exist."
-        yield BundleFinding(name, f"belongs to {slug}, which has no tenant file", hint, is_warning=True)
+        yield _describe_left(name, slug, tenant_ids)
+
+
+def _describe_left(name: str, stack: str, tenant_ids: Mapping[str, str]) -> BundleFinding:
+    """Name a bundle that belongs to no tenant file, or to the second copy of a file that names none."""
+    slug = naming.slug_of_stack(stack)
+    if slug in tenant_ids:
+        message = f"has the keys of a second copy, and tenants/{slug}.yaml names none"
+        hint = "Write its `copy:` into the file again, or keep the bundle as long as the copy exists."
+        return BundleFinding(name, message, hint, is_warning=True)
+    hint = f"Put tenants/{slug}.yaml back, or keep the bundle as long as its backups exist."
+    return BundleFinding(name, f"belongs to {slug}, which has no tenant file", hint, is_warning=True)
 
 
 def _check_file(vault: Vault, path: Path, listed: int) -> Iterator[BundleFinding]:
@@ -170,7 +180,8 @@ def _check_copies(
         yield BundleFinding(places.shown(places.primary / name), problem.message, problem.hint)
         return
     if judged.notice:
-        yield BundleFinding(places.shown(places.primary / name), judged.notice, f"Run `coffre apply {slug}`.")
+        hint = f"Run `coffre apply {naming.slug_of_stack(slug)}`."
+        yield BundleFinding(places.shown(places.primary / name), judged.notice, hint)
     if judged.bundle is None and is_needed:
         hint = f"Restore it from a backup: without it, the service of {slug} and its backups are unusable."
         yield BundleFinding(places.shown(places.primary / name), f"is in neither place, and {slug} was applied", hint)

@@ -8,7 +8,7 @@ import pytest
 
 from coffre.errors import ExpectedError
 from coffre.secrets import age, rotations
-from coffre.secrets.bundles import DataBundle
+from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.errors import CorruptBundleError, MissingCopyError
 from coffre.secrets.holders.setup import init
 from coffre.secrets.store import SecretStore
@@ -17,7 +17,10 @@ from tests.builders import tenant_with
 from tests.contracts.secrets import *  # noqa: F403
 from tests.contracts.secrets import SLUG, TENANT_ID, make_control, make_data
 
-TENANT = tenant_with(slug=SLUG, id=TENANT_ID)
+STORAGE = {"platform": "lab", "quota": "10 GiB", "copy": {"platform": "aws-paris"}}
+TENANT = tenant_with(slug=SLUG, id=TENANT_ID, storage=STORAGE)
+COPIED = TENANT.copied()
+assert COPIED is not None
 OpenStore = Callable[[], SecretStore]
 
 
@@ -116,3 +119,53 @@ def test_a_save_that_fails_between_its_two_copies_leaves_what_is_stored(
         secrets.save_control(following)
     monkeypatch.undo()
     assert secrets.control() == StoredSecrets(open_store(), TENANT).control() == following, "escrow is ahead"
+
+
+@pytest.fixture
+def copied(open_store: OpenStore) -> StoredSecrets:
+    return StoredSecrets(open_store(), COPIED)
+
+
+def test_a_second_copy_has_keys_of_its_own_and_the_tenant_s_passwords(
+    secrets: StoredSecrets, copied: StoredSecrets
+) -> None:
+    own, others, data = make_control(), make_control(), make_data()
+    secrets.save_control(own)
+    assert copied.find_control() is None
+    copied.save_control(others)
+    secrets.save_data(data)
+    assert (secrets.control(), copied.control()) == (own, others)
+    assert (secrets.data(), copied.data(), copied.find_data()) == (data, data, data)
+    assert copied.tenant_id == TENANT_ID
+
+
+def test_the_files_of_each_are_found_apart_and_those_of_the_passwords_by_both(
+    secrets: StoredSecrets, copied: StoredSecrets
+) -> None:
+    secrets.save_control(make_control())
+    copied.save_control(make_control())
+    copied.save_data(make_data())
+    names = {
+        kind: {Path(place).name for place in copied.find_files(kind).places} for kind in (ControlBundle, DataBundle)
+    }
+    assert names == {ControlBundle: {f"{SLUG}_copy.control.age"}, DataBundle: {f"{SLUG}.data.age"}}
+    assert secrets.find_files(DataBundle) == copied.find_files(DataBundle)
+    assert {Path(place).name for place in secrets.find_files(ControlBundle).places} == {f"{SLUG}.control.age"}
+
+
+def test_the_end_of_one_bundle_of_keys_leaves_the_other(
+    open_store: OpenStore, secrets: StoredSecrets, copied: StoredSecrets
+) -> None:
+    for saved in (secrets, copied):
+        saved.save_control(make_control())
+    open_store().destroy(SLUG, TENANT_ID, ControlBundle)
+    open_store().forget_destroyed(SLUG)
+    assert (secrets.find_control(), copied.find_control() is None) == (None, False)
+    open_store().destroy(f"{SLUG}_copy", TENANT_ID, ControlBundle)
+    assert copied.find_control() is None
+
+
+def test_a_copy_without_keys_names_the_tenant_to_apply(copied: StoredSecrets) -> None:
+    with pytest.raises(MissingCopyError, match=f"{SLUG}_copy has no control bundle") as missing:
+        copied.control()
+    assert f"`coffre apply {SLUG}`" in missing.value.hint

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coffre.secrets import age
+from coffre.secrets import age, minting
 from coffre.secrets.bundles import ControlBundle, DataBundle, all_secret_values
 from coffre.secrets.holders.recipients import Vault as KeyVault
 from coffre.secrets.holders.verify import BundleFinding, verify
@@ -94,3 +94,36 @@ def test_no_secret_is_in_what_is_found(filled: "Vault", data: DataBundle, contro
     filled.copies()[0].write_bytes(filled.copies("control")[0].read_bytes())
     said = repr(look(filled))
     assert not [value for value in all_secret_values(data) | all_secret_values(control) if value in said]
+
+
+COPY = f"{SLUG}_copy"
+
+
+def look_with_copy(vault: "Vault", ids: dict[str, str]) -> list[BundleFinding]:
+    keys = KeyVault.open(vault.primary, vault.escrow, vault.root, environment=vault.environment)
+    return [each for each in verify(keys, ids, [SLUG]).findings if APART not in each.message]
+
+
+def test_the_keys_of_a_second_copy_are_a_bundle_like_others(filled: "Vault", control: ControlBundle) -> None:
+    ids = {SLUG: TENANT_ID, COPY: TENANT_ID}
+    assert look_with_copy(filled, ids) == [], "a copy that was never applied has no bundle"
+    filled.store().save_control(COPY, control)
+    assert look_with_copy(filled, ids) == [], "it has passwords of its own in no place"
+    earlier = (filled.primary / f"{COPY}.control.age").read_bytes()
+    grown = control.model_copy(update={"machine_keys": {**control.machine_keys, "caisse-01": minting.new_access_key()}})
+    filled.store().save_control(COPY, grown)
+    (filled.primary / f"{COPY}.control.age").write_bytes(earlier)
+    [behind] = look_with_copy(filled, ids)
+    assert behind.hint == f"Run `coffre apply {SLUG}`."
+
+
+def test_the_keys_of_a_copy_that_the_file_names_no_more_are_told_by_what_to_write(
+    filled: "Vault", control: ControlBundle
+) -> None:
+    filled.store().save_control(COPY, control)
+    [told] = look_with_copy(filled, {SLUG: TENANT_ID})
+    assert (told.place, told.is_warning) == (f"{COPY}.control.age", True)
+    assert told.message == f"has the keys of a second copy, and tenants/{SLUG}.yaml names none"
+    assert "`copy:`" in told.hint
+    [gone] = [each for each in look_with_copy(filled, {}) if COPY in each.place]
+    assert gone.message == f"belongs to {SLUG}, which has no tenant file"
