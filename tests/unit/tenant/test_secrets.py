@@ -19,8 +19,6 @@ from tests.contracts.secrets import SLUG, TENANT_ID, make_control, make_data
 
 STORAGE = {"platform": "lab", "quota": "10 GiB", "copy": {"platform": "aws-paris"}}
 TENANT = tenant_with(slug=SLUG, id=TENANT_ID, storage=STORAGE)
-COPIED = TENANT.copied()
-assert COPIED is not None
 OpenStore = Callable[[], SecretStore]
 
 
@@ -123,7 +121,9 @@ def test_a_save_that_fails_between_its_two_copies_leaves_what_is_stored(
 
 @pytest.fixture
 def copied(open_store: OpenStore) -> StoredSecrets:
-    return StoredSecrets(open_store(), COPIED)
+    tenant = TENANT.copied()
+    assert tenant is not None
+    return StoredSecrets(open_store(), tenant)
 
 
 def test_a_second_copy_has_keys_of_its_own_and_the_tenant_s_passwords(
