@@ -139,9 +139,14 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
 def _compare_copies(planned: CopyPlan | None, now: CopyPlan | None) -> list[str]:
     if planned == now:
         return []
-    if planned is None or now is None or planned.platform != now.platform or bool(planned.unseen) != bool(now.unseen):
+    if planned is None or now is None or _sum_up(planned) != _sum_up(now):
         return ["the second copy"]
     return [f"the second copy's {each}" for each in differing_changes(planned.storage, now.storage)]
+
+
+def _sum_up(copied: CopyPlan) -> tuple[str, bool, bool]:
+    """Return what binds of a copy beside its changes; an error is another one each time."""
+    return copied.platform, copied.needs_key, bool(copied.unseen)
 
 
 def _binding(plan: TenantPlan) -> dict[str, Any]:
