@@ -339,16 +339,24 @@ def rotate_tenant(
 
 
 def rotate_copy(opened: OpenTenant, on_progress: OnProgress, *, now: bool) -> list[KeyOutcome]:
-    """Rotate the key of the second copy's owner, which no machine has; nothing without a copy. May run twice."""
+    """Rotate the key of the second copy's owner, which no machine has; nothing without a copy. May run twice.
+
+    A platform that is away is part of the result: the tenant's own keys are rotated by then.
+    """
     copied = opened.second_copy
     control = copied.secrets.find_control() if copied is not None else None
     if copied is None or control is None or rotations.find_key(control, rotations.OWNER) is None:
         return []
     rotation, subjects = TenantRotation(copied, control, on_progress), [rotations.OWNER]
-    rotation.start(subjects, now=now)
-    rotation.put_new_keys(subjects)
-    rotation.cut(subjects)
-    return [replace(key, platform=copied.tenant.storage.platform) for key in rotation.settle(subjects)]
+    platform = copied.tenant.copied_to
+    try:
+        rotation.start(subjects, now=now)
+        rotation.put_new_keys(subjects)
+        rotation.cut(subjects)
+        return [replace(key, platform=platform) for key in rotation.settle(subjects)]
+    except RemoteError as problem:
+        why = {str(platform): problem.message}
+        return [KeyOutcome(rotations.OWNER.secret, None, False, False, machine_messages=why, platform=platform)]
 
 
 def choose_subjects(tenant: Tenant, control: ControlBundle, choice: KeyChoice) -> list[Subject]:
