@@ -53,8 +53,7 @@ def copy(
     with ExitStack() as held:
         opened = held.enter_context(opening(checkout, tenant, "copy --back" if back else "copy", output.warning))
         copied = held.enter_context(operation.copying(opened))
-        names = [machine] if machine is not None else operation.list_machines_to_copy(opened, copied)
-        for name in names:
+        for name in operation.list_machines_to_copy(opened, copied, machine):
             try:
                 done.append(carry_out(opened, copied, name, partial(output.progress_of, name)))
             except ExpectedError as problem:

@@ -69,12 +69,16 @@ def without_copying(opened: OpenTenant) -> Iterator[None]:
         yield
 
 
-def list_machines_to_copy(opened: OpenTenant, copied: OpenTenant) -> list[str]:
-    """Return the machines with a repository on the tenant's platform, retired ones too.
+def list_machines_to_copy(opened: OpenTenant, copied: OpenTenant, only: str | None = None) -> list[str]:
+    """Return the machines with a repository on the tenant's platform, retired ones too; or ``only`` one by its name.
 
-    RefusedError when the platform of the copy has no storage for one of them yet.
+    UsageError for an unknown name; RefusedError when the platform of the copy has no storage for one of them yet.
     """
-    names = opened.buckets.existing().among(with_repository(opened.tenant.machines))
+    if only is not None:
+        opened.machine(only)
+        names = [only]
+    else:
+        names = opened.buckets.existing().among(with_repository(opened.tenant.machines))
     refuse_unapplied(copied.tenant, copied.buckets, copied.log, names)
     return names
 
