@@ -58,13 +58,13 @@ def _list_missing(tenant: Tenant, buckets: TenantBuckets, log: Log, machines: Co
 def _without_any(tenant: Tenant, log: Log) -> RefusedError:
     platform = tenant.storage.platform
     apply = f"coffre apply {tenant.slug}"
-    if tenant.is_copy:
-        return _without_copy(tenant)
     if find_stage(log) in AFTER_ERASURE:
         return RefusedError(
             f"{tenant.slug} has left: its backups are erased, and {platform} has no data of it any more",
             f"`coffre offboard {tenant.slug} --plan` shows what was done and what comes next.",
         )
+    if tenant.is_copy:
+        return _without_copy(tenant)
     if log.has(_LEFT_TRACES):
         return RefusedError(
             f"{platform} has no storage of {tenant.slug}, although the tenant was applied there",
