@@ -105,7 +105,7 @@ class TwoHomes:
     def copy(self, *machines: str) -> list[MachineCopy]:
         """Copy these machines' repositories, all without any, as `coffre copy` does."""
         with self.open() as opened, copying.copying(opened) as copied:
-            names = machines or tuple(copying.list_machines_to_copy(opened, copied))
+            names = [name for one in machines or (None,) for name in copying.list_machines_to_copy(opened, copied, one)]
             return [copying.copy_machine(opened, copied, name, self.said.append) for name in names]
 
     def back_up(self, machine: str, *entries: Entry) -> str:
