@@ -14,6 +14,7 @@ from coffre.offboarding.handover.targets.staging import machine_root
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure
 from coffre.offboarding.lifecycle.due import find_lock_end, is_verified, refusing_under_hold
 from coffre.offboarding.lifecycle.evidence import ErasureBegan, SecretDestroyed, Step
+from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.procedure import Departure, DepartureOutcome, Manner, open_departure
 from coffre.offboarding.lifecycle.stages import Waiting
 from coffre.operations.copying.run import without_copying
@@ -94,8 +95,12 @@ def _erase(departure: Departure, machine: str) -> Waiting | None:
     departure.manner.confirm(f"Erase every backup of {opened.tenant.slug}/{machine} and its password, for ever?")
     departure.prove(Act.ERASE, digest([home.buckets.name(machine) for home in opened.homes]))
     with without_copying(opened):
-        for home in opened.homes:
-            _erase_bucket(departure, home, machine, refuse)
+        begun = {each.bucket for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)}
+        # The buckets on all platforms are identified before the first deletion.
+        found = [(home, _identify(journal, home, machine)) for home in opened.homes]
+        for home, began in found:
+            if began is not None:
+                _erase_bucket(departure, home, began, refuse, resumes=began.bucket in begun)
     if not journal.read(Step.SECRET_DESTROYED, SecretDestroyed):
         destroyed = destroying.destroy_password(opened, machine, refuse=refuse)
         if destroyed is not None:
@@ -108,15 +113,22 @@ def _erase(departure: Departure, machine: str) -> Waiting | None:
     return None
 
 
-def _erase_bucket(departure: Departure, home: OpenTenant, machine: str, refuse: Callable[[], None]) -> None:
-    """Erase the machine's bucket on one platform of the tenant, if there is one."""
-    journal, name = departure.journal, home.buckets.name(machine)
+def _identify(journal: Journal, home: OpenTenant, machine: str) -> ErasureBegan | None:
+    """Return the machine's bucket on one platform before its erasure; None when there never was one."""
+    name = home.buckets.name(machine)
     known = [each for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan) if each.bucket == name]
-    began = known[-1] if known else identify_bucket(home.tenant, home.storage, home.buckets, machine)
-    if began is None:
-        return
-    if not known:
+    if known:
+        return known[-1]
+    began = identify_bucket(home.tenant, home.storage, home.buckets, machine)
+    if began is not None:
         journal.note(Step.ERASURE_BEGAN, began, machine)
+    return began
+
+
+def _erase_bucket(
+    departure: Departure, home: OpenTenant, began: ErasureBegan, refuse: Callable[[], None], *, resumes: bool
+) -> None:
+    """Erase the machine's bucket on one platform of the tenant."""
     erased = erase_bucket(
         home.tenant,
         home.storage,
@@ -124,10 +136,10 @@ def _erase_bucket(departure: Departure, home: OpenTenant, machine: str, refuse: 
         home.memory,
         began,
         departure.manner.on_progress,
-        resumes=bool(known),
+        resumes=resumes,
         refuse=refuse,
     )
-    journal.note(Step.BUCKET_ERASED, erased, machine)
+    departure.journal.note(Step.BUCKET_ERASED, erased, began.machine)
     departure.say(describe_erased(erased))
 
 
