@@ -9,7 +9,7 @@ from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.sealed import read_tenant_key
 from coffre.offboarding.erase import destroying
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
-from coffre.offboarding.erase.tenant import describe_erased
+from coffre.offboarding.erase.tenant import describe_erased, note_erased
 from coffre.offboarding.handover.targets.staging import machine_root
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure
 from coffre.offboarding.lifecycle.due import find_lock_end, is_verified, refusing_under_hold
@@ -139,7 +139,7 @@ def _erase_bucket(
         resumes=resumes,
         refuse=refuse,
     )
-    departure.journal.note(Step.BUCKET_ERASED, erased, began.machine)
+    note_erased(departure.journal, erased)
     departure.say(describe_erased(erased))
 
 

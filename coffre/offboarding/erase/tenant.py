@@ -77,7 +77,7 @@ def _erase(
                 resumes=each.bucket in begun,
                 refuse=refuse,
             )
-            journal.note(Step.BUCKET_ERASED, erased, each.machine)
+            note_erased(journal, erased)
             say(describe_erased(erased))
     refuse()
     _destroy_passwords(opened, journal, say, refuse)
@@ -113,6 +113,13 @@ def _see_emptied(opened: OpenTenant, journal: Journal, say: OnProgress) -> None:
         )
     journal.note(Step.EMPTIED, emptied)
     say("listed again with the owner's key: nothing is left")
+
+
+def note_erased(journal: Journal, erased: BucketErased) -> None:
+    """Write the evidence of a bucket's erasure, unless it is equal to the newest of this bucket."""
+    newest = [each for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.bucket == erased.bucket][-1:]
+    if newest != [erased]:
+        journal.note(Step.BUCKET_ERASED, erased, erased.machine, again=True)
 
 
 def describe_erased(erased: BucketErased) -> str:
