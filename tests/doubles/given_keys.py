@@ -17,7 +17,9 @@ from coffre.storage.platform import (
     PLACEHOLDER,
     Capabilities,
     KeyOrigin,
+    MediaKeeper,
     OnProgress,
+    PlatformStatement,
     QuotaScope,
     RecordedResource,
     SecretOf,
@@ -35,6 +37,9 @@ class GivenKeysDriver:
 
     def __init__(self, platform: MemoryPlatform) -> None:
         self._platform = platform
+
+    def describe(self, platform: Platform) -> PlatformStatement:
+        return PlatformStatement(MediaKeeper.AMAZON)
 
     def connect(self, platform: Platform, root: Path) -> MemoryPlatform:
         return self._platform

@@ -55,6 +55,8 @@ class Fleet:
 
     platform: MemoryPlatform
     machines: dict[str, OrderedMachine] = field(default_factory=dict)
+    others: Sequence[MemoryPlatform] = ()
+    """Platforms with copies of their repositories, which the machines do not use."""
 
     def machine(self, name: str) -> OrderedMachine:
         return self.machines.setdefault(name, OrderedMachine())
@@ -115,7 +117,7 @@ class OrderedKind(LinuxWithoutSsh):
 
     @property
     def repositories(self) -> MemoryFormat:
-        return MemoryFormat(self.fleet.platform)
+        return MemoryFormat(self.fleet.platform, *self.fleet.others)
 
     def list_ordered_programs(self, system: OperatingSystem) -> Mapping[str, OrderedProgram]:
         return {"restic": OrderedProgram("0.18.1", sha256_file(self._restic), self._restic)}

@@ -92,8 +92,8 @@ class MemoryFormat:
 
     layout = ResticLayout()
 
-    def __init__(self, platform: MemoryPlatform) -> None:
-        self._platform = platform
+    def __init__(self, platform: MemoryPlatform, *others: MemoryPlatform) -> None:
+        self._platforms = {each.endpoint.url: each for each in (platform, *others)}
 
     def open(
         self,
@@ -103,11 +103,12 @@ class MemoryFormat:
         look: Callable[[], Remains] | None = None,
     ) -> "MemoryRepository":
         key = AccessKey(storage.access_key_id, storage.secret_access_key.get_secret_value())
+        platform = self._platforms[storage.endpoint_url]
 
         def list_objects() -> Mapping[str, bytes]:
-            if not self._platform.accepts_key(storage.bucket, key):
-                raise RepositoryError(f"the platform refuses the key {key.access_key_id}")
-            bucket, found = self._platform.open_bucket(storage.bucket, key), {}
+            if not platform.accepts_key(storage.bucket, key):
+                raise RepositoryError(f"the platform refuses the key {key.access_key_id}", was_refused=True)
+            bucket, found = platform.open_bucket(storage.bucket, key), {}
             for facts in bucket.list_objects(ResticLayout.prefix):
                 content = bucket.find(facts.key, LIMIT_BYTES)
                 assert isinstance(content, bytes)

@@ -62,7 +62,7 @@ class TwoHomes:
 
     def __init__(self, root: Path, here: MemoryPlatform, there: MemoryPlatform) -> None:
         self.root, self.here, self.there = root, here, there
-        self.fleet = Fleet(here)
+        self.fleet = Fleet(here, others=(there,))
         self.said: list[str] = []
 
     @property
