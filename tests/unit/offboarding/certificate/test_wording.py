@@ -134,5 +134,8 @@ def test_destroyed_secrets_and_letters_are_named_in_french() -> None:
     assert name_secret(RepositoryPasswords()) == "Mots de passe de toutes les sauvegardes"
     assert name_secret(RepositoryPasswords(machine="m1")) == "Mot de passe des sauvegardes de m1"
     assert name_secret(ServiceKeys()).startswith("Clés du service : ")
+    assert name_secret(ServiceKeys(copied_to="aws-paris")) == (
+        "Clés de la seconde copie (aws-paris) : clé d’accès, configuration technique"
+    )
     assert name_secret(Quoted(text="the data bundle")) == "the data bundle"
     assert say_told(ToldByLetter(on=date(2027, 4, 5))) == "courrier du 05/04/2027"

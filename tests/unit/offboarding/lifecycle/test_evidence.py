@@ -87,6 +87,9 @@ EVIDENCE = [
     ErasureBegan("m1", "martin-m1-0123456789", "id.1", "martin-k7", "k7", COUNT),
     BucketErased("m1", "b", COUNT, BucketCount(versions=1, bytes=5), False, Locked(1, NOON)),
     BucketErased("m1", "b", COUNT, BucketCount(), True),
+    ErasureBegan("m1", "martin-m1-9876543210", "id.2", "martin-k7_copy", "k7", COUNT, "m.2", "aws-paris"),
+    BucketErased("m1", "c", COUNT, BucketCount(), True, copied_to="aws-paris"),
+    SecretDestroyed(ServiceKeys(copied_to="aws-paris"), (), "ef" * 32),
     SecretDestroyed(RepositoryPasswords(), (".coffre/secrets", ".coffre/escrow"), "ef" * 32),
     SecretDestroyed(RepositoryPasswords(machine="m1"), (), "ef" * 32),
     SecretDestroyed(ServiceKeys(), (), "ef" * 32),
@@ -137,3 +140,19 @@ def test_a_kind_that_this_version_does_not_know_is_an_error_and_no_other_kind() 
     recorded = {"look": "bucket", "subject": "b", "passed": True, "seen": {"kind": "something newer"}}
     with pytest.raises(ValueError, match="something newer"):
         read_evidence(Verified, {"checks": [recorded]})
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        ErasureBegan("m1", "martin-m1-0123456789", "id.1", "martin-k7", "k7", COUNT, "m.1"),
+        BucketErased("m1", "b", COUNT, BucketCount(), True),
+        SecretDestroyed(ServiceKeys(), (), "ef" * 32),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_evidence_of_the_original_is_written_as_before_there_were_copies(evidence: object) -> None:
+    """Its bytes are hashed and signed: no key may come in, and a journal of before reads the same."""
+    details = json.dumps(to_details(evidence))
+    assert "copied_to" not in details
+    assert read_evidence(type(evidence), json.loads(details)) == evidence
