@@ -123,12 +123,13 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     findings += _judge_stores(tenant, opened.log, room_of(tenant, opened.platform), looks)
     findings += _compare_second_counts(opened, [look.status.name for look in looks])
     shut_out = find_reason(tenant) != HELD or all(switches)
-    held_buckets = all(look.keeps_all for look in looks)
+    is_in_force: bool | None = all(look.keeps_all for look in looks) and shut_out
     copied = None
     if stage not in AFTER_ERASURE:
         copied, found = observe_copy(opened, [look.status.name for look in looks], now)
         findings += found
-        held_buckets = held_buckets and (copied is None or copied.keeps_all is True)
+        if is_in_force and copied is not None:
+            is_in_force = copied.keeps_all
     quota_bytes = tenant.storage.quota_bytes
     wall = owner.wall_bytes if owner is not None else None
     used_bytes = sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None
@@ -146,7 +147,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
         options=option_status(tenant.options),
         machines=tuple(machines),
         access=judge_access(switches),
-        hold=hold_status(tenant, held_buckets and shut_out if is_all_seen else None),
+        hold=hold_status(tenant, is_in_force if is_all_seen else None),
         departure=stage,
         findings=tuple(findings),
         second_copy=copied,
