@@ -259,10 +259,10 @@ def test_status_shows_the_copy_beside_the_original(homes: TwoHomes, capsys: pyte
     _show_copy(seen)
     compta, caisse = capsys.readouterr().out.splitlines()
     assert compta.startswith(
-        f"  second copy of {COMPTA} on {THERE}: 1 snapshots, lacks 1 (the oldest since 2026-01-05 "
+        f"  second copy of {COMPTA} on {THERE}: snapshots: 1, 1 missing (the oldest since 2026-01-05 "
     )
     assert "; last complete run: 20" in compta
-    assert caisse.startswith(f"  second copy of {CAISSE} on {THERE}: 0 snapshots; last complete run: 20")
+    assert caisse.startswith(f"  second copy of {CAISSE} on {THERE}: snapshots: 0; last complete run: 20")
     output.result_json([seen])
     [shown] = json.loads(capsys.readouterr().out)
     assert (shown["second_copy"]["platform"], shown["second_copy"]["keeps_all"]) == (THERE, False)
