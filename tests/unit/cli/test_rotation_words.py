@@ -37,6 +37,14 @@ def test_what_is_to_be_replaced_is_named(choice: KeyChoice, words: str) -> None:
     [
         (KeyOutcome(OWNER.secret, None, True, True), "the owner's key: replaced; the platform refuses the old key"),
         (
+            KeyOutcome(OWNER.secret, None, True, True, platform="aws-paris"),
+            "the owner's key on aws-paris: replaced; the platform refuses the old key",
+        ),
+        (
+            KeyOutcome(OWNER.secret, None, False, False, None, {"aws-paris": "no answer"}, "aws-paris"),
+            "the owner's key on aws-paris: pending; the old key is still valid: aws-paris: no answer",
+        ),
+        (
             KeyOutcome(COMPTA.secret, "compta-01", False, False, UNREPORTED, SILENT),
             "the key of compta-01: pending; the old key is still valid: "
             "compta-01 has not reported with the new one yet; it did not answer",

@@ -84,3 +84,20 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path):
     link.symlink_to(target)
     assert removal.remove_files([link, tmp_path / "none"], tmp_path) == ["link"]
     assert target.is_dir()
+
+
+def test_the_stack_of_a_second_copy_goes_alone_and_stays_alone(repository):
+    """Both stacks of a tenant have its slug in their names."""
+    renamed = (("martin", "martin_copy"), ("2461", "2463"), ("coffre-1", "coffre-3"))
+    copies = set(OURS)
+    for old, new in renamed:
+        copies = {name.replace(old, new) for name in copies}
+    for name in copies:
+        path = repository.root / ".coffre" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = b'{"stacks": {"file:///x": "organization/coffre/martin_copy"}}'
+        path.write_bytes(gzip.compress(text) if path.suffix == ".log" else text)
+    removal.remove_stack_files(repository, "martin")
+    assert files(repository) == {*copies, *OTHERS}
+    removal.remove_stack_files(repository, "martin_copy")
+    assert files(repository) == set(OTHERS)
