@@ -31,6 +31,26 @@ def test_a_stack_without_its_file_is_refused_with_the_way_back() -> None:
     assert "status: leaving" in refused.value.hint
 
 
+def test_the_stack_of_a_copy_belongs_to_the_file_of_its_tenant() -> None:
+    refuse_orphan_stacks(["martin", "martin_copy"], {"martin": TENANT})
+    with pytest.raises(RefusedError, match=r"tenants/durand\.yaml is gone") as refused:
+        refuse_orphan_stacks(["durand", "durand_copy"], {"martin": TENANT})
+    assert "also:" not in refused.value.message
+
+
+def test_the_buckets_of_a_copy_are_expected_there_and_no_others() -> None:
+    storage = {"platform": "lab", "quota": "10 GiB", "copy": {"platform": "there"}}
+    copied = tenant_with(storage=storage).copied()
+    assert copied is not None
+    there = [bucket_name(copied.slug, copied.id, name, is_copy=True) for name in copied.machines]
+    refuse_vanished_machines(copied, there, [])
+    with pytest.raises(RefusedError, match="belongs to this tenant, but no machine of the file has it"):
+        refuse_vanished_machines(copied, [COMPTA], [])
+    refuse_lost_secrets(copied, there, [])  # no machine of a copy has a password of its own
+    with pytest.raises(RefusedError, match="its secret bundles are not on this computer"):
+        refuse_lost_secrets(copied, there, None)
+
+
 def test_a_machine_gone_from_the_file_is_refused_while_its_bucket_exists() -> None:
     refuse_vanished_machines(TENANT, [COMPTA, CAISSE], ["compta-01", "caisse-01"])
     smaller = tenant_with(machines={"compta-01": machine_with()})

@@ -261,6 +261,9 @@ def test_under_a_hold_nothing_of_the_copy_expires(homes: TwoHomes) -> None:
     homes.look(lambda opened: record_hold(opened.log, hold))
     assert homes.apply().is_complete
     assert homes.copied_bucket(COMPTA).list_expiry_rules() == []
+    homes.there.state_of(homes.copied_bucket(COMPTA).name).expiry_days["somebody's"] = 1
+    assert homes.apply().is_complete
+    assert homes.copied_bucket(COMPTA).list_expiry_rules() == [], "also a rule that no stack knows"
 
 
 # An exact plan.

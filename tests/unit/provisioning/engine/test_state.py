@@ -62,6 +62,16 @@ def test_a_damaged_state_says_what_to_do(tmp_path: Path, text: bytes) -> None:
     assert "coffre apply martin" in refused.value.hint
 
 
+def test_a_damaged_state_of_a_copy_names_the_tenant_to_apply(tmp_path: Path) -> None:
+    path = folder_with(tmp_path, b"{").file_of("martin")
+    copied = path.with_name("martin_copy.json")
+    path.rename(copied)
+    with pytest.raises(DamagedStateError, match="the state of martin_copy is damaged") as refused:
+        StateFolder(f"file://{tmp_path}").read("martin_copy")
+    assert f"{copied}.damaged" in refused.value.hint
+    assert "`coffre apply martin`" in refused.value.hint
+
+
 def test_no_state_is_none_and_a_new_stack_is_empty(tmp_path: Path) -> None:
     assert StateFolder(f"file://{tmp_path}").read("martin") is None
     empty = folder_with(tmp_path, b'{"version": 3, "checkpoint": {"latest": null}}').read("martin")

@@ -81,3 +81,9 @@ def test_torn_attributes_are_removed_and_sound_ones_stay(state: StateFolder) -> 
     other.write_bytes(b"")
     state.remove_torn_attributes(STACK)
     assert (torn.exists(), sound.exists(), other.exists()) == (False, True, True)
+
+
+def test_an_error_of_a_copy_s_stack_says_so_and_names_the_tenant_to_apply() -> None:
+    told = _explain_failure("martin_copy", ["Bucket b: AccessDenied"], "")
+    assert told.message == "second copy of martin: Bucket b: AccessDenied"
+    assert "`coffre apply martin`" in told.hint
