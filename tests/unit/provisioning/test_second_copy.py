@@ -154,7 +154,7 @@ def test_the_references_of_the_amendments_are_recorded_with_the_platform(given: 
     assert recorded(given) == [SecondCopyChange(THERE, ("AV-2027-03",))]
 
 
-@pytest.mark.parametrize("place", range(1, 12))
+@pytest.mark.parametrize("place", range(1, 9))
 def test_an_apply_that_is_killed_at_any_change_there_is_ended_by_the_next_one(
     homes: TwoHomes, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
