@@ -93,7 +93,10 @@ def _look(copied: OpenTenant, original: _Original, now: datetime) -> _Look:
     name, layout, platform = original.name, original.layout, copied.tenant.storage.platform
     bucket = copied.buckets.open(name)
     there = _list_snapshots(bucket, layout)
-    behind = judge_behind(original.stored, there, now)
+    runs = _list_runs(copied.log, name, platform)
+    # What the last run left out has a finding of its own; it is not late as well.
+    faulty = {found.name for each in (runs[-1].fact.faults if runs else ()) if (found := layout.find(each.key))}
+    behind = judge_behind(original.stored, {*there, *faulty}, now)
     status = _with_runs(
         CopiedMachine(name, len(there), behind.count, behind.since, behind.is_late), copied.log, platform
     )
@@ -104,7 +107,7 @@ def _look(copied: OpenTenant, original: _Original, now: datetime) -> _Look:
         late: Evidence = {"platform": platform, "count": behind.count, "since": behind.since.isoformat()}
         findings.append(Finding(FindingKind.COPY_LATE, name, late))
     if status.fault_count:
-        worst = _list_runs(copied.log, name, platform)[-1].fact.faults[0]
+        worst = runs[-1].fact.faults[0]
         faults: Evidence = {
             "platform": platform,
             "count": status.fault_count,

@@ -23,6 +23,7 @@ from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.opening import open_secrets
 from coffre.tenant.past import open_existing_records
 from coffre.tenant.runs import Anchoring, recorded_in
+from coffre.tenant.second_copy import find_copy_platform
 
 OnProgress = Callable[[str], None]
 
@@ -60,9 +61,14 @@ def verify_secrets(checkout: Checkout, on_notice: OnProgress) -> BundleVerificat
         author = read_author(checkout.root)
         logs = {slug: TenantLog.read(records, tenant_id, slug, author) for slug, tenant_id in ids.items()}
         applied = [slug for slug, log in logs.items() if _was_applied(log)]
+        with_storage = [
+            naming.stack_name(copy)
+            for copy in copied
+            if find_copy_platform(logs[copy.slug]) is not None and find_stage(logs[copy.slug]) not in AFTER_ERASURE
+        ]
         anchor = _anchoring(checkout, records, on_notice)
         with recorded_in(records, read_author(checkout.root), "secrets verify", list(ids), anchor):
-            return verify.verify(open_vault(checkout), ids_of_keys, applied)
+            return verify.verify(open_vault(checkout), ids_of_keys, applied, with_storage)
 
 
 def export_secrets(secrets: TenantSecrets, log: Log, to: Path, reason: str, keys: Sequence[str]) -> list[str]:

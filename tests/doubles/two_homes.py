@@ -12,6 +12,7 @@ import yaml
 
 from coffre.agents.kinds import DRIVERS
 from coffre.agents.restic.repository.layout import ResticLayout
+from coffre.errors import RefusedError
 from coffre.operations.copying import run as copying
 from coffre.operations.copying.run import MachineCopy
 from coffre.provisioning.apply import TenantOutcome, apply_tenant
@@ -64,6 +65,7 @@ class TwoHomes:
         self.root, self.here, self.there = root, here, there
         self.fleet = Fleet(here, others=(there,))
         self.said: list[str] = []
+        self.refused: list[RefusedError] = []
 
     @property
     def checkout(self) -> Checkout:
@@ -105,8 +107,12 @@ class TwoHomes:
     def copy(self, *machines: str) -> list[MachineCopy]:
         """Copy these machines' repositories, all without any, as `coffre copy` does."""
         with self.open() as opened, copying.copying(opened) as copied:
-            names = [name for one in machines or (None,) for name in copying.list_machines_to_copy(opened, copied, one)]
-            return [copying.copy_machine(opened, copied, name, self.said.append) for name in names]
+            done = []
+            for one in machines or (None,):
+                names, refused = copying.list_machines_to_copy(opened, copied, one)
+                self.refused += refused
+                done += [copying.copy_machine(opened, copied, name, self.said.append) for name in names]
+            return done
 
     def back_up(self, machine: str, *entries: Entry) -> str:
         """Write a snapshot into a machine's repository; returns its id."""

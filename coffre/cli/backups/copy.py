@@ -53,7 +53,9 @@ def copy(
     with ExitStack() as held:
         opened = held.enter_context(opening(checkout, tenant, "copy --back" if back else "copy", output.warning))
         copied = held.enter_context(operation.copying(opened))
-        for name in operation.list_machines_to_copy(opened, copied, machine):
+        names, refused = operation.list_machines_to_copy(opened, copied, machine)
+        failed += refused
+        for name in names:
             try:
                 done.append(carry_out(opened, copied, name, partial(output.progress_of, name)))
             except ExpectedError as problem:

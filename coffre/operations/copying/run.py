@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from coffre.agents.kinds import layout_of, with_repository
-from coffre.errors import UsageError
+from coffre.errors import RefusedError, UsageError
 from coffre.operations.copying.objects import (
     NoRepositoryError,
     OtherRepositoryError,
@@ -21,7 +21,7 @@ from coffre.operations.copying.pace import Pace
 from coffre.spec import naming
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.opening import OpenTenant
-from coffre.tenant.presence import refuse_unapplied
+from coffre.tenant.presence import find_unapplied, refuse_unapplied
 from coffre.workspace.locks import copy_lock
 
 OnProgress = Callable[[str], None]
@@ -69,18 +69,21 @@ def without_copying(opened: OpenTenant) -> Iterator[None]:
         yield
 
 
-def list_machines_to_copy(opened: OpenTenant, copied: OpenTenant, only: str | None = None) -> list[str]:
+def list_machines_to_copy(
+    opened: OpenTenant, copied: OpenTenant, only: str | None = None
+) -> tuple[list[str], list[RefusedError]]:
     """Return the machines with a repository on the tenant's platform, retired ones too; or ``only`` one by its name.
 
-    UsageError for an unknown name; RefusedError when the platform of the copy has no storage for one of them yet.
+    Those for which the platform of the copy has no storage yet are refusals instead. UsageError for an unknown name;
+    RefusedError when there is storage for none of them.
     """
     if only is not None:
         opened.machine(only)
         names = [only]
     else:
         names = opened.buckets.existing().among(with_repository(opened.tenant.machines))
-    refuse_unapplied(copied.tenant, copied.buckets, copied.log, names)
-    return names
+    refused = find_unapplied(copied.tenant, copied.buckets, copied.log, names)
+    return [name for name in names if name not in refused], list(refused.values())
 
 
 def copy_machine(opened: OpenTenant, copied: OpenTenant, machine: str, on_progress: OnProgress) -> MachineCopy:

@@ -41,11 +41,14 @@ class BundleVerification:
         return all(finding.is_warning for finding in self.findings)
 
 
-def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]) -> BundleVerification:
+def verify(
+    vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str], copied: Collection[str] = ()
+) -> BundleVerification:
     """Open and compare all bundles of both places.
 
     ``tenant_ids`` are the ids of the tenant files by slug; ``applied`` are the slugs that were applied before, which
-    must have both bundles. A problem is a finding, never an error.
+    must have both bundles, and ``copied`` the names of second copies with storage, which must have a control bundle.
+    A problem is a finding, never an error.
     """
     recipients, findings = _check_recipients(vault)
     findings += _check_folders(vault)
@@ -57,7 +60,8 @@ def verify(vault: Vault, tenant_ids: Mapping[str, str], applied: Collection[str]
             findings += _check_file(vault, folder / name, len(recipients))
     for slug, tenant_id in tenant_ids.items():
         for model in _MODELS:
-            findings += _check_copies(vault, slug, tenant_id, model, is_needed=slug in applied)
+            is_needed = slug in applied or (model is ControlBundle and slug in copied)
+            findings += _check_copies(vault, slug, tenant_id, model, is_needed=is_needed)
     findings += _check_copies(vault, PROVIDER, PROVIDER, ProviderBundle, is_needed=False)
     return BundleVerification(len(names), len(recipients), tuple(sorted(set(findings))))
 

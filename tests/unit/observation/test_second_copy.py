@@ -140,6 +140,12 @@ def test_a_forged_object_is_named_until_a_later_run_is_sound(homes: TwoHomes) ->
     assert about_copies(look(homes)) == []
 
 
+def test_a_forged_snapshot_is_named_and_makes_no_copy_late(homes: TwoHomes) -> None:
+    homes.bucket(COMPTA).put(f"restic/snapshots/{'ab' * 32}", b"no snapshot")
+    homes.copy(COMPTA)
+    assert about_copies(look(homes, timedelta(days=3))) == [(FindingKind.COPY_FAULTS, COMPTA)]
+
+
 def test_a_platform_of_the_copy_that_is_away_is_a_finding_beside_the_tenant_s_own_state(
     homes: TwoHomes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

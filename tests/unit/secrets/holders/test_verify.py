@@ -1,7 +1,7 @@
 """What `secrets verify` finds, one broken thing at a time; it writes nothing and reveals nothing."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,9 +99,9 @@ def test_no_secret_is_in_what_is_found(filled: "Vault", data: DataBundle, contro
 COPY = f"{SLUG}_copy"
 
 
-def look_with_copy(vault: "Vault", ids: dict[str, str]) -> list[BundleFinding]:
+def look_with_copy(vault: "Vault", ids: dict[str, str], copied: Sequence[str] = ()) -> list[BundleFinding]:
     keys = KeyVault.open(vault.primary, vault.escrow, vault.root, environment=vault.environment)
-    return [each for each in verify(keys, ids, [SLUG]).findings if APART not in each.message]
+    return [each for each in verify(keys, ids, [SLUG], copied).findings if APART not in each.message]
 
 
 def test_the_keys_of_a_second_copy_are_a_bundle_like_others(filled: "Vault", control: ControlBundle) -> None:
@@ -115,6 +115,11 @@ def test_the_keys_of_a_second_copy_are_a_bundle_like_others(filled: "Vault", con
     (filled.primary / f"{COPY}.control.age").write_bytes(earlier)
     [behind] = look_with_copy(filled, ids)
     assert behind.hint == f"Run `coffre apply {SLUG}`."
+
+
+def test_the_keys_of_a_copy_with_storage_that_are_lost_are_told(filled: "Vault") -> None:
+    found = look_with_copy(filled, {SLUG: TENANT_ID, COPY: TENANT_ID}, [COPY])
+    assert [(each.place.rpartition("/")[2], each.is_warning) for each in found] == [(f"{COPY}.control.age", False)]
 
 
 def test_the_keys_of_a_copy_that_the_file_names_no_more_are_told_by_what_to_write(
