@@ -1,10 +1,11 @@
-"""The content of platform.yaml: the provider, its platforms (storage_platform.py), working hours, and folders."""
+"""The content of platform.yaml: provider, platforms (storage_platform.py), prices (prices.py), hours, folders."""
 
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
+from coffre.spec.prices import Prices
 from coffre.spec.storage_platform import AnyPlatform
 from coffre.spec.values.fields import (
     Count,
@@ -170,3 +171,4 @@ class PlatformFile(FileModel):
     )
     verify: Annotated[Verify, Field(description="How `coffre verify` reads all packs in turn")] = Verify()
     mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they stay files")] = None
+    prices: Annotated[Prices | None, Field(description="The price lists, by their first day, in EUR a month")] = None

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from coffre.spec.problems.exit_charges import find_exit_charge
 from coffre.spec.problems.known_keys import describe_key, list_keys
 from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.problems.reserved import find_reserved
@@ -46,7 +47,9 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> FileProblem:
     is_key = bool(loc) and loc[-1] == "[key]"
     case = _Case(error, loc[:-1] if is_key else loc, model)
     explain_it = _EXPLAIN.get(error["type"])
-    finding = explain_it(case) if explain_it else _explain_in_a_phrase(case)
+    is_unknown = error["type"] == "extra_forbidden" or (is_key and loc[0] == "prices")
+    charge = find_exit_charge(case.loc) if is_unknown else None
+    finding = charge or (explain_it(case) if explain_it else _explain_in_a_phrase(case))
     if finding.loc == case.loc and error["input"] is None and error["type"] in _OF_A_VALUE:
         finding = FileProblem(finding.loc, "has no value", _expected(case) or finding.hint or "write one")
     return FileProblem(finding.loc, finding.message, finding.hint, is_key or finding.at_key)
@@ -66,10 +69,11 @@ def _explain_missing(case: _Case) -> FileProblem:
 
 
 def _explain_unknown_key(case: _Case) -> FileProblem:
-    reserved = find_reserved(case.loc)
+    known = list_keys(case.model, case.loc[:-1])
+    reserved = find_reserved(case.loc, known)
     if reserved is not None:
         return reserved
-    hint = did_you_mean(str(case.loc[-1]), list_keys(case.model, case.loc[:-1]))
+    hint = did_you_mean(str(case.loc[-1]), known)
     return FileProblem(case.loc, "is an unknown key", hint, at_key=True)
 
 

@@ -29,6 +29,7 @@ BEYOND_SHAPES = {
     "plans-that-cannot-work", "platform-unknown", "retired",
     "same-host-twice", "same-host-otherwise-written", "this-computer", "schedule-twice",
     "siren", "siren-and-registration", "size-zero", "timezone",
+    "prices-order",
     "too-many-machines", "credential-in-the-file", "anchor-without-mail", "escrow-beside-secrets", "hours-backwards",
 }  # fmt: skip
 
