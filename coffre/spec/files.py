@@ -1,6 +1,7 @@
-"""Finds the files of a repository and reads their bytes."""
+"""Finds the files of a repository and reads their bytes; the rules here hold for a checkout and for a commit alike."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from coffre.errors import InvalidFileError
@@ -17,53 +18,95 @@ _NO_LINKS = "a link could lead anywhere on this computer: put the file itself in
 _FILE_RULE = "a tenant's file is called SLUG.yaml; move anything else out of tenants/"
 
 
+def choose_tenant_files(names: Iterable[str], problems: list[Problem]) -> list[str]:
+    """Return the names in tenants/ that are tenants' files, in order; hidden ones and notes (*.md) are passed over.
+
+    Any other name is a problem: it may be a tenant without service.
+    """
+    visible = [name for name in sorted(names) if not name.startswith(".") and not name.endswith(".md")]
+    for name in visible:
+        if not name.endswith(".yaml"):
+            place = f"{TENANTS_FOLDER}/{on_one_line(name)}"
+            problems.append(Problem(place, 1, 1, "", "this is not a tenant file", _FILE_RULE))
+    return [name for name in visible if name.endswith(".yaml")]
+
+
+def refuse_linked_folder() -> Problem:
+    """Return the problem of a tenants/ that is a link."""
+    return Problem(TENANTS_FOLDER, 1, 1, "", "the folder is a link", _NO_LINKS)
+
+
+def refuse_unread_folder(reason: str) -> Problem:
+    """Return the problem of a tenants/ without a list of files."""
+    return Problem(TENANTS_FOLDER, 1, 1, "", f"the folder cannot be read: {reason}")
+
+
+def refuse_link(name: str, link: str) -> Problem:
+    """Return the problem of a file that is a link, or is behind one."""
+    return Problem(name, 1, 1, "", f"{link} is a link", _NO_LINKS)
+
+
+def refuse_missing(name: str) -> Problem:
+    """Return the problem of a file that is not there."""
+    hint = "the root is the folder that holds platform.yaml and tenants/: name it with --root"
+    return Problem(name, 1, 1, "", "there is no such file", hint if name == PLATFORM_FILE else "")
+
+
+def refuse_not_plain(name: str) -> Problem:
+    """Return the problem of a folder, a pipe, a device or a submodule in a file's place."""
+    return Problem(name, 1, 1, "", "this is not a plain file", _FILE_RULE)
+
+
+def refuse_large(name: str) -> Problem:
+    """Return the problem of a file beyond SIZE_LIMIT_BYTES."""
+    return Problem(name, 1, 1, "", "the file is larger than 1 MiB", "a file of this kind holds a few hundred lines")
+
+
+def shown(path: str) -> str:
+    """Return a path below the root as problems show it."""
+    return on_one_line(path, length=400)
+
+
 def list_tenant_files(root: Path, problems: list[Problem]) -> list[Path]:
     """Return tenants/*.yaml in order. Any other file there is a problem: it may be a tenant without service."""
     folder = root / TENANTS_FOLDER
     try:
         if folder.is_symlink():
-            problems.append(Problem(TENANTS_FOLDER, 1, 1, "", "the folder is a link", _NO_LINKS))
+            problems.append(refuse_linked_folder())
             return []
-        names = sorted(os.listdir(folder))  # noqa: PTH208 - a thousand Path objects would be made for nothing
+        names = os.listdir(folder)  # noqa: PTH208 - a thousand Path objects would be made for nothing
     except FileNotFoundError:
         return []
     except OSError as error:
-        problems.append(Problem(TENANTS_FOLDER, 1, 1, "", f"the folder cannot be read: {error.strerror}"))
+        problems.append(refuse_unread_folder(error.strerror or "it is no folder"))
         return []
-    visible = [name for name in names if not name.startswith(".") and not name.endswith(".md")]
-    for name in visible:
-        if not name.endswith(".yaml"):
-            place = f"{TENANTS_FOLDER}/{on_one_line(name)}"
-            problems.append(Problem(place, 1, 1, "", "this is not a tenant file", _FILE_RULE))
-    return [folder / name for name in visible if name.endswith(".yaml")]
+    return [folder / name for name in choose_tenant_files(names, problems)]
 
 
 def display_name(path: Path, root: Path) -> str:
     """Name a file as the user does: relative to the root when it is below, else as given."""
     try:
-        shown = path.relative_to(root)
+        below = path.relative_to(root)
     except ValueError:
         try:
-            shown = path.resolve().relative_to(root.resolve())
+            below = path.resolve().relative_to(root.resolve())
         except ValueError:
-            shown = path
-    return on_one_line(shown.as_posix(), length=400)
+            below = path
+    return shown(below.as_posix())
 
 
 def read_bytes(path: Path, name: str, root: Path | None = None) -> bytes | Problem:
     """Return a file's bytes; a problem when it is not a plain file, too large, or behind a link below ``root``."""
     try:
         if root is not None and (link := find_link(root, path)) is not None:
-            return Problem(name, 1, 1, "", f"{display_name(link, root)} is a link", _NO_LINKS)
+            return refuse_link(name, display_name(link, root))
         return read_plain(path, SIZE_LIMIT_BYTES)
     except TooLargeError:
-        hint = "a file of this kind holds a few hundred lines"
-        return Problem(name, 1, 1, "", "the file is larger than 1 MiB", hint)
+        return refuse_large(name)
     except FileNotFoundError:
-        hint = "the root is the folder that holds platform.yaml and tenants/: name it with --root"
-        return Problem(name, 1, 1, "", "there is no such file", hint if name == PLATFORM_FILE else "")
+        return refuse_missing(name)
     except NotPlainFileError:
-        return Problem(name, 1, 1, "", "this is not a plain file", _FILE_RULE)
+        return refuse_not_plain(name)
     except (OSError, ValueError) as error:
         return Problem(name, 1, 1, "", f"the file cannot be read: {getattr(error, 'strerror', None) or error}")
 

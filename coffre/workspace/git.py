@@ -1,16 +1,73 @@
-"""Reads facts of the repository from git; only this module calls git for them. It changes nothing."""
+"""Reads facts and files of the repository from git; only this module calls git for them. It changes nothing."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
+from coffre.errors import ExpectedError, UsageError
 from coffre.outside import processes
 from coffre.outside.environment import child_environment
+from coffre.outside.text import one_line
 
 _ANSWER_BYTES = 16 * 1024**2
 _GIT_SECONDS = 10
 # A git hook sets these for its own repository, which may be another one.
 _HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
+
+_READING_SECONDS = 120
+_READING = {
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+}
+"""No replaced commit, no graft, no fetching of missing objects (the protocols also for a git before 2.39.4)."""
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# Without "^" and "-" at the start, and without searches (`:/text`, `^{/text}`), indexes and paths (`commit:path`).
+_REVISION = re.compile(r"(?![-^])[^\s:?*\[\\]{1,250}")
+_ENTRY = re.compile(rb"([0-7]{6}) [a-z]+ ([0-9a-f]{40,64}) +(-|[0-9]+|BAD)\t([^\0]*)\0", re.DOTALL)
+_FETCH_WHOLE = (
+    "Fetch the whole repository (`git fetch --unshallow`; in a pipeline, a fetch depth of 0), then run it again."
+)
+
+
+class EntryKind(StrEnum):
+    """The kind of an entry in a folder of a commit."""
+
+    FILE = "file"
+    LINK = "link"
+    FOLDER = "folder"
+    SUBMODULE = "submodule"
+
+
+_KINDS = {
+    b"100644": EntryKind.FILE,
+    b"100755": EntryKind.FILE,
+    b"120000": EntryKind.LINK,
+    b"040000": EntryKind.FOLDER,
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry in a folder of a commit; its name is what the commit says: any bytes, perhaps repeated.
+
+    ``size_bytes`` is None for anything but a file, and for a file whose content is not in the repository.
+    """
+
+    name: bytes
+    kind: EntryKind
+    object_id: str
+    size_bytes: int | None
+
+
+class LargeFolderError(ExpectedError):
+    """A folder of a commit has more entries than are read."""
 
 
 class GitRepository:
@@ -38,3 +95,165 @@ class GitRepository:
         except (OSError, processes.ProcessError):
             return None
         return done.stdout.decode(errors="replace").strip() if done.exit_code == 0 else None
+
+
+class Commits:
+    """Reads files of commits of the repository around a folder, as data.
+
+    Nothing is checked out, run, fetched or written. The content of a commit sets nothing: git's attributes, filters,
+    hooks, aliases and pager have no part in the commands used here.
+    """
+
+    def __init__(self, root: Path, environment: Mapping[str, str] = os.environ) -> None:
+        """Find the repository; ExpectedError without one that git reads."""
+        self._root = root
+        ceiling = environment.get("GIT_CEILING_DIRECTORIES")
+        self._environment = {
+            **child_environment(environment, without=("GIT_",)),
+            **_READING,
+            **({"GIT_CEILING_DIRECTORIES": ceiling} if ceiling else {}),
+        }
+        self._folders = self._find_folders()
+
+    def resolve(self, revision: str) -> str:
+        """Return the commit of a person's name for it; UsageError when there is none.
+
+        A name is taken as git takes it: a tag goes before a branch. A pipeline gives whole commit ids.
+        """
+        if not _is_revision(revision):
+            raise UsageError(
+                f"{one_line(repr(revision), 80)} is no name of a commit", "Name a branch, a tag or a commit id."
+            )
+        done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        commit = _text(done.stdout)
+        if done.exit_code != 0 or not _COMMIT.fullmatch(commit):
+            raise self._explain_missing(revision)
+        return commit
+
+    def find_merge_base(self, one: str, other: str) -> str:
+        """Return the newest commit that two commits have in common; UsageError without one."""
+        done = self._run("merge-base", one, other)
+        commit = _text(done.stdout)
+        if done.exit_code == 0 and _COMMIT.fullmatch(commit):
+            return commit
+        if done.exit_code > 1:
+            raise self._failure("git cannot follow the history", done, _FETCH_WHOLE)
+        if self._is_shallow():
+            raise UsageError(
+                f"this shallow clone lacks the history that {one[:12]} and {other[:12]} have in common", _FETCH_WHOLE
+            )
+        raise UsageError(
+            f"{one[:12]} and {other[:12]} have no commit in common", "Compare them by two dots: BASE..HEAD."
+        )
+
+    def find_root(self, commit: str) -> str | None:
+        """Return the tree of the root's folder in a commit; None when the commit has no such folder."""
+        tree = commit
+        for folder in self._folders:
+            found = [entry for entry in self.list_folder(tree) if entry.name == folder]
+            if len(found) != 1 or found[0].kind is not EntryKind.FOLDER:
+                return None
+            tree = found[0].object_id
+        return tree
+
+    def list_folder(self, tree: str) -> list[Entry]:
+        """Return the entries of one folder, not those of folders in it; LargeFolderError beyond 16 MiB of names."""
+        try:
+            done = self._run("ls-tree", "-z", "-l", "--full-tree", tree)
+        except processes.EndlessOutputError as error:
+            raise LargeFolderError(
+                f"a folder of the commit has more than {_ANSWER_BYTES >> 20} MiB of names",
+                "A repository of Coffre has no such folder.",
+            ) from error
+        if done.exit_code != 0:
+            raise self._failure(f"git cannot read the folder {tree}", done, _FETCH_WHOLE)
+        return [
+            Entry(
+                name, _KINDS.get(mode, EntryKind.SUBMODULE), object_id.decode(), int(size) if size.isdigit() else None
+            )
+            for mode, object_id, size, name in _ENTRY.findall(done.stdout)
+        ]
+
+    def read_files(self, sizes: Mapping[str, int]) -> dict[str, bytes]:
+        """Return the contents of files by object id; what is no file is left out. ``sizes`` are as listed.
+
+        ExpectedError for an object that the repository lacks.
+        """
+        request = "".join(f"{object_id}\n" for object_id in sizes).encode()
+        most = sum(sizes.values()) + len(sizes) * 128
+        done = self._run("cat-file", "--batch", "--buffer", stdin=request, limit=most) if sizes else None
+        if done is not None and done.exit_code != 0:
+            raise self._failure("git cannot read the files of the commit", done, _FETCH_WHOLE)
+        return _split_batch(done.stdout, sizes) if done is not None else {}
+
+    def _find_folders(self) -> tuple[bytes, ...]:
+        """Return the names of the folders from the top of the repository to the root."""
+        if not self._root.is_dir():
+            raise UsageError(f"there is no folder {self._root}", "Name the repository with --root DIR.")
+        done = self._run("rev-parse", "--show-prefix")
+        if done.exit_code != 0:
+            if self._run("-c", "safe.directory=*", "rev-parse", "--show-prefix").exit_code == 0:
+                raise ExpectedError(
+                    f"git does not read the repository of {self._root}: another user owns it",
+                    "Make this user its owner, or trust it: git config --global --add safe.directory FOLDER.",
+                )
+            raise self._failure(
+                f"git finds no repository in {self._root}",
+                done,
+                "Run it in a clone, or name the clone with --root DIR.",
+            )
+        return tuple(part for part in done.stdout.removesuffix(b"\n").split(b"/") if part)
+
+    def _explain_missing(self, revision: str) -> ExpectedError:
+        if self._is_shallow():
+            hint = f"This clone is shallow: fetch it with its history (`git fetch --depth=100 origin {revision}`)."
+            return UsageError(f"the repository has no commit {revision}", hint)
+        if not self._run("for-each-ref", "--count=1").stdout:
+            return UsageError("the repository has no commit yet", "Commit platform.yaml and tenants/ first.")
+        return UsageError(f"the repository has no commit {revision}", "Fetch it, or correct the name.")
+
+    def _is_shallow(self) -> bool:
+        return _text(self._run("rev-parse", "--is-shallow-repository").stdout) == "true"
+
+    def _failure(self, message: str, done: processes.Completed, hint: str) -> ExpectedError:
+        reason = _text(done.stderr).partition("\n")[0].removeprefix("fatal: ").removeprefix("error: ")
+        return ExpectedError(f"{message}: {one_line(reason, 200)}" if reason else message, hint)
+
+    def _run(self, *arguments: str, stdin: bytes = b"", limit: int = _ANSWER_BYTES) -> processes.Completed:
+        command = [
+            "git",
+            "-c",
+            "core.commitGraph=false",
+            "-c",
+            "core.fsmonitor=false",
+            "-C",
+            str(self._root),
+            *arguments,
+        ]
+        try:
+            limits = processes.Limits(_READING_SECONDS, limit)
+            return processes.run(command, limits, stdin=stdin, environment=self._environment)
+        except FileNotFoundError as error:
+            raise ExpectedError("git is not installed", "Install git (Debian: apt install git).") from error
+
+
+def _is_revision(text: str) -> bool:
+    return text.isprintable() and "{/" not in text and _REVISION.fullmatch(text) is not None
+
+
+def _text(output: bytes) -> str:
+    return output.decode(errors="replace").strip()
+
+
+def _split_batch(output: bytes, asked: Iterable[str]) -> dict[str, bytes]:
+    """Split what `git cat-file --batch` printed: for each object a line with its type and size, then its bytes."""
+    contents, at = {}, 0
+    for object_id in asked:
+        end = output.find(b"\n", at)
+        words = output[at:end].split() if end >= 0 else []
+        if len(words) != 3 or words[0] != object_id.encode() or not words[2].isdigit():
+            raise ExpectedError(f"git has no object {object_id}", "Fetch the whole repository, then run it again.")
+        at = end + 1 + int(words[2]) + 1
+        if words[1] == b"blob":
+            contents[object_id] = output[end + 1 : at - 1]
+    return contents

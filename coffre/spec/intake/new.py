@@ -13,7 +13,7 @@ from typing import Any
 
 from coffre.errors import ExpectedError
 from coffre.spec.intake.rendering import render_tenant
-from coffre.spec.loader import judge_tenant
+from coffre.spec.judging import judge_tenant
 from coffre.spec.machine import MachineKind
 from coffre.spec.parsing.documents import Document, read_document
 from coffre.spec.plan import OperatingSystem

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node
 
-from coffre.spec.files import SIZE_LIMIT_BYTES
+from coffre.spec.files import SIZE_LIMIT_BYTES, refuse_large
 from coffre.spec.parsing.characters import find_odd
 from coffre.spec.parsing.plain import DEPTH_LIMIT, PlainReader
 from coffre.spec.parsing.positions import Position, Positions, last_line_of, position_of
@@ -79,9 +79,7 @@ def _read(root: MappingNode, text: str, file: str) -> Document:
 
 def _check_text(content: bytes, file: str) -> list[Problem]:
     if len(content) > SIZE_LIMIT_BYTES:
-        return [
-            Problem(file, 1, 1, "", "the file is larger than 1 MiB", "a file of this kind holds a few hundred lines")
-        ]
+        return [refuse_large(file)]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
