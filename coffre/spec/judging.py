@@ -137,7 +137,7 @@ def _slug(source: SourceFile, problems: list[Problem]) -> str:
         hint = "a tenant's file is called SLUG.yaml"
         problems.append(Problem(source.shown, 1, 1, "", "this is not a tenant file", hint))
     elif not is_slug(slug):
-        message = f"invalid name of a tenant: {name_problem(slug)}"
+        message = f"invalid name of a tenant: {on_one_line(name_problem(slug), 400)}"
         problems.append(Problem(source.shown, 1, 1, "", message, f"rename the file: {NAME_RULE}"))
     else:
         return slug

@@ -1,7 +1,9 @@
 """Reads facts and files of the repository from git; only this module calls git for them. It changes nothing."""
 
+import itertools
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,9 +33,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # Without "^" and "-" at the start, and without searches (`:/text`, `^{/text}`), indexes and paths (`commit:path`).
 _REVISION = re.compile(r"(?![-^])[^\s:?*\[\\]{1,250}")
 _ENTRY = re.compile(rb"([0-7]{6}) [a-z]+ ([0-9a-f]{40,64}) +(-|[0-9]+|BAD)\t([^\0]*)\0", re.DOTALL)
-_FETCH_WHOLE = (
-    "Fetch the whole repository (`git fetch --unshallow`; in a pipeline, a fetch depth of 0), then run it again."
-)
+FETCH_WHOLE = "Fetch all of it (in a pipeline, a fetch depth of 0 and no filter), then run this again."
+_UNSHALLOW = "Fetch it (`git fetch --unshallow`; in a pipeline, a fetch depth of 0), then run this again."
 
 
 class EntryKind(StrEnum):
@@ -55,7 +56,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry in a folder of a commit; its name is what the commit says: any bytes, perhaps repeated.
+    """An entry in a folder of a commit; its name is what the commit says: any bytes without a slash.
 
     ``size_bytes`` is None for anything but a file, and for a file whose content is not in the repository.
     """
@@ -66,8 +67,8 @@ class Entry:
     size_bytes: int | None
 
 
-class LargeFolderError(ExpectedError):
-    """A folder of a commit has more entries than are read."""
+class FolderError(ExpectedError):
+    """A folder of a commit is too large to be read, or is not as git writes one."""
 
 
 class GitRepository:
@@ -137,10 +138,10 @@ class Commits:
         if done.exit_code == 0 and _COMMIT.fullmatch(commit):
             return commit
         if done.exit_code > 1:
-            raise self._failure("git cannot follow the history", done, _FETCH_WHOLE)
+            raise _failure("git cannot follow the history", done, FETCH_WHOLE)
         if self._is_shallow():
             raise UsageError(
-                f"this shallow clone lacks the history that {one[:12]} and {other[:12]} have in common", _FETCH_WHOLE
+                f"this shallow clone lacks the history that {one[:12]} and {other[:12]} have in common", _UNSHALLOW
             )
         raise UsageError(
             f"{one[:12]} and {other[:12]} have no commit in common", "Compare them by two dots: BASE..HEAD."
@@ -150,29 +151,30 @@ class Commits:
         """Return the tree of the root's folder in a commit; None when the commit has no such folder."""
         tree = commit
         for folder in self._folders:
-            found = [entry for entry in self.list_folder(tree) if entry.name == folder]
-            if len(found) != 1 or found[0].kind is not EntryKind.FOLDER:
+            found = next((entry for entry in self.list_folder(tree) if entry.name == folder), None)
+            if found is None or found.kind is not EntryKind.FOLDER:
                 return None
-            tree = found[0].object_id
+            tree = found.object_id
         return tree
 
-    def list_folder(self, tree: str) -> list[Entry]:
-        """Return the entries of one folder, not those of folders in it; LargeFolderError beyond 16 MiB of names."""
+    def list_folder(self, tree: str, limit: int = 1_000_000) -> list[Entry]:
+        """Return the entries of one folder, not those of folders in it.
+
+        FolderError beyond ``limit`` entries or 16 MiB of names. Also for a folder that two git programs could read
+        differently: with a name twice, with a slash in a name, or out of order.
+        """
         try:
             done = self._run("ls-tree", "-z", "-l", "--full-tree", tree)
         except processes.EndlessOutputError as error:
-            raise LargeFolderError(
-                f"a folder of the commit has more than {_ANSWER_BYTES >> 20} MiB of names",
-                "A repository of Coffre has no such folder.",
-            ) from error
+            message = f"the folder has more than {_ANSWER_BYTES >> 20} MiB of names"
+            raise FolderError(message, "move other files out of it") from error
         if done.exit_code != 0:
-            raise self._failure(f"git cannot read the folder {tree}", done, _FETCH_WHOLE)
-        return [
-            Entry(
-                name, _KINDS.get(mode, EntryKind.SUBMODULE), object_id.decode(), int(size) if size.isdigit() else None
-            )
-            for mode, object_id, size, name in _ENTRY.findall(done.stdout)
-        ]
+            raise _failure(f"git cannot read the folder {tree}", done, FETCH_WHOLE)
+        entries = _split_listing(done.stdout, tree)
+        if len(entries) > limit:
+            raise FolderError(f"the folder has more than {limit} files", "move other files out of it")
+        _refuse_odd(entries)
+        return entries
 
     def read_files(self, sizes: Mapping[str, int]) -> dict[str, bytes]:
         """Return the contents of files by object id; what is no file is left out. ``sizes`` are as listed.
@@ -183,7 +185,7 @@ class Commits:
         most = sum(sizes.values()) + len(sizes) * 128
         done = self._run("cat-file", "--batch", "--buffer", stdin=request, limit=most) if sizes else None
         if done is not None and done.exit_code != 0:
-            raise self._failure("git cannot read the files of the commit", done, _FETCH_WHOLE)
+            raise _failure("git cannot read the files of the commit", done, FETCH_WHOLE)
         return _split_batch(done.stdout, sizes) if done is not None else {}
 
     def _find_folders(self) -> tuple[bytes, ...]:
@@ -197,17 +199,14 @@ class Commits:
                     f"git does not read the repository of {self._root}: another user owns it",
                     "Make this user its owner, or trust it: git config --global --add safe.directory FOLDER.",
                 )
-            raise self._failure(
-                f"git finds no repository in {self._root}",
-                done,
-                "Run it in a clone, or name the clone with --root DIR.",
-            )
+            hint = "Run it in a clone of the repository, or name the clone with --root DIR."
+            raise _failure(f"git finds no repository in {self._root}", done, hint)
         return tuple(part for part in done.stdout.removesuffix(b"\n").split(b"/") if part)
 
     def _explain_missing(self, revision: str) -> ExpectedError:
         if self._is_shallow():
-            hint = f"This clone is shallow: fetch it with its history (`git fetch --depth=100 origin {revision}`)."
-            return UsageError(f"the repository has no commit {revision}", hint)
+            hint = "Fetch it (`git fetch --depth=100 origin COMMIT`; in a pipeline, a fetch depth of 0)."
+            return UsageError(f"this shallow clone has no commit {revision}", hint)
         if not self._run("for-each-ref", "--count=1").stdout:
             return UsageError("the repository has no commit yet", "Commit platform.yaml and tenants/ first.")
         return UsageError(f"the repository has no commit {revision}", "Fetch it, or correct the name.")
@@ -215,21 +214,8 @@ class Commits:
     def _is_shallow(self) -> bool:
         return _text(self._run("rev-parse", "--is-shallow-repository").stdout) == "true"
 
-    def _failure(self, message: str, done: processes.Completed, hint: str) -> ExpectedError:
-        reason = _text(done.stderr).partition("\n")[0].removeprefix("fatal: ").removeprefix("error: ")
-        return ExpectedError(f"{message}: {one_line(reason, 200)}" if reason else message, hint)
-
     def _run(self, *arguments: str, stdin: bytes = b"", limit: int = _ANSWER_BYTES) -> processes.Completed:
-        command = [
-            "git",
-            "-c",
-            "core.commitGraph=false",
-            "-c",
-            "core.fsmonitor=false",
-            "-C",
-            str(self._root),
-            *arguments,
-        ]
+        command = ["git", "-c", "core.commitGraph=false", "-C", str(self._root), *arguments]
         try:
             limits = processes.Limits(_READING_SECONDS, limit)
             return processes.run(command, limits, stdin=stdin, environment=self._environment)
@@ -241,8 +227,48 @@ def _is_revision(text: str) -> bool:
     return text.isprintable() and "{/" not in text and _REVISION.fullmatch(text) is not None
 
 
+def _failure(message: str, done: processes.Completed, hint: str) -> ExpectedError:
+    lines = _text(done.stderr).splitlines()
+    told = [line.partition(": ")[2] for line in lines if line.startswith(("fatal: ", "error: "))]
+    reason = told[-1] if told else ""
+    return ExpectedError(f"{message}: {one_line(reason, 200)}" if reason else message, hint)
+
+
 def _text(output: bytes) -> str:
     return output.decode(errors="replace").strip()
+
+
+def _split_listing(output: bytes, tree: str) -> list[Entry]:
+    """Split what `git ls-tree -z -l` printed."""
+    entries, at = [], 0
+    while at < len(output):
+        found = _ENTRY.match(output, at)
+        if found is None:
+            raise ExpectedError(f"git's list of the folder {tree} is unreadable", "Check it with `git fsck`.")
+        mode, object_id, size, name = found.groups()
+        size_bytes = int(size) if size.isdigit() else None
+        entries.append(Entry(name, _KINDS.get(mode, EntryKind.SUBMODULE), object_id.decode(), size_bytes))
+        at = found.end()
+    return entries
+
+
+def _refuse_odd(entries: list[Entry]) -> None:
+    """Raise FolderError unless the entries are as git writes them."""
+    hint = "no git program writes such a commit: commit the files again"
+    # A folder stands where its name and a slash would stand.
+    places = [entry.name + b"/" * (entry.kind is EntryKind.FOLDER) for entry in entries]
+    names = {entry.name for entry in entries}
+    if slashed := next((name for name in names if b"/" in name), None):
+        raise FolderError(f"the folder has a name with a slash, {_quote(slashed)}", hint)
+    if len(names) < len(entries):
+        repeated = next(name for name, count in Counter(entry.name for entry in entries).items() if count > 1)
+        raise FolderError(f"the folder has the name {_quote(repeated)} twice", hint)
+    if any(earlier > later for earlier, later in itertools.pairwise(places)):
+        raise FolderError("the names in the folder are not in git's order", hint)
+
+
+def _quote(name: bytes) -> str:
+    return f'"{one_line(name.decode(errors="replace"), 60)}"'
 
 
 def _split_batch(output: bytes, asked: Iterable[str]) -> dict[str, bytes]:
@@ -252,7 +278,7 @@ def _split_batch(output: bytes, asked: Iterable[str]) -> dict[str, bytes]:
         end = output.find(b"\n", at)
         words = output[at:end].split() if end >= 0 else []
         if len(words) != 3 or words[0] != object_id.encode() or not words[2].isdigit():
-            raise ExpectedError(f"git has no object {object_id}", "Fetch the whole repository, then run it again.")
+            raise ExpectedError(f"git has no object {object_id}", FETCH_WHOLE)
         at = end + 1 + int(words[2]) + 1
         if words[1] == b"blob":
             contents[object_id] = output[end + 1 : at - 1]

@@ -165,6 +165,15 @@ def test_a_file_name_must_be_a_slug_and_the_rest_is_still_checked(
     assert "storage.quota" in said[1]
 
 
+def test_no_name_or_id_reaches_a_message_as_it_is(make_root: MakeRoot, tenant_text: str) -> None:
+    """Both come with a pull request, and a message goes to terminals and comments."""
+    odd = tenant_text.replace("k7f3q9wz2m", '"g\\n\\e[2J"')
+    said = problems_of(make_root(**{"a\nb\x1b[2J\u202e": odd, "acme": another_tenant(odd)}))
+    assert any("invalid name of a tenant" in problem for problem in said)
+    assert any('"g  [2J" is the id of' in problem for problem in said)
+    assert all(problem.isprintable() for problem in said)
+
+
 def test_what_is_no_plain_file_is_a_problem_and_never_a_hang(make_root: MakeRoot) -> None:
     root = make_root()
     os.mkfifo(root / "tenants" / "pipe.yaml")
