@@ -19,6 +19,7 @@ from coffre.spec.judging import (
     is_slug,
     judge_platform,
     judge_tenant_file,
+    judge_tenant_files,
     judge_together,
 )
 from coffre.spec.platform import PlatformFile
@@ -105,27 +106,23 @@ class _Reader:
     """Judges listed files by their contents; a file that both commits have is judged once."""
 
     contents: Mapping[str, bytes]
-    _known: dict[tuple[str, str, tuple[str, ...] | None], JudgedTenant] = field(default_factory=dict)
+    _known: dict[tuple[str, bytes | Problem, tuple[str, ...] | None], JudgedTenant] = field(default_factory=dict)
 
     def read(self, commit: str, listed: ListedFiles) -> Revision:
         digests: dict[str, str] = {}
         source = self._source(PLATFORM_FILE, PLATFORM_FILE, listed.platform)
         _note(digests, PLATFORM_FILE, source)
         platform = judge_platform(source)
-        tenants = []
-        for name, entry in listed.tenants.items():
-            judged = self._judge(name, entry, platform.names)
-            if is_slug(name.removesuffix(".yaml")):
-                _note(digests, judged.source.shown, judged.source)
-            tenants.append(judged)
-        together = judge_together(platform, tenants, listed.problems)
+        sources = [self._source(f"{TENANTS_FOLDER}/{name}", name, entry) for name, entry in listed.tenants.items()]
+        for source in sources:
+            if is_slug(source.name.removesuffix(".yaml")):
+                _note(digests, source.shown, source)
+        tenants, more = judge_tenant_files(sources, lambda source: self._judge(source, platform.names))
+        together = judge_together(platform, tenants, [*listed.problems, *more])
         return Revision(commit, together.settings, together.tenants, together.problems, digests)
 
-    def _judge(self, name: str, entry: Entry | Problem, platforms: tuple[str, ...] | None) -> JudgedTenant:
-        source = self._source(f"{TENANTS_FOLDER}/{name}", name, entry)
-        if isinstance(entry, Problem):
-            return judge_tenant_file(source, platforms)
-        key = (name, entry.object_id, platforms)
+    def _judge(self, source: SourceFile, platforms: tuple[str, ...] | None) -> JudgedTenant:
+        key = (source.name, source.content, platforms)
         if key not in self._known:
             self._known[key] = judge_tenant_file(source, platforms)
         return self._known[key]

@@ -1,13 +1,15 @@
 """Judges the contents of platform.yaml and of tenants' files, wherever they were read: a checkout or a commit. Pure."""
 
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from coffre.spec import naming
+from coffre.spec.files import TENANTS_FOLDER
 from coffre.spec.parsing.documents import Document, read_document
 from coffre.spec.platform import PlatformFile
 from coffre.spec.problems.messages import explain
@@ -26,6 +28,10 @@ from coffre.spec.tenant import Tenant
 from coffre.spec.values.fields import NAME_RULE, name_problem
 from coffre.spec.values.hosts import HostPort
 
+PROBLEMS_LIMIT = 2000
+"""The maximum of problems before a repository counts as unreadable: a hostile one could have millions."""
+
+_MORE = Problem(TENANTS_FOLDER, 1, 1, "", "there are more problems than are listed", "correct these first")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -96,6 +102,20 @@ def judge_tenant_file(source: SourceFile, platforms: Sequence[str] | None) -> Ju
     return JudgedTenant(source, tenant, document.data.get("id"), places, tuple(problems))
 
 
+def judge_tenant_files(
+    sources: Iterable[SourceFile], judge: Callable[[SourceFile], JudgedTenant]
+) -> tuple[list[JudgedTenant], list[Problem]]:
+    """Judge tenants' files, each by ``judge``; beyond PROBLEMS_LIMIT the rest is not judged, which is a problem too."""
+    judged: list[JudgedTenant] = []
+    count = 0
+    for source in sources:
+        if count > PROBLEMS_LIMIT:
+            return judged, [_MORE]
+        judged.append(judge(source))
+        count += len(judged[-1].problems)
+    return judged, []
+
+
 def judge_together(platform: JudgedPlatform, tenants: Sequence[JudgedTenant], others: Iterable[Problem] = ()) -> Judged:
     """Judge all files of a repository together: an id and a machine belong to one tenant.
 
@@ -104,12 +124,12 @@ def judge_together(platform: JudgedPlatform, tenants: Sequence[JudgedTenant], ot
     problems = [*others, *platform.problems]
     for each in tenants:
         problems += each.problems
-    problems += _find_shared_ids(tenants)
-    problems += _find_shared_places(tenants)
+    problems += _limit(_find_shared_ids(tenants))
+    problems += _limit(_find_shared_places(tenants))
     refused = {problem.file for problem in problems}
     sound = {each.tenant.slug: each.tenant for each in tenants if each.tenant and each.source.shown not in refused}
     settings = platform.settings if not platform.problems else None
-    return Judged(settings, dict(sorted(sound.items())), tuple(sorted(problems)))
+    return Judged(settings, dict(sorted(sound.items())), tuple(sorted({*problems})))
 
 
 def judge_tenant(
@@ -164,33 +184,28 @@ def _validate(model: type[_Model], data: dict[str, Any]) -> tuple[_Model | None,
         return None, [explain(detail, model) for detail in details[: 2 * LIMIT]]
 
 
-def _find_shared_ids(tenants: Sequence[JudgedTenant]) -> list[Problem]:
+def _limit(problems: Iterator[Problem]) -> list[Problem]:
+    told = list(itertools.islice(problems, PROBLEMS_LIMIT + 1))
+    return told if len(told) <= PROBLEMS_LIMIT else [*told[:-1], _MORE]
+
+
+def _find_shared_ids(tenants: Sequence[JudgedTenant]) -> Iterator[Problem]:
     taken = find_taken_ids([(each.source.shown, each.tenant_id) for each in tenants])
     hint = "an id belongs to one tenant for ever; `coffre new` generates another one"
-    return [
-        Problem(
-            each.source.shown,
-            *_document(each).position(("id",)),
-            "id",
-            f'"{on_one_line(each.tenant_id)}" is the id of {taken[each.source.shown]} too',
-            hint,
-        )
-        for each in tenants
+    for each in tenants:
         # Two odd names may be shown alike.
-        if each.source.shown in taken and isinstance(each.tenant_id, str)
-    ]
+        if each.source.shown in taken and isinstance(each.tenant_id, str):
+            message = f'"{on_one_line(each.tenant_id)}" is the id of {taken[each.source.shown]} too'
+            yield Problem(each.source.shown, *_document(each).position(("id",)), "id", message, hint)
 
 
-def _find_shared_places(tenants: Sequence[JudgedTenant]) -> list[Problem]:
+def _find_shared_places(tenants: Sequence[JudgedTenant]) -> Iterator[Problem]:
     by_file = {each.source.shown: each for each in tenants if each.places}
     taken: dict[str, list[FileProblem]] = {}
     for each in find_taken_places([(entry.source.shown, entry.places) for entry in tenants]):
         taken.setdefault(each.file, []).append(each.finding)
-    return [
-        problem
-        for file, findings in taken.items()
-        for problem in report_findings(_document(by_file[file]), file, findings)
-    ]
+    for file, findings in taken.items():
+        yield from report_findings(_document(by_file[file]), file, findings)
 
 
 def _document(judged: JudgedTenant) -> Document:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coffre.errors import RefusedError
 from coffre.spec.files import PLATFORM_FILE, TENANTS_FOLDER, display_name, list_tenant_files, read_bytes
-from coffre.spec.judging import SourceFile, judge_platform, judge_tenant_file, judge_together
+from coffre.spec.judging import SourceFile, judge_platform, judge_tenant_file, judge_tenant_files, judge_together
 from coffre.spec.platform import PlatformFile
 from coffre.spec.problems.problems import InvalidRepositoryError, Problem
 from coffre.spec.tenant import Tenant
@@ -31,9 +31,9 @@ def load_checkout(root: Path, files: Sequence[Path] | None = None) -> Checkout:
     problems: list[Problem] = []
     platform = judge_platform(_read(root / PLATFORM_FILE, root))
     paths = list_tenant_files(root, problems) if files is None else _without_platform(files, root)
-    judged = judge_together(
-        platform, [judge_tenant_file(_read(path, root), platform.names) for path in paths], problems
-    )
+    sources = (_read(path, root) for path in paths)
+    tenants, more = judge_tenant_files(sources, lambda source: judge_tenant_file(source, platform.names))
+    judged = judge_together(platform, tenants, [*problems, *more])
     if judged.problems or judged.settings is None:
         raise InvalidRepositoryError(judged.problems)
     return Checkout(root, judged.settings, judged.tenants)

@@ -25,8 +25,6 @@ _READING = {
     "GIT_GRAFT_FILE": os.devnull,
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_LITERAL_PATHSPECS": "1",
 }
 """No replaced commit, no graft, no fetching of missing objects (the protocols also for a git before 2.39.4)."""
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

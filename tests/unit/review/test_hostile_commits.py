@@ -201,6 +201,25 @@ def test_too_many_files_are_one_problem(
     assert said == [("tenants", "the tenants' files have more than 0 MiB together")]
 
 
+def test_millions_of_problems_are_not_gathered(repository: TenantRepository, environment: Environment) -> None:
+    file = repository.store("blob", b"".join(b"key-%d: 1\n" % number for number in range(300)))
+    names = [f"tenant-{number:05d}.yaml".encode() for number in range(5000)]
+    commit = repository.commit_tenants(*((ORDINARY, name, file) for name in names))
+    found = head(repository, commit, environment)
+    assert 2000 < len(found.problems) < 2300
+    assert ("tenants", "there are more problems than are listed") in messages(found)
+    assert len(found.digests) == 5001
+
+
+def test_thousands_of_shared_machines_are_not_gathered(repository: TenantRepository, environment: Environment) -> None:
+    file = repository.store("blob", repository.text("acme").encode())
+    names = [f"tenant-{number:05d}.yaml".encode() for number in range(2500)]
+    commit = repository.commit_tenants(*((ORDINARY, name, file) for name in names))
+    found = head(repository, commit, environment)
+    assert len(found.problems) == 4001
+    assert ("tenants", "there are more problems than are listed") in messages(found)
+
+
 def test_long_names_are_one_problem(repository: TenantRepository, environment: Environment) -> None:
     file = repository.store("blob", b"x")
     names = [b"a" * MIB + b"%02d.yaml" % number for number in range(17)]
@@ -220,10 +239,13 @@ def test_two_names_shown_alike_and_a_shared_id_are_told(repository: TenantReposi
         (ORDINARY, b"acme.yaml", shared),
         (ORDINARY, b"odd-1.yaml", odd),
         (ORDINARY, b"odd-2.yaml", odd),
+        (ORDINARY, b"z\x01b.yaml", shared),
+        (ORDINARY, b"z\x02b.yaml", empty),
     )
     found = head(repository, commit, environment)
     assert found.tenants == {}
-    assert any("is the id of tenants/a b.yaml too" in problem.message for problem in found.problems)
+    shared_with = [problem.file for problem in found.problems if "is the id of tenants/a b" in problem.message]
+    assert shared_with == ["tenants/acme.yaml", "tenants/z b.yaml"]
     assert any('"g  [2J" is the id of tenants/odd-1.yaml too' in problem.message for problem in found.problems)
 
 
