@@ -1,0 +1,1 @@
+"""What a change of tenant files means, before anybody applies it."""

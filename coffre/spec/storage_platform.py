@@ -106,6 +106,11 @@ class Platform(FileModel):
         raise NotImplementedError
 
     @property
+    def sellable_bytes(self) -> int | None:
+        """The sum of quotas that may be sold on the platform; None without a limit."""
+        return None
+
+    @property
     def reserve_minimum_bytes(self) -> int:
         """The minimum that the wall adds to a sold quota."""
         return self.reserve.minimum_bytes
@@ -145,6 +150,10 @@ class CephPlatform(Platform):
         Size | None,
         Field(alias="capacity", description="The space for customers' data, after replication, like 200 TiB"),
     ] = None
+    overcommit_percent: Annotated[
+        Count,
+        Field(ge=1, le=1000, description="Percent of the capacity that may be sold as quotas, which are rarely full"),
+    ] = 100
 
     @property
     def is_marked_embedded(self) -> bool:
@@ -153,6 +162,10 @@ class CephPlatform(Platform):
     @property
     def embedded_record(self) -> Path | None:
         return Path(self.endpoints.removeprefix("file:")).with_name("state.json")
+
+    @property
+    def sellable_bytes(self) -> int | None:
+        return None if self.capacity_bytes is None else self.capacity_bytes * self.overcommit_percent // 100
 
     @property
     def counting(self) -> Gateways:

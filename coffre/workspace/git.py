@@ -65,6 +65,14 @@ class Entry:
     size_bytes: int | None
 
 
+@dataclass(frozen=True)
+class Writing:
+    """What a commit says of itself: its author's e-mail and its message. Its author chose both."""
+
+    author: str
+    message: str
+
+
 class FolderError(ExpectedError):
     """A folder of a commit is too large to be read, or is not as git writes one."""
 
@@ -185,6 +193,24 @@ class Commits:
         if done is not None and done.exit_code != 0:
             raise _failure("git cannot read the files of the commit", done, FETCH_WHOLE)
         return _split_batch(done.stdout, sizes) if done is not None else {}
+
+    def list_writings(self, base: str, head: str, path: str) -> list[Writing]:
+        """Return the commits between two that change a file below the root, newest first.
+
+        ExpectedError when their messages are too long to be read.
+        """
+        show = ("--no-show-signature", "--no-color", "--no-mailmap", "--encoding=UTF-8", "--format=%ae%n%B", "-z")
+        try:
+            done = self._run("--literal-pathspecs", "log", "--full-history", *show, f"{base}..{head}", "--", path)
+        except processes.EndlessOutputError as error:
+            raise ExpectedError(
+                f"the messages of the commits that change {path} are too long to be read",
+                "Make the change again with shorter messages.",
+            ) from error
+        if done.exit_code != 0:
+            raise _failure("git cannot follow the history", done, FETCH_WHOLE)
+        texts = [each for each in done.stdout.decode(errors="replace").split("\0") if each]
+        return [Writing(author, message) for author, _, message in (text.partition("\n") for text in texts)]
 
     def _find_folders(self) -> tuple[bytes, ...]:
         """Return the names of the folders from the top of the repository to the root."""

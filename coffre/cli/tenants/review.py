@@ -1,0 +1,78 @@
+"""review: say what a range of commits would change, before anybody merges it."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coffre.cli import output
+from coffre.cli.context import open_checkout
+
+if TYPE_CHECKING:
+    from coffre.review.guards import LiveUse
+    from coffre.review.review import Look, Unseen
+    from coffre.spec.loader import Checkout
+    from coffre.spec.tenant import Tenant
+
+INVALID, REFUSED = 3, 4
+
+
+def register(app: typer.Typer) -> None:
+    app.command("review")(review)
+
+
+def review(
+    context: typer.Context,
+    commits: Annotated[
+        str, typer.Argument(metavar="BASE..HEAD", help="Two commits; BASE...HEAD from their merge base.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="The review as values.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="A comment for a pull request.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no platform for the current use.")] = False,
+) -> None:
+    """Show what a change of tenants/ means: differences, price, use, consequences, and what forbids it.
+
+    The files of both commits are read as data; nothing of them is run. The rules are those of the checkout in which the
+    command runs. It ends with 3 when a file of HEAD is invalid, and with 4 when something forbids the change.
+    """
+    from coffre.cli.words.review import to_markdown, to_text
+    from coffre.review.authorship import find_authorship
+    from coffre.review.review import Terms
+    from coffre.review.review import review as run
+    from coffre.review.revision import read_range
+    from coffre.workspace.clock import utc_now
+
+    checkout = open_checkout(context)
+    found = read_range(checkout.root, commits)
+    authorship = partial(find_authorship, checkout.root, found)
+    done = run(found, Terms(checkout.settings, utc_now(), authorship, None if offline else _looking(checkout)))
+    if as_json:
+        output.result_json({**vars(done), "is_refused": done.is_refused, "is_invalid": done.is_invalid})
+    elif markdown:
+        output.result(to_markdown(done).rstrip("\n"))
+    else:
+        for line in to_text(done):
+            output.result(line)
+    if done.is_invalid:
+        raise typer.Exit(INVALID)
+    if done.is_refused:
+        raise typer.Exit(REFUSED)
+
+
+def _looking(checkout: "Checkout") -> "Look":
+    """Return the look at the current use of a tenant: what cannot be seen is part of the review, not its end."""
+    from coffre.errors import ExpectedError
+    from coffre.review.live import look_at_use
+    from coffre.review.review import Unseen
+    from coffre.tenant.opening import open_tenant
+
+    def look(tenant: "Tenant") -> "LiveUse | Unseen":
+        if tenant.slug not in checkout.tenants:
+            return Unseen("this checkout has no file of it")
+        try:
+            with open_tenant(checkout, tenant.slug, output.warning) as opened:
+                return look_at_use(opened)
+        except ExpectedError as problem:
+            return Unseen(problem.message)
+
+    return look

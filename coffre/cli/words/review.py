@@ -1,0 +1,272 @@
+"""The English words of a review, once for a terminal and for a comment in Markdown.
+
+Every value of a file is hostile here: ``quote`` makes it harmless for the place where it is shown.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coffre.outside.text import one_line
+from coffre.spec.values.sizes import format_bytes, format_sold
+
+if TYPE_CHECKING:
+    from coffre.review.changes import FileChange, Value
+    from coffre.review.consequences import Consequence
+    from coffre.review.guards import Guard
+    from coffre.review.price import MonthlyPrice, NoPrice
+    from coffre.review.review import PriceChange, Review, TenantReview
+
+Quote = Callable[[str], str]
+
+LONGEST_VALUE = 200
+"""Of a value of a file, so many characters are shown."""
+MAX_LINES = 50
+"""Of a tenant's changes, so many are shown; the rest is counted."""
+MAX_TENANTS = 30
+
+
+def quote_plainly(text: str) -> str:
+    """Return a value of a file for a terminal."""
+    return one_line(text, LONGEST_VALUE)
+
+
+def quote_markdown(text: str) -> str:
+    """Return a value of a file as a code span (CommonMark 6.1): no markup, mention, link or table cell begins in it.
+
+    The fence is longer than any row of backticks inside.
+    """
+    line = one_line(text, LONGEST_VALUE).replace("|", "¦")
+    fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
+    pad = " " if not line or line[0] == "`" or line[-1] == "`" or fence != "`" else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+@dataclass(frozen=True)
+class _Line:
+    text: str
+    is_red: bool = False
+
+
+def to_text(review: "Review") -> Iterator[str]:
+    """Yield a review as lines for a terminal."""
+    yield from _head(review, quote_plainly)
+    for tenant in review.tenants[:MAX_TENANTS]:
+        yield ""
+        yield f"{tenant.slug} ({quote_plainly(tenant.name)})"
+        for line in _guards(tenant, quote_plainly):
+            yield f"  REFUSED: {line}"
+        for line in _summary(tenant, quote_plainly):
+            yield f"  {line}"
+        for each in _changes(tenant, quote_plainly):
+            yield f"  {'!' if each.is_red else '~'} {each.text}{' (weaker protection)' if each.is_red else ''}"
+
+
+def to_markdown(review: "Review") -> str:
+    """Return a review as a comment: the short part first, the details of each tenant folded."""
+    lines = ["## What this change does", ""]
+    lines += [f"- {line}" for line in _head(review, quote_markdown)]
+    for tenant in review.tenants[:MAX_TENANTS]:
+        lines += ["", f"### {quote_markdown(tenant.slug)}: {quote_markdown(tenant.name)}", ""]
+        lines += [f"> **Refused.** {line}\n" for line in _guards(tenant, quote_markdown)]
+        lines += [f"- {line}" for line in _summary(tenant, quote_markdown)]
+        changes = list(_changes(tenant, quote_markdown))
+        weaker = sum(each.is_red for each in changes)
+        count = _plural(len(changes), "difference") + (f", 🔴 {weaker} of them weaker protection" if weaker else "")
+        lines += ["", "<details>", f"<summary>{count}</summary>", ""]
+        lines += [f"- {'🔴 ' if each.is_red else ''}{each.text}" for each in changes]
+        lines += ["", "</details>"]
+    return "\n".join(lines) + "\n"
+
+
+def _head(review: "Review", quote: Quote) -> Iterator[str]:
+    changed = _plural(len(review.tenants), "tenant")
+    yield f"commits {quote(review.base[:12])} to {quote(review.head[:12])}: {changed} changed"
+    if review.is_platform_file_changed:
+        yield "platform.yaml changes: its rules count only after the merge; this review is by the rules of the base"
+    for problem in review.problems[:MAX_LINES]:
+        yield f"INVALID: {quote(str(problem))}"
+    if len(review.problems) > MAX_LINES:
+        yield f"and {len(review.problems) - MAX_LINES} problems more: `coffre check` shows them"
+    for guard in review.guards:
+        yield f"REFUSED: {describe_guard(guard, quote)}"
+    for consequence in review.consequences:
+        yield describe_consequence(consequence, quote)
+    if len(review.tenants) > MAX_TENANTS:
+        yield f"{len(review.tenants) - MAX_TENANTS} tenants more are not shown: run `coffre review` for all"
+
+
+def _guards(tenant: "TenantReview", quote: Quote) -> list[str]:
+    return [describe_guard(each, quote) for each in tenant.guards]
+
+
+def _summary(tenant: "TenantReview", quote: Quote) -> Iterator[str]:
+    yield describe_price(tenant.price)
+    use = tenant.use
+    if use is not None:
+        from coffre.review.review import Unseen
+
+        if isinstance(use, Unseen):
+            yield f"current use: not known ({quote(use.error)})"
+        else:
+            quota = "" if tenant.quota_bytes is None else f" of {format_sold(tenant.quota_bytes)}"
+            machines = _plural(len(use.deployed), "machine")
+            yield f"current use: {format_bytes(use.used_bytes)}{quota}; {machines} deployed"
+    for consequence in tenant.consequences:
+        yield describe_consequence(consequence, quote)
+
+
+def _changes(tenant: "TenantReview", quote: Quote) -> Iterator[_Line]:
+    for change in tenant.changes[:MAX_LINES]:
+        yield _Line(describe_change(change, quote), change.is_weaker)
+    if len(tenant.changes) > MAX_LINES:
+        rest = tenant.changes[MAX_LINES:]
+        yield _Line(f"and {_plural(len(rest), 'difference')} more", any(each.is_weaker for each in rest))
+
+
+def describe_change(change: "FileChange", quote: Quote) -> str:
+    """Say one difference in a line."""
+    subject = "" if change.subject is None else f" {quote(change.subject)}"
+    before, after = (_value(change, value, quote) for value in (change.before, change.after))
+    words = _CHANGES[change.kind.value]
+    return words.format(subject=subject, before=before, after=after)
+
+
+def _value(change: "FileChange", value: "Value", quote: Quote) -> str:
+    if value is None:
+        return "none"
+    if change.kind.value == "quota" and isinstance(value, int):
+        return format_sold(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(quote, value)) or "none"
+    return str(value) if isinstance(value, int) else quote(value)
+
+
+_CHANGES = {
+    "tenant_added": "new tenant: {after}",
+    "tenant_gone": "the file of {before} is gone",
+    "id": "id: {before} → {after}",
+    "name": "name: {before} → {after}",
+    "contract": "contract{subject}: {before} → {after}",
+    "amendment": "amendment: {before} → {after}",
+    "contact": "contact{subject}: {before} → {after}",
+    "timezone": "time zone of the schedules: {before} → {after}",
+    "status": "status: {before} → {after}",
+    "hold": "hold: {before} → {after}",
+    "leaving": "departure, last day of notice: {before} → {after}",
+    "platform": "platform: {before} → {after}",
+    "quota": "quota: {before} → {after}",
+    "undelete_days": "days to undelete: {before} → {after}",
+    "second_copy": "second copy on: {before} → {after}",
+    "licences": "licences{subject}: {before} → {after}",
+    "option": "option: {before} → {after}",
+    "machine_added": "machine{subject} is new, with plan {after}",
+    "machine_gone": "machine{subject} is gone from the file",
+    "machine_renamed": "machine {before} is called {after} now",
+    "machine_retired": "machine{subject} is retired; its backups are kept until {after} (before: {before})",
+    "machine_back": "machine{subject} is back in service",
+    "machine_kind": "machine{subject}: {before} → {after}",
+    "machine_system": "machine{subject}, system: {before} → {after}",
+    "machine_agent": "machine{subject}, agent: {before} → {after}",
+    "machine_plan": "machine{subject}, plan: {before} → {after}",
+    "machine_address": "machine{subject}, address: {before} → {after}",
+    "plan_added": "plan{subject} is new",
+    "plan_gone": "plan{subject} is gone",
+    "paths": "plan{subject}, no longer backed up: {before}; newly backed up: {after}",
+    "excludes": "plan{subject}, patterns taken out: {before}; patterns added: {after}",
+    "schedule": "plan{subject}, schedule: {before} → {after}",
+    "keep": "plan{subject}, kept: {before} → {after}",
+}
+"""By the kind of a change; a test compares them."""
+
+
+def describe_guard(guard: "Guard", quote: Quote) -> str:
+    """Say why a change is refused, and the way out."""
+    facts = {
+        key: format_bytes(value) if key.endswith("_bytes") and isinstance(value, int) else _fact(value, quote)
+        for key, value in guard.evidence.items()
+    }
+    subject = "the file" if guard.subject is None else quote(guard.subject)
+    return _GUARDS[guard.kind.value].format(subject=subject, **facts)
+
+
+def _fact(value: str | int | tuple[str, ...] | None, quote: Quote) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(quote, value))
+    return str(value) if isinstance(value, int) else quote(value or "")
+
+
+_GUARDS = {
+    "amendment_lacking": "{changed} changes without an order: add the signed amendment to `contract.amendments` "
+    "(contract, article 9)",
+    "quota_below_use": "{used_bytes} are stored and {reserve_bytes} are reserved: backups would stop at once. Sell at "
+    "least their sum, or have the customer delete first",
+    "licences_below_deployed": "{granted} licences of kind {subject} for the deployed machines {machines}: retire one "
+    "of them in this change, or sell more",
+    "platform_full": "{sold_bytes} would be sold on {platform}, which may sell {sellable_bytes}: add capacity, or name "
+    "another platform",
+    "machine_renamed": "{before} is called {subject} now: it would start from zero, and its backups would be nobody's. "
+    "Keep its name in the file: the name in the file is not the host's name",
+    "id_changed": "the id was {before}: it is in every remote name. Put it back",
+    "id_reused": "the id belongs to {by}: make a new one with `coffre new`",
+    "deleted_by_absence": "{subject} is removed from the files, and that erases nothing: a machine is ended by "
+    "`retired:`, a customer by `status: leaving`",
+    "self_approved": "{author} wrote this change and is named as the person who approves it: another one must approve",
+    "hold_lifted": "the hold {reference} is removed, and no commit of the change says so: add the line `Lifts-Hold: "
+    "REFERENCE` with the order that lifts it to a commit's message",
+    "file_moved": "its file was {before}: the name of the file is in every remote name. Move it back",
+    "copy_moved": "the second copy is on {before}: it ends with the contract, and cannot be moved yet",
+}
+
+
+def describe_consequence(consequence: "Consequence", quote: Quote) -> str:
+    """Say what follows from a change."""
+    subject = "every machine" if consequence.subject is None else quote(consequence.subject)
+    facts = {key: _fact(value, quote) for key, value in consequence.evidence.items()}
+    text = _CONSEQUENCES[consequence.kind.value].format(subject=subject, **facts)
+    dates = (f"{entry.on}: {entry.milestone.value.replace('_', ' ')}" for entry in consequence.dates)
+    return ": ".join(part for part in (text, ", ".join(dates)) if part)
+
+
+_CONSEQUENCES = {
+    "notice_owed": "weaker protection without an order ({kinds}): tell the customer with enough notice (articles 3, 9)",
+    "out_of_hours": "now is outside working hours ({reason}): work that the customer asked for is billed (article 6)",
+    "departure": "the departure follows these dates",
+    "starts_from_zero": "{subject} backs up from zero",
+    "licence_freed": "{subject}: the next apply frees its licence and deletes its key; its backups stay until {until}",
+}
+
+
+def describe_price(price: "PriceChange") -> str:
+    """Say the price of a month before and after, and the difference."""
+    from coffre.review.price import MonthlyPrice
+
+    before, after = price.before, price.after
+    if isinstance(before, MonthlyPrice) and isinstance(after, MonthlyPrice):
+        difference = after.total_eur - before.total_eur
+        return f"price per month: {before.total_eur} → {after.total_eur} EUR ({difference:+} EUR), without tax"
+    return f"price per month: {_price(before)} → {_price(after)}"
+
+
+def _price(price: "MonthlyPrice | NoPrice | None") -> str:
+    from coffre.review.price import MonthlyPrice
+
+    if price is None:
+        return "none"
+    if isinstance(price, MonthlyPrice):
+        return f"{price.total_eur} EUR"
+    return "not known: " + ", ".join(dict.fromkeys(_LACKS[each.lack.value] for each in price.reasons))
+
+
+_LACKS = {
+    "prices": "platform.yaml has no prices",
+    "list": "no price list has begun",
+    "option": "an option has no price",
+    "volume": "the volume is beyond the list",
+    "stored": "the stored volume is not known",
+}
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,73 @@
+"""What follows from a change of a tenant file besides the change itself: notice, dates, costs of the hour. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from coffre.offboarding.lifecycle.calendar import CalendarEntry, plan_calendar
+from coffre.review.changes import ChangeKind, FileChange
+from coffre.review.guards import SOLD
+from coffre.spec.platform import Offboarding, WorkingHours
+from coffre.spec.tenant import Tenant
+from coffre.spec.values.working_hours import why_not
+
+
+class ConsequenceKind(StrEnum):
+    """The kind of a consequence."""
+
+    NOTICE_OWED = "notice_owed"
+    """The customer is less protected, and no order asks for it: SMILÉO announces it first (articles 3, 9): `kinds`."""
+    OUT_OF_HOURS = "out_of_hours"
+    """An apply now is outside working hours, for the `reason`: work for the customer is billed (article 6)."""
+    DEPARTURE = "departure"
+    """The departure begins, or its dates change."""
+    STARTS_FROM_ZERO = "starts_from_zero"
+    """The machine, or every machine, backs up everything again, to an empty repository."""
+    LICENCE_FREED = "licence_freed"
+    """The machine's key is deleted by the next apply, and its backups stay `until` a day."""
+
+
+Evidence = Mapping[str, str | tuple[str, ...] | None]
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """One consequence; ``subject`` is a machine, None for the whole tenant. ``dates`` are those of a departure."""
+
+    kind: ConsequenceKind
+    subject: str | None = None
+    evidence: Evidence = field(default_factory=dict)
+    dates: tuple[CalendarEntry, ...] = ()
+
+
+def foresee(after: Tenant, changes: Iterable[FileChange], delays: Offboarding) -> list[Consequence]:
+    """Return what follows from the changes of one tenant's file."""
+    found = list(changes)
+    weaker = tuple(sorted({change.kind.value for change in found if change.is_weaker and change.kind not in SOLD}))
+    consequences = [Consequence(ConsequenceKind.NOTICE_OWED, None, {"kinds": weaker})] if weaker else []
+    for change in found:
+        consequences += _follow(after, change, delays)
+    return consequences
+
+
+def foresee_hours(hours: WorkingHours, now: datetime) -> list[Consequence]:
+    """Return what follows from applying now."""
+    reason = why_not(hours, now)
+    return [Consequence(ConsequenceKind.OUT_OF_HOURS, None, {"reason": reason})] if reason else []
+
+
+def _follow(after: Tenant, change: FileChange, delays: Offboarding) -> Iterator[Consequence]:
+    match change.kind:
+        case ChangeKind.LEAVING if after.leaving is not None:
+            yield Consequence(ConsequenceKind.DEPARTURE, dates=tuple(plan_calendar(after.leaving, delays).entries))
+        case ChangeKind.PLATFORM:
+            yield Consequence(ConsequenceKind.STARTS_FROM_ZERO)
+        case ChangeKind.MACHINE_RENAMED:
+            yield Consequence(ConsequenceKind.STARTS_FROM_ZERO, change.subject)
+        case ChangeKind.MACHINE_RETIRED:
+            yield Consequence(ConsequenceKind.LICENCE_FREED, change.subject, {"until": _text(change.after)})
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,152 @@
+"""What a range of commits means: for each tenant whose file changes, differences, price, use, and what forbids it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from coffre.review import changes, consequences, guards
+from coffre.review.changes import ChangeKind, FileChange
+from coffre.review.consequences import Consequence
+from coffre.review.guards import Authorship, Guard, LiveUse
+from coffre.review.price import MonthlyPrice, NoPrice, price_month
+from coffre.review.revision import Range, changed_slugs
+from coffre.spec.platform import PlatformFile
+from coffre.spec.problems.problems import Problem
+from coffre.spec.tenant import Tenant
+
+FindAuthorship = Callable[[str], Authorship]
+"""Reads who wrote the commits of the range that change a tenant's file."""
+Look = Callable[[Tenant], "LiveUse | Unseen"]
+"""Reads the current use of a tenant as the base has it."""
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """The use of a tenant could not be read: the platform's answer."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class PriceChange:
+    """The price of a month before and after; None: there was no such tenant, or there will be none."""
+
+    before: MonthlyPrice | NoPrice | None
+    after: MonthlyPrice | NoPrice | None
+
+
+@dataclass(frozen=True)
+class TenantReview:
+    """What a range means for one tenant.
+
+    ``use`` is None where nothing was asked: a new tenant, or a review without access to platforms.
+    """
+
+    slug: str
+    name: str
+    changes: tuple[FileChange, ...]
+    guards: tuple[Guard, ...]
+    consequences: tuple[Consequence, ...]
+    price: PriceChange
+    quota_bytes: int | None
+    use: LiveUse | Unseen | None = None
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a range means; ``problems`` are those of its newer files, and ``guards`` are about platforms."""
+
+    base: str
+    head: str
+    tenants: tuple[TenantReview, ...]
+    guards: tuple[Guard, ...]
+    consequences: tuple[Consequence, ...]
+    problems: tuple[Problem, ...]
+    is_platform_file_changed: bool
+
+    @property
+    def is_refused(self) -> bool:
+        return bool(self.guards) or any(each.guards for each in self.tenants)
+
+    @property
+    def is_invalid(self) -> bool:
+        return bool(self.problems)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a review measures by: the settings of the base, the moment, who wrote each file, and the look at live use.
+
+    A pull request may change platform.yaml: the rules are those of the settings here, and only prices are compared.
+    """
+
+    settings: PlatformFile
+    now: datetime
+    find_authorship: FindAuthorship
+    look: Look | None = None
+
+
+def review(found: Range, terms: Terms) -> Review:
+    """Return what a range of commits means. Only ``terms.look`` reaches the outside."""
+    before, after = found.base.tenants, found.head.tenants
+    changed = changed_slugs(found)
+    # A file with a problem is no tenant: what it changes is not known, and it is not gone.
+    readable = [slug for slug in changed.slugs if slug in after or f"tenants/{slug}.yaml" not in found.head.digests]
+    reviews = [_review_tenant(found, slug, terms) for slug in readable]
+    platforms = terms.settings.platforms
+    full = [
+        guard
+        for name, platform in platforms.items()
+        for guard in guards.judge_platform(name, platform.sellable_bytes, before.values(), after.values())
+    ]
+    hours = consequences.foresee_hours(terms.settings.working_hours, terms.now) if reviews else []
+    return Review(
+        base=found.base.commit,
+        head=found.head.commit,
+        tenants=tuple(reviews),
+        guards=tuple(full),
+        consequences=tuple(hours),
+        problems=tuple(found.head.problems),
+        is_platform_file_changed=changed.is_platform_changed,
+    )
+
+
+def _review_tenant(found: Range, slug: str, terms: Terms) -> TenantReview:
+    was, now = found.base.tenants.get(slug), found.head.tenants.get(slug)
+    differences = changes.compare(was, now)
+    refused = [
+        *guards.judge_file(was, now, differences, _find_authorship(slug, differences, terms)),
+        *guards.judge_moves(found.base.tenants, found.head.tenants, slug),
+    ]
+    use = terms.look(was) if terms.look is not None and was is not None else None
+    if now is not None and isinstance(use, LiveUse):
+        refused += guards.judge_use(now, differences, use)
+    follows = [] if now is None else consequences.foresee(now, differences, terms.settings.offboarding)
+    shown = now or was
+    return TenantReview(
+        slug=slug,
+        name=shown.name if shown is not None else slug,
+        changes=differences,
+        guards=tuple(refused),
+        consequences=tuple(follows),
+        price=_compare_prices(found, was, now, terms.now.date(), use),
+        quota_bytes=None if now is None else now.storage.quota_bytes,
+        use=use,
+    )
+
+
+def _find_authorship(slug: str, differences: Sequence[FileChange], terms: Terms) -> Authorship:
+    """Return who wrote the change of a file, asked only where a rule needs it."""
+    needs = any(each.kind in (ChangeKind.LEAVING, ChangeKind.HOLD) for each in differences)
+    return terms.find_authorship(slug) if needs else Authorship()
+
+
+def _compare_prices(
+    found: Range, was: Tenant | None, now: Tenant | None, day: date, use: LiveUse | Unseen | None
+) -> PriceChange:
+    stored = use.used_bytes if isinstance(use, LiveUse) else None
+
+    def price(tenant: Tenant | None, settings: PlatformFile | None) -> MonthlyPrice | NoPrice | None:
+        return None if tenant is None else price_month(tenant, settings.prices if settings else None, day, stored)
+
+    return PriceChange(price(was, found.base.settings), price(now, found.head.settings))
