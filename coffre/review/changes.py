@@ -87,7 +87,7 @@ def compare(before: Tenant | None, after: Tenant | None) -> tuple[FileChange, ..
         *_compare_contract(before.contract, after.contract),
         *_compare_storage(before, after),
         *_compare_sold(before, after),
-        *_compare_machines(before.machines, after.machines),
+        *_compare_machines(before, after),
         *_compare_plans(before.plans, after.plans),
     )
 
@@ -159,7 +159,8 @@ def _compare_sold(before: Tenant, after: Tenant) -> Iterator[FileChange]:
             yield FileChange(ChangeKind.OPTION, None, None, option.value)
 
 
-def _compare_machines(before: Mapping[str, Machine], after: Mapping[str, Machine]) -> Iterator[FileChange]:
+def _compare_machines(older: Tenant, newer: Tenant) -> Iterator[FileChange]:
+    before, after = older.machines, newer.machines
     gone = [name for name in before if name not in after]
     added = [name for name in after if name not in before]
     renamed = {new: old for old, new in product(gone, added) if _is_one_place(before[old], after[new])}
@@ -174,6 +175,10 @@ def _compare_machines(before: Mapping[str, Machine], after: Mapping[str, Machine
     for name in after:
         if name in before:
             yield from _compare_machine(name, before[name], after[name])
+            plans = older.plans.get(before[name].plan), newer.plans.get(after[name].plan)
+            yield from _differ(
+                ChangeKind.MACHINE_PLAN, name, before[name].plan, after[name].plan, is_weaker=_is_weaker_plan(*plans)
+            )
 
 
 def _is_one_place(one: Machine, other: Machine) -> bool:
@@ -193,7 +198,6 @@ def _compare_machine(name: str, before: Machine, after: Machine) -> Iterator[Fil
     yield from _differ(ChangeKind.MACHINE_KIND, name, before.kind.value, after.kind.value)
     yield from _differ(ChangeKind.MACHINE_SYSTEM, name, before.os.value, after.os.value)
     yield from _differ(ChangeKind.MACHINE_AGENT, name, before.agent.value, after.agent.value)
-    yield from _differ(ChangeKind.MACHINE_PLAN, name, before.plan, after.plan)
     if before.connection != after.connection:
         addresses = address_of(before.connection), address_of(after.connection)
         yield FileChange(ChangeKind.MACHINE_ADDRESS, name, *addresses)
@@ -206,6 +210,13 @@ def _compare_plans(before: Mapping[str, Plan], after: Mapping[str, Plan]) -> Ite
         else:
             yield from _compare_plan(name, before[name], after[name])
     yield from (FileChange(ChangeKind.PLAN_GONE, name) for name in before if name not in after)
+
+
+def _is_weaker_plan(before: Plan | None, after: Plan | None) -> bool:
+    """Tell whether a machine that goes from one plan to another one is less protected."""
+    if before is None or after is None:
+        return False
+    return any(change.is_weaker for change in _compare_plan("", before, after))
 
 
 def _compare_plan(name: str, before: Plan, after: Plan) -> Iterator[FileChange]:
