@@ -125,16 +125,11 @@ def _hold_text(hold: Hold | None) -> str | None:
 
 def _compare_contract(before: Contract, after: Contract) -> Iterator[FileChange]:
     for key in ("reference", "signed_on", "in_service_on", "ends_on", "siren", "registration", "distributor"):
-        was, now = (getattr(each, key) for each in (before, after))
-        yield from _differ(ChangeKind.CONTRACT, key, _text(was), _text(now))
-    known = {each.reference for each in before.amendments}
-    for each in after.amendments:
-        if each.reference not in known:
-            yield FileChange(ChangeKind.AMENDMENT, None, None, f"{each.reference} ({each.signed_on})")
-    named = {each.reference for each in after.amendments}
-    for each in before.amendments:
-        if each.reference not in named:
-            yield FileChange(ChangeKind.AMENDMENT, None, f"{each.reference} ({each.signed_on})", None)
+        yield from _differ(ChangeKind.CONTRACT, key, _text(getattr(before, key)), _text(getattr(after, key)))
+    # With their days: a day of signature that changes is shown as one taken out and one added.
+    was, now = ([f"{each.reference} ({each.signed_on})" for each in version.amendments] for version in (before, after))
+    yield from (FileChange(ChangeKind.AMENDMENT, None, None, each) for each in now if each not in was)
+    yield from (FileChange(ChangeKind.AMENDMENT, None, each, None) for each in was if each not in now)
 
 
 def _compare_storage(before: Tenant, after: Tenant) -> Iterator[FileChange]:
