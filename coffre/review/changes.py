@@ -35,6 +35,8 @@ class ChangeKind(StrEnum):
     QUOTA = "quota"
     UNDELETE_DAYS = "undelete_days"
     SECOND_COPY = "second_copy"
+    COPY_BANDWIDTH = "copy_bandwidth"
+    """The most that a run of the second copy reads per second, in bytes."""
     LICENCES = "licences"
     """The subject is the kind of machine."""
     OPTION = "option"
@@ -140,6 +142,9 @@ def _compare_storage(before: Tenant, after: Tenant) -> Iterator[FileChange]:
     yield from _differ(ChangeKind.UNDELETE_DAYS, None, *days, is_weaker=now.undelete_days < was.undelete_days)
     copies = [None if each.second_copy is None else each.second_copy.platform for each in (was, now)]
     yield from _differ(ChangeKind.SECOND_COPY, None, *copies, is_weaker=copies[1] is None)
+    if was.second_copy is not None and now.second_copy is not None:
+        speeds = was.second_copy.bandwidth_bytes, now.second_copy.bandwidth_bytes
+        yield from _differ(ChangeKind.COPY_BANDWIDTH, None, *speeds)
 
 
 def _compare_sold(before: Tenant, after: Tenant) -> Iterator[FileChange]:

@@ -159,6 +159,7 @@ _CHANGES = {
     "quota": "quota: {before} → {after}",
     "undelete_days": "days to undelete: {before} → {after}",
     "second_copy": "second copy on: {before} → {after}",
+    "copy_bandwidth": "second copy, bytes per second: {before} → {after}",
     "licences": "licences{subject}: {before} → {after}",
     "option": "option: {before} → {after}",
     "machine_added": "machine{subject} is new, with plan {after}",
