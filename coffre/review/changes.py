@@ -50,7 +50,7 @@ class ChangeKind(StrEnum):
     MACHINE_SYSTEM = "machine_system"
     MACHINE_AGENT = "machine_agent"
     MACHINE_PLAN = "machine_plan"
-    MACHINE_ADDRESS = "machine_address"
+    MACHINE_CONNECTION = "machine_connection"
     PLAN_ADDED = "plan_added"
     PLAN_GONE = "plan_gone"
     PATHS = "paths"
@@ -199,8 +199,13 @@ def _compare_machine(name: str, before: Machine, after: Machine) -> Iterator[Fil
     yield from _differ(ChangeKind.MACHINE_SYSTEM, name, before.os.value, after.os.value)
     yield from _differ(ChangeKind.MACHINE_AGENT, name, before.agent.value, after.agent.value)
     if before.connection != after.connection:
-        addresses = address_of(before.connection), address_of(after.connection)
-        yield FileChange(ChangeKind.MACHINE_ADDRESS, name, *addresses)
+        connections = _connection_text(before.connection), _connection_text(after.connection)
+        yield FileChange(ChangeKind.MACHINE_CONNECTION, name, *connections)
+
+
+def _connection_text(connection: Connection) -> str:
+    fields = connection.model_dump(exclude_defaults=True)
+    return " ".join([connection.via, *(f"{key}={value}" for key, value in fields.items() if key != "via")])
 
 
 def _compare_plans(before: Mapping[str, Plan], after: Mapping[str, Plan]) -> Iterator[FileChange]:

@@ -171,7 +171,7 @@ _CHANGES = {
     "machine_system": "machine{subject}, system: {before} → {after}",
     "machine_agent": "machine{subject}, agent: {before} → {after}",
     "machine_plan": "machine{subject}, plan: {before} → {after}",
-    "machine_address": "machine{subject}, address: {before} → {after}",
+    "machine_connection": "machine{subject}, connection: {before} → {after}",
     "plan_added": "plan{subject} is new",
     "plan_gone": "plan{subject} is gone",
     "paths": "plan{subject}, no longer backed up: {before}; newly backed up: {after}",
