@@ -18,7 +18,7 @@ class GuardKind(StrEnum):
     AMENDMENT_LACKING = "amendment_lacking"
     """Quota, licences or options change without a new amendment or order (contract, article 9): `changed` kinds."""
     QUOTA_BELOW_USE = "quota_below_use"
-    """`used_bytes` and the reserve exceed the new `quota_bytes`: backups would stop at once."""
+    """`used_bytes` and the reserve exceed the new, lower `quota_bytes`: backups would stop at once."""
     LICENCES_BELOW_DEPLOYED = "licences_below_deployed"
     """Fewer licences than deployed machines of that kind: `machines` (contract, article 1a)."""
     PLATFORM_FULL = "platform_full"
@@ -93,19 +93,25 @@ def judge_file(
 
 def judge_use(after: Tenant, changes: Iterable[FileChange], use: LiveUse) -> list[Guard]:
     """Return what forbids a change by the tenant's current use."""
-    kinds = {change.kind for change in changes}
+    found = list(changes)
     guards = []
     quota_bytes = after.storage.quota_bytes
-    if ChangeKind.QUOTA in kinds and use.used_bytes + use.reserve_bytes > quota_bytes:
+    if _is_lower_quota(found) and use.used_bytes + use.reserve_bytes > quota_bytes:
         evidence: Evidence = {
             "used_bytes": use.used_bytes,
             "reserve_bytes": use.reserve_bytes,
             "quota_bytes": quota_bytes,
         }
         guards.append(Guard(GuardKind.QUOTA_BELOW_USE, None, evidence))
-    if ChangeKind.LICENCES in kinds:
+    if any(change.kind is ChangeKind.LICENCES for change in found):
         guards += _judge_licences(after, use.deployed)
     return guards
+
+
+def _is_lower_quota(changes: Iterable[FileChange]) -> bool:
+    # More space than before stops no backup, also where it is not enough.
+    sizes = [(change.before, change.after) for change in changes if change.kind is ChangeKind.QUOTA]
+    return any(isinstance(was, int) and isinstance(now, int) and now < was for was, now in sizes)
 
 
 def judge_platform(
