@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from coffre.review.changes import ChangeKind, FileChange
 from coffre.spec.machine import MachineKind
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import Tenant, TenantStatus
 
 
 class GuardKind(StrEnum):
@@ -119,7 +119,7 @@ def judge_platform(
 ) -> list[Guard]:
     """Return the refusal to sell more on a platform than it may; none without a limit, or when no more is sold.
 
-    A second copy takes as much there as its original does elsewhere.
+    A second copy takes as much there as its original does elsewhere, and a closed tenant takes nothing.
     """
     was, sold = (_sum_sold(name, tenants) for tenants in (before, after))
     if sellable_bytes is None or sold <= was or sold <= sellable_bytes:
@@ -129,7 +129,8 @@ def judge_platform(
 
 
 def _sum_sold(platform: str, tenants: Iterable[Tenant]) -> int:
-    everywhere = [each for tenant in tenants for each in (tenant, tenant.copied()) if each is not None]
+    open_ones = [tenant for tenant in tenants if tenant.status is not TenantStatus.CLOSED]
+    everywhere = [each for tenant in open_ones for each in (tenant, tenant.copied()) if each is not None]
     return sum(each.storage.quota_bytes for each in everywhere if each.storage.platform == platform)
 
 
