@@ -134,13 +134,18 @@ def _sum_sold(platform: str, tenants: Iterable[Tenant]) -> int:
     return sum(each.storage.quota_bytes for each in everywhere if each.storage.platform == platform)
 
 
-def judge_moves(before: Mapping[str, Tenant], after: Mapping[str, Tenant], slug: str) -> list[Guard]:
-    """Return the refusal of a file that appears with the id of another tenant, or of the same one under a new name."""
+def judge_moves(
+    before: Mapping[str, Tenant], after: Mapping[str, Tenant], slug: str, gone: Collection[str]
+) -> list[Guard]:
+    """Return the refusal of a file that appears with the id of another tenant, or of the same one under a new name.
+
+    ``gone`` are the slugs whose file is removed: a file with a problem is still there.
+    """
     tenant = after.get(slug)
     if tenant is None or slug in before:
         return []
     owners = [name for name, each in before.items() if each.id == tenant.id]
-    moved = [name for name in owners if name not in after]
+    moved = [name for name in owners if name in gone]
     if moved:
         return [Guard(GuardKind.FILE_MOVED, None, {"before": moved[0]})]
     return [Guard(GuardKind.ID_REUSED, None, {"by": owners[0]})] if owners else []

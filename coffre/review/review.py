@@ -9,7 +9,8 @@ from coffre.review.changes import ChangeKind, FileChange
 from coffre.review.consequences import Consequence
 from coffre.review.guards import Authorship, Guard, LiveUse
 from coffre.review.price import MonthlyPrice, NoPrice, price_month
-from coffre.review.revision import Range, changed_slugs
+from coffre.review.revision import Range, Revision, changed_slugs
+from coffre.spec.files import TENANTS_FOLDER
 from coffre.spec.platform import PlatformFile
 from coffre.spec.problems.problems import Problem
 from coffre.spec.tenant import Tenant
@@ -90,9 +91,10 @@ def review(found: Range, terms: Terms) -> Review:
     """Return what a range of commits means. Only ``terms.look`` reaches the outside."""
     before, after = found.base.tenants, found.head.tenants
     changed = changed_slugs(found)
-    # A file with a problem is no tenant: what it changes is not known, and it is not gone.
-    readable = [slug for slug in changed.slugs if slug in after or f"tenants/{slug}.yaml" not in found.head.digests]
-    reviews = [_review_tenant(found, slug, terms) for slug in readable]
+    gone = [slug for slug in changed.slugs if slug not in after and _is_gone(found.head, slug)]
+    # What a file with a problem changes is not known.
+    readable = [slug for slug in changed.slugs if slug in after or slug in gone]
+    reviews = [_review_tenant(found, slug, gone, terms) for slug in readable]
     platforms = terms.settings.platforms
     full = [
         guard
@@ -111,12 +113,19 @@ def review(found: Range, terms: Terms) -> Review:
     )
 
 
-def _review_tenant(found: Range, slug: str, terms: Terms) -> TenantReview:
+def _is_gone(head: Revision, slug: str) -> bool:
+    """Tell whether a commit has no file of a tenant; one that is there and was not read has a problem."""
+    path = f"{TENANTS_FOLDER}/{slug}.yaml"
+    unread = {problem.file for problem in head.problems}
+    return path not in head.digests and unread.isdisjoint({path, TENANTS_FOLDER, "."})
+
+
+def _review_tenant(found: Range, slug: str, gone: Sequence[str], terms: Terms) -> TenantReview:
     was, now = found.base.tenants.get(slug), found.head.tenants.get(slug)
     differences = changes.compare(was, now)
     refused = [
         *guards.judge_file(was, now, differences, _find_authorship(slug, differences, terms)),
-        *guards.judge_moves(found.base.tenants, found.head.tenants, slug),
+        *guards.judge_moves(found.base.tenants, found.head.tenants, slug, gone),
     ]
     use = terms.look(was) if terms.look is not None and was is not None else None
     if now is not None and isinstance(use, LiveUse):
