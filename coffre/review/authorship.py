@@ -11,7 +11,7 @@ from coffre.review.guards import Authorship
 from coffre.review.revision import Range
 from coffre.workspace.git import Commits
 
-_LIFTS = re.compile(r"^Lifts-Hold:[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_LIFTS = re.compile(r"^Lifts-Hold:[ \t]*(\S.*?)[ \t\r]*$", re.MULTILINE)
 
 
 def find_authorship(root: Path, found: Range, slug: str) -> Authorship:
