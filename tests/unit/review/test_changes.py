@@ -46,7 +46,7 @@ def test_a_change_of_one_thing_is_one_change_of_its_kind(example: Example) -> No
     found = compare(example.before, example.after)
     if example.kind is not ChangeKind.TENANT_ADDED:
         assert {each.kind for each in found} == {example.kind}
-    assert [(each.kind, each.subject) for each in found][0] == (example.kind, example.subject)
+    assert (found[0].kind, found[0].subject) == (example.kind, example.subject)
     assert any(each.is_weaker for each in found) is example.is_weaker
 
 

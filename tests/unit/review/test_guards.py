@@ -33,9 +33,10 @@ from tests.unit.review.examples import (
 GIB = 1 << 30
 ORDERED = {**CONTRACT, "amendments": [SIGNED]}
 REORDERED = {**CONTRACT, "reference": "BC-2027-0001"}
+NOBODY = Authorship()
 
 
-def judge(before: Tenant | None, after: Tenant | None, authorship: Authorship = Authorship()) -> list[Guard]:
+def judge(before: Tenant | None, after: Tenant | None, authorship: Authorship = NOBODY) -> list[Guard]:
     return judge_file(before, after, compare(before, after), authorship)
 
 
