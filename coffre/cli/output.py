@@ -41,7 +41,7 @@ def configure(*, no_color: bool) -> None:
 
 
 def _print(console: Console, text: str, style: str | None = None) -> None:
-    console.print(visible(text), style=style, markup=False)
+    console.print(visible(text), style=style, markup=False, emoji=False)
 
 
 def result(text: str = "") -> None:

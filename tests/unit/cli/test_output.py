@@ -23,7 +23,8 @@ def test_what_a_machine_says_cannot_steer_the_terminal(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    "text", ["Comptabilité 2026", "644\u00a0245\u202f094 octets", "[x]*? [red]", "a\nb", "日本 🥐"]
+    "text",
+    ["Comptabilité 2026", "644\u00a0245\u202f094 octets", "[x]*? [red]", "a\nb", "日本 🥐", "2001:db8:cd:1 :fire:"],
 )
 def test_anything_that_is_only_seen_is_printed_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     output.result(text)
