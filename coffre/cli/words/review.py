@@ -4,9 +4,10 @@ Every value of a file is hostile here: ``quote`` makes it harmless for the place
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeVar
 
 from coffre.outside.text import one_line
 from coffre.spec.values.sizes import format_bytes, format_sold
@@ -19,12 +20,22 @@ if TYPE_CHECKING:
     from coffre.review.review import PriceChange, Review, TenantReview
 
 Quote = Callable[[str], str]
+_Kinded = TypeVar("_Kinded", "Guard", "Consequence")
 
 LONGEST_VALUE = 200
 """Of a value of a file, so many characters are shown."""
 MAX_LINES = 50
 """Of a tenant's changes, so many are shown; the rest is counted."""
+MAX_ALIKE = 5
+"""Of the reasons or consequences of one kind, so many are shown, so that many of them hide none of another kind."""
+MAX_ITEMS = 10
+"""Of a list in a file, so many values are shown."""
 MAX_TENANTS = 30
+LONGEST_COMMENT_BYTES = 58_000
+"""A git host refuses a comment of more than 65,536 characters."""
+_HEAD_BYTES = 12_000
+_SHORT_BYTES = 10_000
+_ALL = "`coffre review --json` has all"
 
 
 def quote_plainly(text: str) -> str:
@@ -52,53 +63,98 @@ class _Line:
 def to_text(review: "Review") -> Iterator[str]:
     """Yield a review as lines for a terminal."""
     yield from _head(review, quote_plainly)
-    for tenant in review.tenants[:MAX_TENANTS]:
+    for tenant in _in_order(review):
         yield ""
-        yield f"{tenant.slug} ({quote_plainly(tenant.name)})"
+        yield f"{quote_plainly(tenant.slug)} ({quote_plainly(tenant.name)})"
         for line in _guards(tenant, quote_plainly):
             yield f"  REFUSED: {line}"
         for line in _summary(tenant, quote_plainly):
             yield f"  {line}"
         for each in _changes(tenant, quote_plainly):
             yield f"  {'!' if each.is_red else '~'} {each.text}{' (weaker protection)' if each.is_red else ''}"
+    yield from _rest(len(review.tenants) - MAX_TENANTS)
 
 
 def to_markdown(review: "Review") -> str:
-    """Return a review as a comment: the short part first, the details of each tenant folded."""
-    lines = ["## What this change does", ""]
-    lines += [f"- {line}" for line in _head(review, quote_markdown)]
-    for tenant in review.tenants[:MAX_TENANTS]:
-        lines += ["", f"### {quote_markdown(tenant.slug)}: {quote_markdown(tenant.name)}", ""]
-        lines += [f"> **Refused.** {line}\n" for line in _guards(tenant, quote_markdown)]
-        lines += [f"- {line}" for line in _summary(tenant, quote_markdown)]
-        changes = list(_changes(tenant, quote_markdown))
-        weaker = sum(each.is_red for each in changes)
-        count = _plural(len(changes), "difference") + (f", 🔴 {weaker} of them weaker protection" if weaker else "")
-        lines += ["", "<details>", f"<summary>{count}</summary>", ""]
-        lines += [f"- {'🔴 ' if each.is_red else ''}{each.text}" for each in changes]
-        lines += ["", "</details>"]
-    return "\n".join(lines) + "\n"
+    """Return a review as a comment: the short part first, the details of each tenant folded.
+
+    It has less than 60,000 bytes, whatever the files say: what does not fit is counted.
+    """
+    head = ["## What this change does", "", *(f"- {line}" for line in _head(review, quote_markdown))]
+    parts = [_fit(head, _HEAD_BYTES)]
+    room = LONGEST_COMMENT_BYTES - _count_bytes(parts[0])
+    tenants = _in_order(review)
+    shorts = [_fit(_short(tenant), _SHORT_BYTES) for tenant in tenants]
+    folded = [_details(tenant, 0) for tenant in tenants]
+    ends = list(accumulate(_count_bytes([*short, *fold]) for short, fold in zip(shorts, folded, strict=True)))
+    shown = sum(end <= room for end in ends)
+    room -= ends[shown - 1] if shown else 0
+    for short, fold, tenant in zip(shorts[:shown], folded, tenants, strict=False):
+        opened = _details(tenant, room)
+        room -= max(0, _count_bytes(opened) - _count_bytes(fold))
+        parts += [short, opened]
+    parts.append([f"- {line}" for line in _rest(len(review.tenants) - shown)])
+    return "\n".join(line for part in parts for line in part) + "\n"
+
+
+def _short(tenant: "TenantReview") -> list[str]:
+    return [
+        *("", f"### {quote_markdown(tenant.slug)}: {quote_markdown(tenant.name)}", ""),
+        *(f"> **Refused.** {line}\n" for line in _guards(tenant, quote_markdown)),
+        *(f"- {line}" for line in _summary(tenant, quote_markdown)),
+    ]
+
+
+def _details(tenant: "TenantReview", room: int) -> list[str]:
+    """Return the folded differences that fit into a number of bytes, and what surrounds them in any case."""
+    count, weaker = len(tenant.changes), sum(each.is_weaker for each in tenant.changes)
+    summary = _plural(count, "difference") + (f", 🔴 {weaker} of them weaker protection" if weaker else "")
+    lines = [f"- {'🔴 ' if each.is_red else ''}{each.text}" for each in _changes(tenant, quote_markdown)]
+    return ["", "<details>", f"<summary>{summary}</summary>", "", *_fit(lines, room), "", "</details>"]
+
+
+def _fit(lines: Sequence[str], room: int) -> list[str]:
+    """Return the lines that fit into a number of bytes, and how many do not, which takes a line more."""
+    ends = accumulate(_count_bytes([line]) for line in lines)
+    shown = sum(end <= room for end in ends)
+    rest = len(lines) - shown
+    return [*lines[:shown], *([f"- and {_plural(rest, 'line')} more: {_ALL}"] if rest else [])]
+
+
+def _count_bytes(lines: Iterable[str]) -> int:
+    return sum(len(line.encode()) + 1 for line in lines)
+
+
+def _in_order(review: "Review") -> "list[TenantReview]":
+    """Return the tenants to show, refused ones first."""
+    return sorted(review.tenants, key=lambda tenant: not tenant.guards)[:MAX_TENANTS]
+
+
+def _rest(count: int) -> Iterator[str]:
+    if count > 0:
+        yield f"{_plural(count, 'tenant')} more: {_ALL}"
 
 
 def _head(review: "Review", quote: Quote) -> Iterator[str]:
     changed = _plural(len(review.tenants), "tenant")
     yield f"commits {quote(review.base[:12])} to {quote(review.head[:12])}: {changed} changed"
-    if review.is_platform_file_changed:
-        yield "platform.yaml changes: its rules count only after the merge; this review is by the rules of the base"
-    for problem in review.problems[:MAX_LINES]:
-        yield f"INVALID: {quote(str(problem))}"
-    if len(review.problems) > MAX_LINES:
-        yield f"and {len(review.problems) - MAX_LINES} problems more: `coffre check` shows them"
+    refused = sum(bool(tenant.guards) for tenant in review.tenants)
+    if refused:
+        yield f"REFUSED: {_plural(refused, 'tenant')}"
+    if review.problems:
+        yield f"INVALID: {_plural(len(review.problems), 'problem')}; `coffre check` shows them"
     for guard in review.guards:
         yield f"REFUSED: {describe_guard(guard, quote)}"
+    if review.is_platform_file_changed:
+        yield "platform.yaml changes: its rules count only after the merge; this review is by those of its own checkout"
     for consequence in review.consequences:
         yield describe_consequence(consequence, quote)
-    if len(review.tenants) > MAX_TENANTS:
-        yield f"{len(review.tenants) - MAX_TENANTS} tenants more are not shown: run `coffre review` for all"
+    for problem in review.problems[:MAX_LINES]:
+        yield f"INVALID: {quote(str(problem))}"
 
 
 def _guards(tenant: "TenantReview", quote: Quote) -> list[str]:
-    return [describe_guard(each, quote) for each in tenant.guards]
+    return [describe_guard(each, quote) if rest == 0 else _alike(rest) for each, rest in _by_kind(tenant.guards)]
 
 
 def _summary(tenant: "TenantReview", quote: Quote) -> Iterator[str]:
@@ -113,16 +169,32 @@ def _summary(tenant: "TenantReview", quote: Quote) -> Iterator[str]:
             quota = "" if tenant.quota_bytes is None else f" of {format_sold(tenant.quota_bytes)}"
             machines = _plural(len(use.deployed), "machine")
             yield f"current use: {format_bytes(use.used_bytes)}{quota}; {machines} deployed"
-    for consequence in tenant.consequences:
-        yield describe_consequence(consequence, quote)
+    for each, rest in _by_kind(tenant.consequences):
+        yield describe_consequence(each, quote) if rest == 0 else _alike(rest)
+
+
+def _by_kind(found: Sequence[_Kinded]) -> Iterator[tuple[_Kinded, int]]:
+    """Yield the first ones of each kind, and then the last one with the number of those that follow it."""
+    kinds: dict[str, list[_Kinded]] = {}
+    for each in found:
+        kinds.setdefault(each.kind.value, []).append(each)
+    for alike in kinds.values():
+        yield from ((each, 0) for each in alike[:MAX_ALIKE])
+        if len(alike) > MAX_ALIKE:
+            yield alike[-1], len(alike) - MAX_ALIKE
+
+
+def _alike(count: int) -> str:
+    return f"and {count} more like the last one: {_ALL}"
 
 
 def _changes(tenant: "TenantReview", quote: Quote) -> Iterator[_Line]:
-    for change in tenant.changes[:MAX_LINES]:
+    # The weaker ones first: none of them is among the rest before another one is.
+    ordered = sorted(tenant.changes, key=lambda change: not change.is_weaker)
+    for change in ordered[:MAX_LINES]:
         yield _Line(describe_change(change, quote), change.is_weaker)
-    if len(tenant.changes) > MAX_LINES:
-        rest = tenant.changes[MAX_LINES:]
-        yield _Line(f"and {_plural(len(rest), 'difference')} more", any(each.is_weaker for each in rest))
+    if rest := ordered[MAX_LINES:]:
+        yield _Line(f"and {_plural(len(rest), 'difference')} more: {_ALL}", any(each.is_weaker for each in rest))
 
 
 def describe_change(change: "FileChange", quote: Quote) -> str:
@@ -139,8 +211,13 @@ def _value(change: "FileChange", value: "Value", quote: Quote) -> str:
     if change.kind.value == "quota" and isinstance(value, int):
         return format_sold(value)
     if isinstance(value, tuple):
-        return ", ".join(map(quote, value)) or "none"
+        return _list(value, quote) or "none"
     return str(value) if isinstance(value, int) else quote(value)
+
+
+def _list(values: tuple[str, ...], quote: Quote) -> str:
+    rest = len(values) - MAX_ITEMS
+    return ", ".join(map(quote, values[:MAX_ITEMS])) + (f" and {rest} more" if rest > 0 else "")
 
 
 _CHANGES = {
@@ -194,7 +271,7 @@ def describe_guard(guard: "Guard", quote: Quote) -> str:
 
 def _fact(value: str | int | tuple[str, ...] | None, quote: Quote) -> str:
     if isinstance(value, tuple):
-        return ", ".join(map(quote, value))
+        return _list(value, quote)
     return str(value) if isinstance(value, int) else quote(value or "")
 
 

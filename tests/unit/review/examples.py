@@ -2,11 +2,15 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from coffre.review.changes import ChangeKind
+from coffre.review.changes import ChangeKind, compare
+from coffre.review.consequences import Consequence, foresee, foresee_hours
+from coffre.review.guards import Authorship, Guard, LiveUse, judge_file, judge_moves, judge_platform, judge_use
+from coffre.spec.platform import Offboarding, WorkingHours
 from coffre.spec.tenant import Tenant
-from tests.builders import machine_with, tenant_with
+from tests.builders import PLATFORM, machine_with, tenant_with
 
 CONTRACT: dict[str, Any] = {
     "reference": "BC-2026-0412",
@@ -189,3 +193,33 @@ EXAMPLES: tuple[Example, ...] = (
     *_both(ChangeKind.KEEP, plan(), plan(keep={"daily": 29, "weekly": 13}), "office", weaker="there back"),
 )
 """Every kind at least once, with and without weaker protection where it can have both."""
+
+
+def _judge(before: Tenant | None, after: Tenant | None) -> list[Guard]:
+    return judge_file(before, after, compare(before, after), Authorship(("boris@smileo.example",)))
+
+
+def _judge_use(after: Tenant) -> list[Guard]:
+    return judge_use(after, compare(_BASE, after), LiveUse(10 << 30, 1 << 30, ("compta-01", "caisse-01")))
+
+
+GUARDS: tuple[Guard, ...] = (
+    *(guard for example in EXAMPLES for guard in _judge(example.before, example.after)),
+    *_judge_use(storage(quota="9 GiB")),
+    *_judge_use(tenant(licences={"workstation": 1})),
+    *judge_platform("lab", 1 << 30, [], [_BASE]),
+    *judge_moves({"acme": _BASE}, {"twin": _BASE}, "twin", ("acme",)),
+    *judge_moves({"acme": _BASE}, {"twin": _BASE}, "twin", ()),
+)
+"""Guards as the rules make them, every kind at least once."""
+
+CONSEQUENCES: tuple[Consequence, ...] = (
+    *(
+        consequence
+        for example in EXAMPLES
+        if example.after is not None
+        for consequence in foresee(example.after, compare(example.before, example.after), Offboarding())
+    ),
+    *foresee_hours(WorkingHours.model_validate(PLATFORM["working_hours"]), datetime(2026, 11, 29, 9, tzinfo=UTC)),
+)
+"""Consequences as the rules make them, every kind at least once."""
