@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import product
 from typing import Final
 
+from coffre.spec.leaving import Leaving
 from coffre.spec.machine import Connection, Machine, PullConnection
 from coffre.spec.plan import Keep, Plan
 from coffre.spec.tenant import Contract, Hold, Tenant
@@ -31,6 +32,7 @@ class ChangeKind(StrEnum):
     STATUS = "status"
     HOLD = "hold"
     LEAVING = "leaving"
+    """Before and after are the fields that only one of the versions has."""
     PLATFORM = "platform"
     QUOTA = "quota"
     UNDELETE_DAYS = "undelete_days"
@@ -117,8 +119,13 @@ def _compare_tenant(before: Tenant, after: Tenant) -> Iterator[FileChange]:
     held = _hold_text(before.hold), _hold_text(after.hold)
     yield from _differ(ChangeKind.HOLD, None, *held, is_weaker=before.hold is not None and after.hold is None)
     if before.leaving != after.leaving:
-        was, now = (None if each is None else f"{each.ends_on}" for each in (before.leaving, after.leaving))
-        yield FileChange(ChangeKind.LEAVING, None, was, now)
+        was, now = _apart(_leaving_texts(before.leaving), _leaving_texts(after.leaving))
+        yield FileChange(ChangeKind.LEAVING, None, was or None, now or None)
+
+
+def _leaving_texts(leaving: Leaving | None) -> list[str]:
+    fields = {} if leaving is None else leaving.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return [f"{key}: {value}" for key, value in fields.items()]
 
 
 def _hold_text(hold: Hold | None) -> str | None:

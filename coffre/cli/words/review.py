@@ -231,7 +231,7 @@ _CHANGES = {
     "timezone": "time zone of the schedules: {before} → {after}",
     "status": "status: {before} → {after}",
     "hold": "hold: {before} → {after}",
-    "leaving": "departure, last day of notice: {before} → {after}",
+    "leaving": "departure: {before} → {after}",
     "platform": "platform: {before} → {after}",
     "quota": "quota: {before} → {after}",
     "undelete_days": "days to undelete: {before} → {after}",

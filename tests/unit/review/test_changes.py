@@ -9,6 +9,7 @@ from coffre.spec.tenant import Tenant
 from tests.builders import machine_with
 from tests.unit.review.examples import (
     EXAMPLES,
+    LEAVING,
     PLAN,
     RETIRED,
     Example,
@@ -144,6 +145,19 @@ def test_a_connection_that_changes_shows_what_changes() -> None:
         found = only(before, machine(connection=ssh("h.example", **changes)))
         assert found.kind is ChangeKind.MACHINE_CONNECTION
         assert found.before != found.after
+
+
+def test_a_departure_that_changes_shows_each_field_that_does() -> None:
+    """Another person who approves is seen, and not two times the same day."""
+    leaving = tenant(leaving=LEAVING)
+    other = tenant(leaving={**LEAVING, "approved_by": "clara@smileo.example"})
+    assert only(leaving, other) == FileChange(
+        ChangeKind.LEAVING, None, ("approved_by: boris@smileo.example",), ("approved_by: clara@smileo.example",)
+    )
+    begun = only(tenant(), leaving)
+    assert begun.before is None
+    assert isinstance(begun.after, tuple)
+    assert {"ends_on: 2027-01-02", "choice: erase"} <= set(begun.after)
 
 
 def test_of_machines_at_one_address_one_is_renamed_and_the_others_are_gone() -> None:
