@@ -288,7 +288,7 @@ _GUARDS = {
     "Keep its name in the file: the name in the file is not the host's name",
     "id_changed": "the id was {before}: it is in every remote name. Put it back",
     "id_reused": "the id belongs to {by}: make a new one with `coffre new`",
-    "deleted_by_absence": "{subject} is removed from the files, and that erases nothing: a machine is ended by "
+    "deleted_by_absence": "{subject} is removed, and that erases nothing: a machine is ended by "
     "`retired:`, a customer by `status: leaving`",
     "self_approved": "{author} wrote this change and is named as the person who approves it: another one must approve",
     "hold_lifted": "the hold {reference} is removed, and no commit of the change says so: add the line `Lifts-Hold: "
