@@ -1,6 +1,6 @@
 """What a range of commits means: for each tenant whose file changes, differences, price, use, and what forbids it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -14,6 +14,8 @@ from coffre.spec.files import TENANTS_FOLDER
 from coffre.spec.platform import PlatformFile
 from coffre.spec.problems.problems import Problem
 from coffre.spec.tenant import Tenant
+from coffre.storage.costs import CostEstimate, NoPrices
+from coffre.storage.kinds import driver_of
 
 FindAuthorship = Callable[[str], Authorship]
 """Reads who wrote the commits of the range that change a tenant's file."""
@@ -37,6 +39,18 @@ class PriceChange:
 
 
 @dataclass(frozen=True)
+class PlatformCosts:
+    """What a platform that bills by use would bill for the tenant, or for its second copy, with a full quota.
+
+    None: the version has nothing there.
+    """
+
+    platform: str
+    before: CostEstimate | NoPrices | None
+    after: CostEstimate | NoPrices | None
+
+
+@dataclass(frozen=True)
 class TenantReview:
     """What a range means for one tenant.
 
@@ -51,6 +65,7 @@ class TenantReview:
     price: PriceChange
     quota_bytes: int | None
     use: LiveUse | Unseen | None = None
+    costs: tuple[PlatformCosts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +156,28 @@ def _review_tenant(found: Range, slug: str, gone: Sequence[str], terms: Terms) -
         price=_compare_prices(found, was, now, terms.now.date(), use),
         quota_bytes=None if now is None else now.storage.quota_bytes,
         use=use,
+        costs=tuple(_compare_costs(was, now, terms.settings)),
     )
+
+
+def _compare_costs(was: Tenant | None, now: Tenant | None, settings: PlatformFile) -> Iterator[PlatformCosts]:
+    """Yield the costs on each platform of these settings that one of the versions names and that bills by use."""
+    versions = [{} if each is None else _list_homes(each) for each in (was, now)]
+    for name in dict.fromkeys(name for homes in versions for name in homes):
+        platform = settings.platforms.get(name)
+        if platform is not None:
+            driver, days = driver_of(platform), settings.verify.period_days
+            before, after = (
+                driver.estimate(homes[name], platform, days) if name in homes else None for homes in versions
+            )
+            if before is not None or after is not None:
+                yield PlatformCosts(name, before, after)
+
+
+def _list_homes(tenant: Tenant) -> dict[str, Tenant]:
+    """Return a tenant as each platform has it, its own and that of its second copy, by their names."""
+    homes = (tenant, tenant.copied())
+    return {each.storage.platform: each for each in homes if each is not None}
 
 
 def _find_authorship(slug: str, differences: Sequence[FileChange], terms: Terms) -> Authorship:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from coffre.review.consequences import Consequence
     from coffre.review.guards import Guard
     from coffre.review.price import MonthlyPrice, NoPrice
-    from coffre.review.review import PriceChange, Review, TenantReview
+    from coffre.review.review import PlatformCosts, PriceChange, Review, TenantReview
+    from coffre.storage.costs import CostEstimate, NoPrices
 
 Quote = Callable[[str], str]
 _Kinded = TypeVar("_Kinded", "Guard", "Consequence")
@@ -159,6 +160,7 @@ def _guards(tenant: "TenantReview", quote: Quote) -> list[str]:
 
 def _summary(tenant: "TenantReview", quote: Quote) -> Iterator[str]:
     yield describe_price(tenant.price)
+    yield from (describe_costs(each, quote) for each in tenant.costs)
     use = tenant.use
     if use is not None:
         from coffre.review.review import Unseen
@@ -325,6 +327,20 @@ def describe_price(price: "PriceChange") -> str:
         difference = after.total_eur - before.total_eur
         return f"price per month: {before.total_eur} → {after.total_eur} EUR ({difference:+} EUR), without tax"
     return f"price per month: {_price(before)} → {_price(after)}"
+
+
+def describe_costs(costs: "PlatformCosts", quote: Quote) -> str:
+    """Say what a platform would bill for a full quota, before and after."""
+    of = next((f" (list prices for {each.region}, without tax)" for each in (costs.after, costs.before) if each), "")
+    return f"{quote(costs.platform)} bills a month, with a full quota: {_cost(costs.before)} → {_cost(costs.after)}{of}"
+
+
+def _cost(cost: "CostEstimate | NoPrices | None") -> str:
+    from coffre.storage.costs import CostEstimate
+
+    if cost is None:
+        return "nothing"
+    return f"about {cost.month} USD" if isinstance(cost, CostEstimate) else "not known"
 
 
 def _price(price: "MonthlyPrice | NoPrice | None") -> str:

@@ -20,6 +20,7 @@ from coffre.cli.words.review import (
     MAX_TENANTS,
     describe_change,
     describe_consequence,
+    describe_costs,
     describe_guard,
     describe_price,
     quote_markdown,
@@ -32,8 +33,9 @@ from coffre.review.changes import ChangeKind, FileChange, compare
 from coffre.review.consequences import Consequence, ConsequenceKind
 from coffre.review.guards import Guard, GuardKind, LiveUse
 from coffre.review.price import Lack, Lacking, MonthlyPrice, NoPrice
-from coffre.review.review import PriceChange, Review, TenantReview, Unseen
+from coffre.review.review import PlatformCosts, PriceChange, Review, TenantReview, Unseen
 from coffre.spec.problems.problems import Problem
+from coffre.storage.costs import CostEstimate, NoPrices
 from tests.unit.review.examples import CONSEQUENCES, EXAMPLES, GUARDS
 from tests.unit.spec.profiles import searching
 
@@ -291,3 +293,16 @@ def test_tenants_beyond_the_limit_are_counted() -> None:
     assert list(to_text(many))[-1] == "7 tenants more: `coffre review --json` has all"
     assert to_markdown(many).endswith("- 7 tenants more: `coffre review --json` has all\n")
     assert to_markdown(many).count("<details>") == MAX_TENANTS
+
+
+def test_what_a_platform_bills_is_said_before_and_after() -> None:
+    cost = CostEstimate(
+        "eu-west-3", date(2026, 9, 28), *(Decimal(each) for each in ("0.02", "4.80", "0.10", "0", "18"))
+    )
+    said = describe_costs(PlatformCosts("aws-paris", None, cost), quote_plainly)
+    assert said == (
+        "aws-paris bills a month, with a full quota: nothing → about 4.90 USD (list prices for eu-west-3, without tax)"
+    )
+    unknown = PlatformCosts("aws|far", cost, NoPrices("ap-east-1"))
+    assert describe_costs(unknown, quote_markdown).startswith("`aws¦far` bills a month")
+    assert "about 4.90 USD → not known" in describe_costs(unknown, quote_plainly)

@@ -16,6 +16,7 @@ from coffre.review.revision import Range, Revision
 from coffre.spec.platform import PlatformFile
 from coffre.spec.problems.problems import Problem
 from coffre.spec.tenant import Tenant
+from coffre.storage.costs import CostEstimate, NoPrices
 from tests.builders import PLATFORM
 from tests.unit.review.examples import HOLD, LEAVING, PLAN, RETIRED, machine, plan, storage, tenant
 
@@ -250,3 +251,35 @@ def test_dates_costs_and_losses_follow_from_a_change() -> None:
     assert follows(machine(retired=RETIRED), machine()) == []
     renamed = tenant(machines={"new-01": machine().machines["compta-01"].model_dump()}, plans={"office": PLAN})
     assert Consequence(ConsequenceKind.STARTS_FROM_ZERO, "new-01") in follows(machine(), renamed)
+
+
+AWS = {
+    "kind": "aws",
+    "account": "123456789012",
+    "region": "eu-west-3",
+    "hosting": {"operator": "Amazon Web Services EMEA SARL", "site": "Paris", "country": "FR"},
+}
+
+
+def test_what_a_platform_bills_is_compared_where_it_bills_by_use() -> None:
+    """A second copy on AWS, which grows with the quota; Ceph bills nobody."""
+    of = settings(platforms={**PLATFORM["platforms"], "aws-paris": AWS})
+    small = storage(copy={"platform": "aws-paris"})
+    large = storage(quota="20 GiB", copy={"platform": "aws-paris"})
+
+    def costs(before: Tenant, after: Tenant) -> list[tuple[str, Decimal | None, Decimal | None]]:
+        found = Range(revision({"martin": before}, of=of), revision({"martin": after}, of=of))
+        [reviewed] = review(found, terms(settings=of)).tenants
+        return [(each.platform, month(each.before), month(each.after)) for each in reviewed.costs]
+
+    [(platform, was, now)] = costs(small, large)
+    assert platform == "aws-paris"
+    assert was is not None
+    assert now is not None
+    assert now > was > 0
+    assert costs(tenant(), small) == [("aws-paris", None, was)]
+    assert costs(tenant(), storage(quota="20 GiB")) == []
+
+
+def month(cost: CostEstimate | NoPrices | None) -> Decimal | None:
+    return cost.month if isinstance(cost, CostEstimate) else None
