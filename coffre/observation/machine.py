@@ -1,5 +1,6 @@
 """The current state of one machine, from its bucket: reports, snapshots, orders, and irregular objects among them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -73,7 +74,8 @@ class MachineStatus:
 class MachineLook:
     """One read of a machine's bucket; the switches are None for a retired machine, which has none.
 
-    ``keeps_all``: there is no hold, or the platform deletes nothing by itself.
+    ``keeps_all``: there is no hold, or the platform deletes nothing by itself. ``arrivals`` is when each snapshot of
+    the bucket arrived.
     """
 
     status: MachineStatus
@@ -83,6 +85,7 @@ class MachineLook:
     keeps_all: bool
     store: MachineStore
     is_stopped: bool
+    arrivals: Mapping[str, datetime]
 
 
 def look_at_machine(opened: OpenTenant, name: str, now: datetime) -> MachineLook | Finding:
@@ -171,6 +174,7 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
         keeps_all=tenant.hold is None or not bucket.list_expiry_rules(),
         store=store,
         is_stopped=not machine.is_retired and bucket.is_stopped(),
+        arrivals=seen.arrivals,
     )
 
 

@@ -1,17 +1,15 @@
 """The current state of a second copy, from both platforms: what it has, what it lacks, and what could not be copied."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coffre.agents.kinds import layout_of, with_repository
-from coffre.agents.repository import Part, RepositoryLayout
+from coffre.agents.repository import Part
 from coffre.errors import ExpectedError
 from coffre.findings import Evidence, Finding, FindingKind
-from coffre.observation.judge.continuity import MAX_KNOWN
 from coffre.observation.judge.second_copy import judge_behind
 from coffre.records.facts.backups import CopyRun
-from coffre.storage.driver import Bucket
 from coffre.tenant.estate.log import Log, RecordedFact
 from coffre.tenant.opening import OpenTenant
 
@@ -43,27 +41,27 @@ class CopyStatus:
 
 
 def observe_copy(
-    opened: OpenTenant, machines: Collection[str], now: datetime
+    opened: OpenTenant, originals: Mapping[str, Mapping[str, datetime]], now: datetime
 ) -> tuple[CopyStatus | None, Sequence[Finding]]:
-    """Read the state of a tenant's copy for these machines, whose originals answer; None without a copy.
+    """Read the state of a tenant's copy for the machines whose originals were seen; None without a copy.
 
-    A platform that does not answer is a finding: the tenant's own state is shown without it.
+    ``originals`` is when each snapshot of an original arrived, by machine; they were listed before, so that what
+    arrives in both meanwhile is missing in neither. A platform that does not answer is a finding: the tenant's own
+    state is shown without it.
     """
     copied = opened.second_copy
     if copied is None:
         return None, ()
     platform, in_need = copied.tenant.storage.platform, with_repository(opened.tenant.machines)
-    layouts = {name: layout_of(name, in_need[name]) for name in machines if name in in_need}
-    # The originals first: what arrives in both meanwhile is missing in neither.
-    stored = {name: _list_snapshots(opened.buckets.open(name), layout) for name, layout in layouts.items()}
+    runs = {name: _list_runs(opened.log, name, platform) for name in originals if name in in_need}
     try:
-        existing = copied.buckets.existing().among(layouts)
-        seen = [_look(copied, _Original(name, layouts[name], stored[name]), now) for name in existing]
+        existing = copied.buckets.existing().among(runs)
+        seen = [_look(copied, name, originals[name], runs[name], now) for name in existing]
     except ExpectedError as problem:
         unseen = Finding(FindingKind.COPY_NOT_SEEN, None, {"platform": platform, "error": problem.message})
-        unknown = tuple(_with_runs(CopiedMachine(name), opened.log, platform) for name in layouts)
+        unknown = tuple(_with_runs(CopiedMachine(name), each) for name, each in runs.items())
         return CopyStatus(platform, unknown, None), (unseen,)
-    absent = [name for name in layouts if name not in existing]
+    absent = [name for name in runs if name not in existing]
     gone: Evidence = {"platform": platform, "what": "bucket"}
     findings = [
         *(Finding(FindingKind.COPY_GONE, name, gone) for name in absent),
@@ -74,34 +72,28 @@ def observe_copy(
 
 
 @dataclass(frozen=True)
-class _Original:
-    """A machine, and the snapshots that its own bucket lists."""
-
-    name: str
-    layout: RepositoryLayout
-    stored: Mapping[str, datetime]
-
-
-@dataclass(frozen=True)
 class _Look:
     status: CopiedMachine
     keeps_all: bool
     findings: Sequence[Finding]
 
 
-def _look(copied: OpenTenant, original: _Original, now: datetime) -> _Look:
-    name, layout, platform = original.name, original.layout, copied.tenant.storage.platform
+def _look(
+    copied: OpenTenant, name: str, stored: Mapping[str, datetime], runs: Sequence[RecordedFact[CopyRun]], now: datetime
+) -> _Look:
+    layout, platform = layout_of(name, copied.machine(name)), copied.tenant.storage.platform
     bucket = copied.buckets.open(name)
-    there = _list_snapshots(bucket, layout)
-    runs = _list_runs(copied.log, name, platform)
+    count, there = 0, set()
+    for facts in bucket.walk_objects(layout.prefix_of(Part.SNAPSHOTS)):
+        if (found := layout.find(facts.key)) is not None:
+            count += 1
+            there |= {found.name} & stored.keys()
     # What the last run left out has a finding of its own; it is not late as well.
     faulty = {found.name for each in (runs[-1].fact.faults if runs else ()) if (found := layout.find(each.key))}
-    behind = judge_behind(original.stored, {*there, *faulty}, now)
-    status = _with_runs(
-        CopiedMachine(name, len(there), behind.count, behind.since, behind.is_late), copied.log, platform
-    )
+    behind = judge_behind(stored, {*there, *faulty}, now)
+    status = _with_runs(CopiedMachine(name, count, behind.count, behind.since, behind.is_late), runs)
     findings = []
-    if there and not bucket.exists(layout.prefix_of(Part.CONFIG)):
+    if count and not bucket.exists(layout.prefix_of(Part.CONFIG)):
         findings.append(Finding(FindingKind.COPY_GONE, name, {"platform": platform, "what": "config"}))
     if behind.is_late and behind.since is not None:
         late: Evidence = {"platform": platform, "count": behind.count, "since": behind.since.isoformat()}
@@ -123,22 +115,11 @@ def _list_runs(log: Log, machine: str, platform: str) -> list[RecordedFact[CopyR
     return [each for each in log.list(CopyRun, machine) if each.fact.platform == platform]
 
 
-def _with_runs(status: CopiedMachine, log: Log, platform: str) -> CopiedMachine:
+def _with_runs(status: CopiedMachine, runs: Sequence[RecordedFact[CopyRun]]) -> CopiedMachine:
     """Add what the records have of the runs."""
-    runs = _list_runs(log, status.name, platform)
     complete = [each.at for each in runs if each.fact.is_complete]
     return replace(
         status,
         last_complete_at=complete[-1] if complete else None,
         fault_count=runs[-1].fact.fault_count if runs else 0,
     )
-
-
-def _list_snapshots(bucket: Bucket, layout: RepositoryLayout) -> dict[str, datetime]:
-    """Return the ids of a repository's snapshots with the times of their objects, in bounded memory."""
-    listed: dict[str, datetime] = {}
-    for facts in bucket.walk_objects(layout.prefix_of(Part.SNAPSHOTS)):
-        found = layout.find(facts.key)
-        if found is not None and len(listed) < MAX_KNOWN:
-            listed[found.name] = facts.modified_at
-    return listed

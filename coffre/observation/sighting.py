@@ -1,6 +1,7 @@
 """Reads a machine's bucket once, compares it with what was seen before, and remembers it where records exist."""
 
 import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,9 +40,9 @@ class Sighting:
     """What was seen of a machine; ``losses`` is what was there before and is now missing.
 
     ``newest_snapshot_at`` is the newest of the snapshot objects with a plausible time that no other machine made,
-    ``snapshots`` counts all of them. ``others`` names the machines that back up under this one's name. ``foreign`` are
-    keys that neither Coffre nor the agent writes; they only add to ``current_bytes``. ``whole_at`` is when the
-    last successful backup was completely in storage.
+    ``snapshots`` counts all of them, and ``arrivals`` is when each with such a time arrived. ``others`` names the
+    machines that back up under this one's name. ``foreign`` are keys that neither Coffre nor the agent writes; they
+    only add to ``current_bytes``. ``whole_at`` is when the last successful backup was completely in storage.
     """
 
     reported: Reported
@@ -57,6 +58,7 @@ class Sighting:
     applied: Applied | SetAside | None
     foreign: ForeignKeys
     whole_at: datetime | None
+    arrivals: Mapping[str, datetime]
 
 
 def look(
@@ -95,6 +97,7 @@ def look(
         applied,
         survey.foreign,
         survey.find_whole_at(reported.success),
+        survey.list_arrivals(),
     )
 
 
@@ -190,6 +193,10 @@ class _Survey:
             return None
         stored_at = next((at for at, snapshot_id in self._moments if snapshot_id == success.snapshot_id), None)
         return stored_at or success.by_server(success.finished_at) + _CLOCK_STEP
+
+    def list_arrivals(self) -> dict[str, datetime]:
+        """Return when each snapshot arrived, by its id; of too many, the newest."""
+        return {snapshot_id: at for at, snapshot_id in self._moments}
 
     def find_newest_snapshot(self, memory: Memory) -> datetime | None:
         """Return when the newest snapshot arrived, without those known to be another machine's."""

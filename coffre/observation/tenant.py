@@ -126,7 +126,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     is_in_force: bool | None = all(look.keeps_all for look in looks) and shut_out
     copied = None
     if stage not in AFTER_ERASURE:
-        copied, found = observe_copy(opened, [look.status.name for look in looks], now)
+        copied, found = observe_copy(opened, {look.status.name: look.arrivals for look in looks}, now)
         findings += found
         if is_in_force and copied is not None:
             is_in_force = copied.keeps_all

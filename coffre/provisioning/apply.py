@@ -9,7 +9,7 @@ from coffre.operations.access.gate import GateState
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
 from coffre.provisioning.plan import plan_tenant
-from coffre.provisioning.rotation.rotate import KeyOutcome
+from coffre.provisioning.rotation.tenant_rotation import KeyOutcome
 from coffre.provisioning.steps import (
     access,
     commitments,

@@ -62,6 +62,13 @@ class LiveUse:
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """The use of a tenant could not be read: the answer of its platform, or of the checkout."""
+
+    error: str
+
+
+@dataclass(frozen=True)
 class Authorship:
     """Who wrote the commits of a change of this file, by e-mail, and the orders that their messages say lift a hold."""
 

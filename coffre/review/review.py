@@ -7,7 +7,7 @@ from datetime import date, datetime
 from coffre.review import changes, consequences, guards
 from coffre.review.changes import ChangeKind, FileChange
 from coffre.review.consequences import Consequence
-from coffre.review.guards import Authorship, Guard, LiveUse
+from coffre.review.guards import Authorship, Guard, LiveUse, Unseen
 from coffre.review.price import MonthlyPrice, NoPrice, price_month
 from coffre.review.revision import Range, Revision, changed_slugs
 from coffre.spec.files import TENANTS_FOLDER
@@ -21,13 +21,6 @@ FindAuthorship = Callable[[str], Authorship]
 """Reads who wrote the commits of the range that change a tenant's file."""
 Look = Callable[[Tenant], "LiveUse | Unseen"]
 """Reads the current use of a tenant as the base has it."""
-
-
-@dataclass(frozen=True)
-class Unseen:
-    """The use of a tenant could not be read: the platform's answer."""
-
-    error: str
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The storage platforms of platform.yaml: what all kinds have, and the kinds."""
 
+from abc import ABC, abstractmethod
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -71,7 +72,7 @@ class Reserve(FileModel):
     percent: Annotated[Percent, Field(description="Percent of the sold quota")] = 5
 
 
-class Platform(FileModel):
+class Platform(FileModel, ABC):
     """The settings that platforms of every kind have."""
 
     kind: PlatformKind
@@ -101,9 +102,9 @@ class Platform(FileModel):
         return None
 
     @property
+    @abstractmethod
     def counting(self) -> Gateways:
         """The gateways, and the delays of their counts."""
-        raise NotImplementedError
 
     @property
     def sellable_bytes(self) -> int | None:

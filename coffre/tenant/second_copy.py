@@ -1,9 +1,21 @@
-"""Where a tenant's second copy is, by the records: a file that no longer says so erases nothing."""
+"""A tenant's second copy by its file and by the records: a file that no longer names it erases nothing."""
 
-from coffre.errors import RefusedError
+from coffre.errors import RefusedError, UsageError
 from coffre.records.facts.contract import SecondCopyChange
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.log import Log, fact_of
+from coffre.tenant.opening import OpenTenant
+
+
+def get_copied(opened: OpenTenant) -> OpenTenant:
+    """Return the tenant on the platform of its copy; UsageError for a tenant without one."""
+    copied = opened.second_copy
+    if copied is None:
+        raise UsageError(
+            f"{opened.tenant.slug} has no second copy",
+            "Write `copy: {platform: NAME}` under `storage:` of its file and run `coffre apply`.",
+        )
+    return copied
 
 
 def find_copy_platform(log: Log) -> str | None:

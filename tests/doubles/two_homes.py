@@ -18,7 +18,7 @@ from coffre.operations.copying.run import MachineCopy
 from coffre.provisioning.apply import TenantOutcome, apply_tenant
 from coffre.provisioning.exact import ExactPlan, make_exact
 from coffre.provisioning.plan import TenantPlan, plan_tenant
-from coffre.provisioning.rotation import rotate
+from coffre.provisioning.rotation import rotate, tenant_rotation
 from coffre.provisioning.rotation.rotate import KeyChoice, RotationOutcome, rotate_tenant
 from coffre.provisioning.steps import storage as storage_step
 from coffre.provisioning.terms.context import FULLY, Intent
@@ -173,7 +173,7 @@ def open_two_homes(
     ) -> InMemoryStack:
         return InMemoryStack(here if naming.slug_of_stack(name) == name else there, checkout, name, control, scratch)
 
-    for module in (storage_step, rotate):
+    for module in (storage_step, tenant_rotation):
         monkeypatch.setattr(module, "TenantStack", open_stack)
     homes.write_file()
     return homes

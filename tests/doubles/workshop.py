@@ -17,7 +17,7 @@ from coffre.provisioning import apply as apply_module
 from coffre.provisioning.apply import TenantOutcome, apply_tenant
 from coffre.provisioning.exact import ExactPlan, make_exact
 from coffre.provisioning.plan import TenantPlan, plan_tenant
-from coffre.provisioning.rotation import rotate
+from coffre.provisioning.rotation import rotate, tenant_rotation
 from coffre.provisioning.rotation.rotate import KeyChoice, RotationOutcome, rotate_tenant
 from coffre.provisioning.steps import storage as storage_step
 from coffre.provisioning.terms.context import FULLY, Intent
@@ -141,7 +141,7 @@ def open_workshop(root: Path, monkeypatch: pytest.MonkeyPatch, keys: KeyOrigin =
     for kind, driver in drivers_in_memory(workshop.fleet, root).items():
         monkeypatch.setitem(DRIVERS, kind, driver)
     monkeypatch.setattr(apply_module, "lock_recorded", workshop.desk.lock_recorded)
-    for module in (storage_step, rotate):
+    for module in (storage_step, tenant_rotation):
         monkeypatch.setattr(module, "TenantStack", functools.partial(InMemoryStack, estate.storage))
     monkeypatch.setattr(rotate, "lock_recorded", workshop.desk.lock_recorded)
     return workshop

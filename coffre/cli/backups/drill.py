@@ -32,12 +32,12 @@ def drill(
     """
     from coffre.agents.kinds import with_repository
     from coffre.cli.words.findings import describe
-    from coffre.operations.copying.run import get_copied
     from coffre.operations.drill.drill import drill as run_drill
     from coffre.operations.drill.drill import drill_copy
     from coffre.tenant.access import refuse_while_blocked
     from coffre.tenant.presence import refuse_unapplied
     from coffre.tenant.runs import open_recorded
+    from coffre.tenant.second_copy import get_copied
 
     chosen_seed = secrets.randbelow(10**9) if seed is None else seed
     drills, names = [], [machine] if machine else []

@@ -57,7 +57,6 @@ def restore(
     The restore is recorded. To resume an interrupted restore, run the same command again. The destination machine holds
     the key and the password of the backed-up machine in memory until the restore ends; it does not need an agent.
     """
-    from coffre.operations.copying.run import get_copied
     from coffre.operations.restore.restore import (
         MachineDestination,
         RestoreSource,
@@ -67,6 +66,7 @@ def restore(
     )
     from coffre.tenant.opening import open_tenant
     from coffre.tenant.runs import recorded_run
+    from coffre.tenant.second_copy import get_copied
 
     wanted = RestoreSource(machine, snapshot, path)
     with open_tenant(open_checkout(context), tenant, output.warning) as opened:

@@ -1,18 +1,12 @@
 """review: say what a range of commits would change, before anybody merges it."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_checkout
-
-if TYPE_CHECKING:
-    from coffre.review.guards import LiveUse
-    from coffre.review.review import Look, Unseen
-    from coffre.spec.loader import Checkout
-    from coffre.spec.tenant import Tenant
 
 INVALID, REFUSED = 3, 4
 
@@ -37,6 +31,7 @@ def review(
     """
     from coffre.cli.words.review import to_markdown, to_text
     from coffre.review.authorship import find_authorship
+    from coffre.review.live import find_use
     from coffre.review.review import Terms
     from coffre.review.review import review as run
     from coffre.review.revision import read_range
@@ -45,7 +40,12 @@ def review(
     checkout = open_checkout(context)
     found = read_range(checkout.root, commits)
     authorship = partial(find_authorship, checkout.root, found)
-    done = run(found, Terms(checkout.settings, utc_now(), authorship, None if offline else _looking(checkout)))
+    done = run(
+        found,
+        Terms(
+            checkout.settings, utc_now(), authorship, None if offline else partial(find_use, checkout, output.warning)
+        ),
+    )
     if as_json:
         output.result_json({**vars(done), "is_refused": done.is_refused, "is_invalid": done.is_invalid})
     elif markdown:
@@ -57,22 +57,3 @@ def review(
         raise typer.Exit(INVALID)
     if done.is_refused:
         raise typer.Exit(REFUSED)
-
-
-def _looking(checkout: "Checkout") -> "Look":
-    """Return the look at the current use of a tenant: what cannot be seen is part of the review, not its end."""
-    from coffre.errors import ExpectedError
-    from coffre.review.live import look_at_use
-    from coffre.review.review import Unseen
-    from coffre.tenant.opening import open_tenant
-
-    def look(tenant: "Tenant") -> "LiveUse | Unseen":
-        if tenant.slug not in checkout.tenants:
-            return Unseen("this checkout has no file of it")
-        try:
-            with open_tenant(checkout, tenant.slug, output.warning) as opened:
-                return look_at_use(opened)
-        except ExpectedError as problem:
-            return Unseen(problem.message)
-
-    return look

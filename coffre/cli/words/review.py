@@ -163,7 +163,7 @@ def _summary(tenant: "TenantReview", quote: Quote) -> Iterator[str]:
     yield from (describe_costs(each, quote) for each in tenant.costs)
     use = tenant.use
     if use is not None:
-        from coffre.review.review import Unseen
+        from coffre.review.guards import Unseen
 
         if isinstance(use, Unseen):
             yield f"current use: not known ({quote(use.error)})"

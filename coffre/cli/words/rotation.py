@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from coffre.secrets.identifiers import SecretId, SecretKind, describe
 
 if TYPE_CHECKING:
-    from coffre.provisioning.rotation.rotate import KeyChoice, KeyOutcome
+    from coffre.provisioning.rotation.rotate import KeyChoice
     from coffre.provisioning.rotation.rules import PendingReason
+    from coffre.provisioning.rotation.tenant_rotation import KeyOutcome
 
 
 def describe_choice(choice: "KeyChoice") -> str:

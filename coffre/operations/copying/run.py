@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from coffre.agents.kinds import layout_of, with_repository
-from coffre.errors import RefusedError, UsageError
+from coffre.errors import RefusedError
 from coffre.operations.copying.objects import (
     NoRepositoryError,
     OtherRepositoryError,
@@ -22,6 +22,7 @@ from coffre.spec import naming
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import find_unapplied, refuse_unapplied
+from coffre.tenant.second_copy import get_copied
 from coffre.workspace.locks import copy_lock
 
 OnProgress = Callable[[str], None]
@@ -38,17 +39,6 @@ class MachineCopy:
     @property
     def is_sound(self) -> bool:
         return self.done.is_complete and not self.done.fault_count
-
-
-def get_copied(opened: OpenTenant) -> OpenTenant:
-    """Return the tenant on the platform of its copy; UsageError for a tenant without one."""
-    copied = opened.second_copy
-    if copied is None:
-        raise UsageError(
-            f"{opened.tenant.slug} has no second copy",
-            "Write `copy: {platform: NAME}` under `storage:` of its file and run `coffre apply`.",
-        )
-    return copied
 
 
 @contextmanager
@@ -94,7 +84,7 @@ def copy_machine(opened: OpenTenant, copied: OpenTenant, machine: str, on_progre
     refuse_while_blocked(opened.tenant)
     slug, platform = opened.tenant.slug, copied.tenant.storage.platform
     try:
-        return _copy(opened, machine, _Way(opened, copied), on_progress)
+        return _copy(opened, machine, opened, copied, on_progress)
     except NoRepositoryError as problem:
         raise NoRepositoryError(
             f"{slug}/{machine}: {problem.message}",
@@ -115,26 +105,20 @@ def bring_back(opened: OpenTenant, copied: OpenTenant, machine: str, on_progress
     """
     refuse_while_blocked(opened.tenant)
     refuse_unapplied(opened.tenant, opened.buckets, opened.log, [machine])
-    return _copy(opened, machine, _Way(copied, opened), on_progress)
+    return _copy(opened, machine, copied, opened, on_progress)
 
 
-@dataclass(frozen=True)
-class _Way:
-    """From where to where."""
-
-    source: OpenTenant
-    target: OpenTenant
-
-
-def _copy(opened: OpenTenant, machine: str, way: _Way, on_progress: OnProgress) -> MachineCopy:
-    platform, wanted = way.target.tenant.storage.platform, opened.tenant.storage.second_copy
+def _copy(
+    opened: OpenTenant, machine: str, source: OpenTenant, target: OpenTenant, on_progress: OnProgress
+) -> MachineCopy:
+    platform, wanted = target.tenant.storage.platform, opened.tenant.storage.second_copy
 
     def note(done: RepositoryCopy) -> None:
         opened.log.append(describe_copy(done, platform), machine)
 
     done = copy_repository(
-        way.source.buckets.open(machine),
-        way.target.buckets.open(machine),
+        source.buckets.open(machine),
+        target.buckets.open(machine),
         layout_of(machine, opened.machine(machine)),
         Pace(None if wanted is None else wanted.bandwidth_bytes),
         on_progress=on_progress,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from coffre.agents.kinds import with_bucket
-from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
+from coffre.provisioning.rotation.tenant_rotation import KeyOutcome, TenantRotation
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Admitted, Deployed, Escrowed, Keyed
 from coffre.secrets.rotations import PendingRotation, pending_rotations

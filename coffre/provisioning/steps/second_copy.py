@@ -4,12 +4,12 @@ No machine has a user there: `coffre copy` writes to it with the owner's key. A 
 nothing of the tenant's own.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from coffre.errors import ExpectedError, RefusedError, RemoteError
 from coffre.operations.holds.settle import settle_hold
 from coffre.provisioning.changes import ResourceChange
-from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
+from coffre.provisioning.rotation.tenant_rotation import KeyOutcome, TenantRotation
 from coffre.provisioning.steps import keys, storage
 from coffre.provisioning.steps.secrets import ensure_secrets
 from coffre.provisioning.terms.context import Context, make_context
@@ -69,7 +69,7 @@ def do(at: Context, planned: CopyPlan | None) -> CopySettled | None:
         settle_hold(copied.tenant, copied.buckets)
         rotation = TenantRotation(copied, keyed.control, at.on_progress)
         rotation.resume()
-        rotated = [replace(each, platform=platform) for each in rotation.settle(rotation.all_keys())]
+        rotated = rotation.settle(rotation.all_keys())
     except ExpectedError as problem:
         return CopySettled(platform, problem=f"{problem.message}. {problem.hint}".strip())
     return CopySettled(platform, provisioned.changes, tuple(rotated))

@@ -42,7 +42,7 @@ def no_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> NoReturn:
         raise AssertionError("a platform was asked")
 
-    monkeypatch.setattr("coffre.tenant.opening.open_tenant", refuse)
+    monkeypatch.setattr("coffre.review.live.open_tenant", refuse)
     monkeypatch.setattr("coffre.tenant.opening.connect", refuse)
     monkeypatch.setattr("coffre.review.live.look_at_use", refuse)
 
@@ -125,12 +125,12 @@ def stay_away(*_: object) -> NoReturn:
     raise RemoteError("the platform lab does not answer", "Look at it.")
 
 
-@pytest.mark.parametrize("where", ["coffre.tenant.opening.open_tenant", "coffre.review.live.look_at_use"])
+@pytest.mark.parametrize("where", ["coffre.review.live.open_tenant", "coffre.review.live.look_at_use"])
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_a_platform_that_is_away_is_told_and_ends_nothing(
     repository: TenantRepository, monkeypatch: pytest.MonkeyPatch, where: str, form: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("coffre.tenant.opening.open_tenant", opened)
+    monkeypatch.setattr("coffre.review.live.open_tenant", opened)
     monkeypatch.setattr(where, stay_away)
     change(repository, **GREATER)
     done = review(repository, *form)
@@ -154,7 +154,7 @@ def test_a_platform_whose_credential_is_not_here_is_told_and_ends_nothing(
 def test_use_is_shown_and_can_refuse(
     repository: TenantRepository, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("coffre.tenant.opening.open_tenant", opened)
+    monkeypatch.setattr("coffre.review.live.open_tenant", opened)
     monkeypatch.setattr("coffre.review.live.look_at_use", lambda _: LiveUse(150 << 30, 10 << 30, ("compta-01",)))
     change(repository, **{**GREATER, "200 GiB": "100 GiB"})
     done = review(repository, *form)
@@ -166,12 +166,12 @@ def test_use_is_shown_and_can_refuse(
 def test_a_tenant_that_the_checkout_lacks_is_not_looked_at(
     repository: TenantRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coffre.tenant.opening.open_tenant", stay_away)
+    monkeypatch.setattr("coffre.tenant.opening.connect", stay_away)
     (repository.root / "tenants/zebra.yaml").unlink()
     repository.commit(ANNA)
     done = review(repository)
     assert done.exit_code == 4
-    assert "this checkout has no file of it" in done.stdout
+    assert "there is no tenant 'zebra'" in done.stdout
 
 
 @pytest.mark.usefixtures("no_platform")

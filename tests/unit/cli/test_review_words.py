@@ -31,9 +31,9 @@ from coffre.cli.words.review import (
 from coffre.outside.text import one_line
 from coffre.review.changes import ChangeKind, FileChange, compare
 from coffre.review.consequences import Consequence, ConsequenceKind
-from coffre.review.guards import Guard, GuardKind, LiveUse
+from coffre.review.guards import Guard, GuardKind, LiveUse, Unseen
 from coffre.review.price import Lack, Lacking, MonthlyPrice, NoPrice
-from coffre.review.review import PlatformCosts, PriceChange, Review, TenantReview, Unseen
+from coffre.review.review import PlatformCosts, PriceChange, Review, TenantReview
 from coffre.spec.problems.problems import Problem
 from coffre.storage.costs import CostEstimate, NoPrices
 from tests.unit.review.examples import CONSEQUENCES, EXAMPLES, GUARDS

@@ -6,8 +6,9 @@ import pytest
 
 from coffre.cli import output
 from coffre.cli.words.rotation import describe_choice, describe_rotation
-from coffre.provisioning.rotation.rotate import KeyChoice, KeyOutcome
+from coffre.provisioning.rotation.rotate import KeyChoice
 from coffre.provisioning.rotation.rules import PendingCause, PendingReason
+from coffre.provisioning.rotation.tenant_rotation import KeyOutcome
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 
 COMPTA = machine_key("compta-01")

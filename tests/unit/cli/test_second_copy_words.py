@@ -22,7 +22,7 @@ from coffre.operations.copying.run import MachineCopy
 from coffre.provisioning.apply import TenantOutcome
 from coffre.provisioning.changes import PropertyChange, ResourceChange
 from coffre.provisioning.plan import TenantPlan
-from coffre.provisioning.rotation.rotate import KeyOutcome
+from coffre.provisioning.rotation.tenant_rotation import KeyOutcome
 from coffre.provisioning.steps.second_copy import CopySettled
 from coffre.provisioning.terms.found import CopyPlan
 from coffre.records.facts.backups import CopyFault

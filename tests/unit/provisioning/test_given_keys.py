@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from coffre.agents.applied import Applied
 from coffre.errors import RefusedError, RemoteError
 from coffre.observation.tenant import TenantObservation, observe
-from coffre.provisioning.rotation import rotate
+from coffre.provisioning.rotation import tenant_rotation
 from coffre.provisioning.terms.context import FULLY, Renewal
 from coffre.provisioning.terms.done import MachineState
 from coffre.provisioning.terms.found import OWNER, Change, ChangeKind
@@ -50,7 +50,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
         key = workshop.fleet.machine(machine).key
         return None if key is None else applied_with(key, secrets, machine)
 
-    monkeypatch.setattr(rotate, "find_applied", find_applied)
+    monkeypatch.setattr(tenant_rotation, "find_applied", find_applied)
     return workshop
 
 
@@ -354,7 +354,7 @@ def test_a_rotation_has_successors_created_and_deletes_the_old_keys_without_a_st
     workshop.apply()
     before = live_ids(workshop)
     workshop.platform.create_key(uid_of(workshop, CAISSE))  # A kill left it.
-    monkeypatch.setattr("coffre.provisioning.rotation.rotate.TenantStack", None)
+    monkeypatch.setattr("coffre.provisioning.rotation.tenant_rotation.TenantStack", None)
     assert workshop.rotate(now=now).is_complete
     check_keys(workshop)
     after = live_ids(workshop)

@@ -9,9 +9,9 @@ import pytest
 
 from coffre.review.changes import ChangeKind
 from coffre.review.consequences import Consequence, ConsequenceKind
-from coffre.review.guards import Authorship, Guard, GuardKind, LiveUse
+from coffre.review.guards import Authorship, Guard, GuardKind, LiveUse, Unseen
 from coffre.review.price import MonthlyPrice, NoPrice
-from coffre.review.review import Review, Terms, Unseen, review
+from coffre.review.review import Review, Terms, review
 from coffre.review.revision import Range, Revision
 from coffre.spec.platform import PlatformFile
 from coffre.spec.problems.problems import Problem

@@ -256,7 +256,6 @@ def test_a_partial_clone_fetches_nothing(
     assert not trace.exists()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root gives a folder to another user")
 def test_the_repository_of_another_user_is_told_until_it_is_trusted(
     repository: TenantRepository, environment: Environment
 ) -> None:

@@ -16,6 +16,7 @@ from coffre.storage.values import PlatformAwayError
 from coffre.tenant.holds import RecordedHold, record_hold
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_tenant
+from coffre.tenant.second_copy import get_copied
 from coffre.workspace.locks import copy_lock
 from tests.doubles.storage import MemoryBucket
 from tests.doubles.two_homes import (
@@ -170,7 +171,7 @@ def test_the_lock_is_the_copy_s_alone(tmp_path: Path) -> None:
 def test_a_tenant_without_a_copy_is_told_what_to_write(homes: TwoHomes) -> None:
     homes.write_file(WITHOUT_COPY)
     with homes.open() as opened, pytest.raises(UsageError, match="martin has no second copy") as refused:
-        run.get_copied(opened)
+        get_copied(opened)
     assert "`copy: {platform: NAME}`" in refused.value.hint
 
 

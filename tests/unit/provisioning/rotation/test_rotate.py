@@ -12,9 +12,9 @@ import pytest
 from coffre.agents.applied import Applied
 from coffre.cli.words.rotation import describe_rotation
 from coffre.errors import RemoteError
-from coffre.provisioning.rotation import rotate
-from coffre.provisioning.rotation.rotate import KeyOutcome, TenantRotation
+from coffre.provisioning.rotation import tenant_rotation
 from coffre.provisioning.rotation.rules import PendingCause, PendingReason
+from coffre.provisioning.rotation.tenant_rotation import KeyOutcome, TenantRotation
 from coffre.provisioning.steps.keys import settle_key
 from coffre.provisioning.steps.secrets import current_keys
 from coffre.provisioning.terms.done import MachineOutcome, MachineState
@@ -270,12 +270,16 @@ def make_world(gives_keys: bool = False) -> World:
 @pytest.fixture(params=[False, True], ids=["chosen keys", "given keys"])
 def world(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> World:
     world = make_world(request.param)
-    monkeypatch.setattr(rotate, "declare", lambda tenant, checkout, platform, keys: declared(world.control))
-    monkeypatch.setattr(rotate, "TenantStack", lambda checkout, slug, control: world)
-    monkeypatch.setattr(rotate, "TenantOrders", SimpleNamespace(of=lambda world: world))
-    monkeypatch.setattr(rotate, "deploy", lambda world, secrets, orders, show, only: world.deploy(secrets, only))
-    monkeypatch.setattr(rotate, "list_reports", lambda buckets, secrets, memory, machine, until: ())
-    monkeypatch.setattr(rotate, "find_applied", lambda buckets, secrets, memory, machine: world.applied.get(machine))
+    monkeypatch.setattr(tenant_rotation, "declare", lambda tenant, checkout, platform, keys: declared(world.control))
+    monkeypatch.setattr(tenant_rotation, "TenantStack", lambda checkout, slug, control: world)
+    monkeypatch.setattr(tenant_rotation, "TenantOrders", SimpleNamespace(of=lambda world: world))
+    monkeypatch.setattr(
+        tenant_rotation, "deploy", lambda world, secrets, orders, show, only: world.deploy(secrets, only)
+    )
+    monkeypatch.setattr(tenant_rotation, "list_reports", lambda buckets, secrets, memory, machine, until: ())
+    monkeypatch.setattr(
+        tenant_rotation, "find_applied", lambda buckets, secrets, memory, machine: world.applied.get(machine)
+    )
     return world
 
 
