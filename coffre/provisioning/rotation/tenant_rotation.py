@@ -246,9 +246,8 @@ class TenantRotation:
         )
 
     def _with_buckets(self) -> Iterable[str]:
-        """Return the machines whose buckets the owner's key must open."""
-        opened = self._opened
-        return opened.buckets.existing().among(opened.tenant.machines) if opened.tenant.is_copy else self._machines()
+        """Return the machines whose buckets the owner's key must open, retired ones too."""
+        return self._opened.buckets.existing().among(with_bucket(self._opened.tenant.machines))
 
     def _machines(self) -> dict[str, Machine]:
         """Return the machines in service that have a bucket, and therefore a user and a key."""

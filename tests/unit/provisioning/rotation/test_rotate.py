@@ -28,6 +28,7 @@ from coffre.secrets.rotations import OWNER, SIGNING, machine_key
 from coffre.spec import naming
 from coffre.spec.tenant import Machine
 from coffre.storage.values import AccessKey
+from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.keys import access_key
 from tests.builders import tenant_with
 from tests.doubles.log import InMemoryLog
@@ -84,6 +85,10 @@ class World:
 
     def name(self, machine: str) -> str:
         return machine
+
+    def existing(self) -> ExistingBuckets:
+        names = (naming.bucket_name(TENANT.slug, TENANT.id, name) for name in TENANT.machines)
+        return ExistingBuckets(TENANT.slug, TENANT.id, frozenset(names))
 
     def machine(self, name: str) -> Machine:
         return self.tenant.machines[name]
