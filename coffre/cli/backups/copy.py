@@ -75,8 +75,8 @@ def _show(copied: "MachineCopy") -> None:
 
     done = copied.done
     output.result(
-        f"{copied.machine}: {len(done.snapshots)} snapshots are on {copied.platform}; {done.copied_objects} objects "
-        f"({format_bytes(done.copied_bytes)}) copied now"
+        f"{copied.machine}: snapshots on {copied.platform}: {len(done.snapshots)}; objects copied now: "
+        f"{done.copied_objects} ({format_bytes(done.copied_bytes)})"
     )
     if not done.is_complete:
         output.result("  NOT complete: the bucket has more snapshots than one run copies; run the same command again")
@@ -86,5 +86,6 @@ def _show(copied: "MachineCopy") -> None:
         output.result(f"  and {more} objects more")
     if done.fault_count:
         output.result(
-            "  what needs them cannot be restored from the copy: `coffre verify` tells what is wrong with the originals"
+            "  snapshots that need such an object cannot be restored from the copy: `coffre verify` tells what is "
+            "wrong with the originals"
         )

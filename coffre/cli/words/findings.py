@@ -236,7 +236,7 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     ),
     FindingKind.COPY_FAULTS: lambda evidence: (
         f"the last `coffre copy` to {evidence['platform']} left out {evidence['key']}{_count(evidence)} "
-        f"({describe_copy_fault(str(evidence['fault']))}): what needs them cannot be restored from the "
+        f"({describe_copy_fault(str(evidence['fault']))}): snapshots that need them cannot be restored from the "
         "copy; `coffre verify` tells what is wrong with the originals"
     ),
     FindingKind.COPY_GONE: lambda evidence: (

@@ -52,10 +52,12 @@ def _show_copy(copied: "CopyPlan | None") -> None:
     where = f"second copy on {copied.platform}"
     if copied.unseen:
         output.result(f"  ! {where}: not compared: {copied.unseen}")
+    if copied.needs_key or copied.storage:
+        output.result(f"  {where}:")
     if copied.needs_key:
-        output.result(f"  {where}: a key of its own to create")
+        output.result("    a key of its own to create")
     for change in copied.storage:
-        _show_change(change, f" ({where})")
+        _show_change(change, indent="    ")
 
 
 def describe_switch(switch: "AccessSwitch") -> str:
@@ -149,11 +151,11 @@ def describe_step(step: "Change") -> str:
     return words.format(machines=", ".join(step.machines), before=before, after=after, beyond=beyond)
 
 
-def _show_change(change: "ResourceChange", where: str = "") -> None:
-    output.result(f"  {_SIGNS[change.operation]} {change.kind} {change.name}{where}")
+def _show_change(change: "ResourceChange", indent: str = "  ") -> None:
+    output.result(f"{indent}{_SIGNS[change.operation]} {change.kind} {change.name}")
     for item in change.properties:
         values = f": {item.old} → {item.new}" if item.old is not None else ""
-        output.result(f"      {item.path}{values}")
+        output.result(f"{indent}    {item.path}{values}")
 
 
 def _plain(step: "Change", value: "Value") -> str:

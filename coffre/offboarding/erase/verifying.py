@@ -130,7 +130,7 @@ def _check_buckets(storage: Storage, erased: Sequence[ErasureBegan]) -> Iterator
 
 
 def _check_users(tenant: Tenant, storage: Storage, control: ControlBundle | None) -> Iterator[ErasureCheck]:
-    machines = set(tenant.machines)
+    machines = set() if tenant.is_copy else set(tenant.machines)  # no machine has a user on the copy's platform
     if control is not None:
         machines |= {*control.machine_keys, *control.old_machine_keys}
     known = {naming.owner_uid(tenant), *(naming.machine_uid(tenant, name) for name in machines)}

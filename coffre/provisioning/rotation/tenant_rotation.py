@@ -214,7 +214,8 @@ class TenantRotation:
                 f"Coffre still has the old key: run `coffre rotate {self._opened.tenant.slug}` again. If the platform "
                 "still accepts it then, restart the gateways, which may have it in their cache.",
             )
-        self._on_progress(f"{describe(subject.old_secret)} is refused")
+        on = f" on {copied_to}" if (copied_to := self._opened.tenant.copied_to) else ""
+        self._on_progress(f"{describe(subject.old_secret)} is refused{on}")
 
     def _probe_owner(self) -> None:
         """Check that the owner's new key can list and read policies."""

@@ -172,7 +172,7 @@ def test_the_plan_names_what_the_copy_gets(desk: Desk, backstage: Backstage) -> 
     assert (copied["platform"], copied["needs_key"]) == (COPY, True)
     assert (kinds.count("Bucket"), kinds.count("User")) == (2, 1), "an owner, and no machine has a user there"
     shown = desk.coffre("plan", SLUG).stdout
-    assert f"(second copy on {COPY})" in shown
+    assert f"second copy on {COPY}:\n" in shown
     assert f"costs of the second copy on {COPY}: about " in shown
 
 

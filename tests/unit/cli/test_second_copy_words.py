@@ -38,14 +38,15 @@ def plan_with(copied: CopyPlan | None) -> TenantPlan:
     return TenantPlan("martin", (), (), (), {}, second_copy=copied)
 
 
-def test_a_plan_names_the_platform_beside_each_change(capsys: Shown) -> None:
+def test_a_plan_lists_the_changes_of_the_copy_under_its_platform(capsys: Shown) -> None:
     plan = plan_with(CopyPlan(THERE, (BUCKET,), needs_key=True))
     show_plan(plan)
     assert capsys.readouterr().out.splitlines() == [
         "martin:",
-        "  second copy on aws-paris: a key of its own to create",
-        "  + Bucket martin-compta-01-80 (second copy on aws-paris)",
-        "      days: 14 → 30",
+        "  second copy on aws-paris:",
+        "    a key of its own to create",
+        "    + Bucket martin-compta-01-80",
+        "        days: 14 → 30",
     ]
     assert plan.is_needed
     output.result_json([asdict(plan)])
@@ -117,7 +118,7 @@ def done(**changes: Any) -> MachineCopy:
 
 def test_a_run_says_what_it_copied(capsys: Shown) -> None:
     _show(done())
-    assert capsys.readouterr().out == ("compta-01: 2 snapshots are on aws-paris; 12 objects (3 MiB) copied now\n")
+    assert capsys.readouterr().out == ("compta-01: snapshots on aws-paris: 2; objects copied now: 12 (3 MiB)\n")
 
 
 def test_a_run_names_what_it_left_out_and_whether_it_is_complete(capsys: Shown) -> None:
@@ -126,7 +127,7 @@ def test_a_run_names_what_it_left_out_and_whether_it_is_complete(capsys: Shown) 
     assert "NOT complete: the bucket has more snapshots than one run copies" in said
     assert "restic/data/ab/x is left out: it does not match the hash in its name" in said
     assert "and 2 objects more" in said
-    assert "what needs them cannot be restored from the copy" in said
+    assert "snapshots that need such an object cannot be restored from the copy" in said
 
 
 @pytest.mark.parametrize("fault", list(CopyFault))
