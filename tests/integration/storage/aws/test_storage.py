@@ -13,6 +13,7 @@ from coffre.storage.aws.session import AwsSession
 from coffre.storage.aws.storage import AwsStorage
 from coffre.storage.s3.faults import AccessRefusedError, UnknownKeyError
 from coffre.storage.values import AccessKey, PlatformAwayError
+from tests.builders import tenant_with
 from tests.integration.storage.aws.answering import IDENTITY, Answer, answering, refusal, s3_refusal
 from tests.integration.storage.aws.world import make_platform
 from tests.moto_server import ACCOUNT, REGION
@@ -233,8 +234,7 @@ def test_reachable_buckets_are_those_that_answer_to_the_key_itself(aws, tmp_path
 
 
 def test_users_are_those_of_coffres_path_and_long_names_are_found_again(world):
-    slug = "a" * 40
-    owner = naming.owner_uid(type("T", (), {"slug": slug, "id": "k7f3q9wz2m"}))
+    owner = naming.owner_uid(tenant_with(slug="a" * 40))
     machine = f"{owner}.{'m' * 40}"
     world.make_owner(owner)
     world.make_machine_user(machine, "aaa-m1")
