@@ -18,7 +18,7 @@ from coffre_lab.lab import Lab
 from coffre import toolchain
 from coffre.spec.loader import load_checkout
 from coffre.storage.ceph.connect import connect
-from tests.bench import bare, erasing
+from tests.bench import bare, erasing, fleet
 from tests.bench.measure import RUNS, Child, Row, median_of, run_child, table, timed
 from tests.bench.returning import measure_returns
 
@@ -316,6 +316,7 @@ PARTS: dict[str, Callable[[Desk, Lab], list[Row]]] = {
     "agents": measure_agents,
     "erasing": measure_erasing,
     "returning": lambda desk, _: measure_returns(desk),
+    "review": lambda desk, _: fleet.measure_review(desk, say),
 }
 
 

@@ -43,10 +43,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Child:
-    """One ended command: how long it took and the most memory that it or a process of its had."""
+    """One ended command: how long it took, its processes' work, and the most memory that one of them had."""
 
     seconds: float
     peak_mib: float
+    cpu_seconds: float = 0.0
 
 
 def run_child(arguments: Sequence[str | Path], cwd: Path, environment: Mapping[str, str]) -> Child:
@@ -96,8 +97,9 @@ def main() -> int:
     began = time.perf_counter()
     done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
     seconds = time.perf_counter() - began
-    peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(json.dumps({"seconds": seconds, "peak_mib": peak_kib / 1024}))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_seconds = used.ru_utime + used.ru_stime
+    print(json.dumps({"seconds": seconds, "peak_mib": used.ru_maxrss / 1024, "cpu_seconds": cpu_seconds}))
     return done.returncode
 
 

@@ -56,6 +56,7 @@ def list_changes(timezone: str) -> tuple[ClockChange, ...]:
     return tuple(changes)
 
 
+@functools.lru_cache(maxsize=4096)  # a repository has thousands of plans, and a few dozen schedules
 def find_unlucky(schedule: Schedule, timezone: str) -> Unlucky | None:
     """Return why a schedule of a zone is refused; None when its time exists exactly once on each of its days."""
     hit = list(_hits(schedule, timezone))

@@ -4,6 +4,7 @@ A pattern is a path whose parts may have wildcards, `**` for any number of parts
 what earlier patterns exclude. Only on Windows is a backslash a separator; elsewhere it escapes the next character.
 """
 
+import functools
 import ntpath
 import posixpath
 import re
@@ -175,6 +176,7 @@ def _takes(part: _Part, name: str) -> bool:
     return name != _ROOT and len(name) <= _LONGEST_NAME and _wild_match(part, name)
 
 
+@functools.lru_cache(maxsize=4096)  # thousands of tenants have the same few patterns
 def _wild_match(tokens: tuple[_Token, ...], name: str) -> bool:
     """Match as far as possible; at a mismatch extend the last star by one character."""
     at, here, star, star_at = 0, 0, -1, 0

@@ -1,9 +1,12 @@
 """A pattern that leaves nothing of a path is refused; one that leaves something is not."""
 
+from typing import Any
+
 import pytest
 
 from coffre.spec.plan import OperatingSystem
 from coffre.spec.problems.problems import FileProblem
+from coffre.spec.rules import patterns
 from coffre.spec.rules.paths import path_flaw
 from coffre.spec.rules.patterns import check_patterns
 
@@ -137,3 +140,20 @@ def test_paths_that_name_nothing_are_refused(path: str, system: str, says: str) 
 )
 def test_odd_paths_that_are_names_are_not(path: str, system: str) -> None:
     assert path_flaw(path, system) is None
+
+
+def test_the_same_list_in_many_plans_is_compared_once_and_told_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[object] = []
+    real = patterns._find_emptied
+
+    def find_emptied(*arguments: Any) -> Any:
+        compared.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(patterns, "_find_emptied", find_emptied)
+    patterns._judge_on_system.cache_clear()
+    paths = {OperatingSystem.LINUX: ["/home/claire"]}
+    for name in ("office", "shop"):
+        found = list(check_patterns(("plans", name), {"exclude": ["*.iso", "/home/claire/*"]}, paths))
+        assert [each.loc for each in found] == [("plans", name, "exclude", 1)]
+    assert len(compared) == 1
