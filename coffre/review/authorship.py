@@ -12,12 +12,14 @@ from coffre.review.revision import Range
 from coffre.workspace.git import Commits
 
 _LIFTS = re.compile(r"^Lifts-Hold:[ \t]*(\S.*?)[ \t\r]*$", re.MULTILINE)
+_CO_AUTHOR = re.compile(r"^Co-authored-by:.*<[ \t]*([^<>\s]+)[ \t]*>[ \t\r]*$", re.MULTILINE | re.IGNORECASE)
+"""The line by which git hosts name the other authors of a commit, as of one that joins a branch's commits."""
 
 
 def find_authorship(root: Path, found: Range, slug: str) -> Authorship:
     """Return who wrote the change of a tenant's file between two commits."""
     written = Commits(root).list_writings(found.base.commit, found.head.commit, f"tenants/{slug}.yaml")
     return Authorship(
-        frozenset(each.author for each in written),
+        frozenset(author for each in written for author in (each.author, *_CO_AUTHOR.findall(each.message))),
         frozenset(order for each in written for order in _LIFTS.findall(each.message)),
     )

@@ -8,7 +8,9 @@ from enum import StrEnum
 from coffre.offboarding.lifecycle.calendar import CalendarEntry, plan_calendar
 from coffre.review.changes import ChangeKind, FileChange
 from coffre.review.guards import SOLD
+from coffre.review.sold import find_list
 from coffre.spec.platform import Offboarding, WorkingHours
+from coffre.spec.prices import Prices
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.working_hours import why_not
 
@@ -19,7 +21,9 @@ class ConsequenceKind(StrEnum):
     NOTICE_OWED = "notice_owed"
     """The customer is less protected, and no order asks for it: SMILÉO announces it first (articles 3, 9): `kinds`."""
     OUT_OF_HOURS = "out_of_hours"
-    """An apply now is outside working hours, for the `reason`: work for the customer is billed (article 6)."""
+    """An apply now is outside working hours, for the `reason`: work is billed at `hour_eur` an hour (article 6)."""
+    BASE_INVALID = "base_invalid"
+    """The tenant's file in the base has a problem: what changes is not known, and no guard could compare both files."""
     DEPARTURE = "departure"
     """The departure begins, or its dates change."""
     STARTS_FROM_ZERO = "starts_from_zero"
@@ -51,10 +55,14 @@ def foresee(after: Tenant, changes: Iterable[FileChange], delays: Offboarding) -
     return consequences
 
 
-def foresee_hours(hours: WorkingHours, now: datetime) -> list[Consequence]:
-    """Return what follows from applying now."""
+def foresee_hours(hours: WorkingHours, prices: Prices | None, now: datetime) -> list[Consequence]:
+    """Return what follows from applying now; the price of an hour is that of today's list, if it has one."""
     reason = why_not(hours, now)
-    return [Consequence(ConsequenceKind.OUT_OF_HOURS, None, {"reason": reason})] if reason else []
+    if not reason:
+        return []
+    entry = None if prices is None else find_list(prices, now.date())
+    hour_eur = None if entry is None or entry.out_of_hours_hour_eur is None else str(entry.out_of_hours_hour_eur)
+    return [Consequence(ConsequenceKind.OUT_OF_HOURS, None, {"reason": reason, "hour_eur": hour_eur})]
 
 
 def _follow(after: Tenant, change: FileChange, delays: Offboarding) -> Iterator[Consequence]:

@@ -81,6 +81,7 @@ def price_month(
       and bought, and an installation must not change a price without an amendment (article 9).
     - Volume: the quota where the prices are for the reserved volume; ``stored_bytes`` where they are for the stored
       one. The smallest step that holds it counts once; beyond the last step, that step and each begun part.
+    - Second copy: each begun part of the same volume, which is there a second time.
     - Options: each one of the file. One without price is not sold yet, so there is no price at all.
     - A suspended or leaving tenant has the same price: its data is kept. A closed one has no line and costs nothing.
     """

@@ -6,9 +6,9 @@ from datetime import date, datetime
 
 from coffre.review import changes, consequences, guards
 from coffre.review.changes import ChangeKind, FileChange
-from coffre.review.consequences import Consequence
+from coffre.review.consequences import Consequence, ConsequenceKind
 from coffre.review.guards import Authorship, Guard, LiveUse, Unseen
-from coffre.review.price import MonthlyPrice, NoPrice, price_month
+from coffre.review.price import Lack, Lacking, MonthlyPrice, NoPrice, price_month
 from coffre.review.revision import Range, Revision, changed_slugs
 from coffre.spec.files import TENANTS_FOLDER
 from coffre.spec.platform import PlatformFile
@@ -109,7 +109,9 @@ def review(found: Range, terms: Terms) -> Review:
         for name, platform in platforms.items()
         for guard in guards.judge_platform(name, platform.sellable_bytes, before.values(), after.values())
     ]
-    hours = consequences.foresee_hours(terms.settings.working_hours, terms.now) if reviews else []
+    hours = (
+        consequences.foresee_hours(terms.settings.working_hours, terms.settings.prices, terms.now) if reviews else []
+    )
     return Review(
         base=found.base.commit,
         head=found.head.commit,
@@ -130,7 +132,9 @@ def _is_gone(head: Revision, slug: str) -> bool:
 
 def _review_tenant(found: Range, slug: str, gone: Sequence[str], terms: Terms) -> TenantReview:
     was, now = found.base.tenants.get(slug), found.head.tenants.get(slug)
-    differences = changes.compare(was, now)
+    # What a file with a problem sold is not known: it is neither a new tenant's nor one to compare with.
+    is_base_unread = was is None and not _is_gone(found.base, slug)
+    differences = () if is_base_unread else changes.compare(was, now)
     refused = [
         *guards.judge_file(was, now, differences, _find_authorship(slug, differences, terms)),
         *guards.judge_moves(found.base.tenants, found.head.tenants, slug, gone),
@@ -138,7 +142,9 @@ def _review_tenant(found: Range, slug: str, gone: Sequence[str], terms: Terms) -
     use = terms.look(was) if terms.look is not None and was is not None else None
     if now is not None and isinstance(use, LiveUse):
         refused += guards.judge_use(now, differences, use)
-    follows = [] if now is None else consequences.foresee(now, differences, terms.settings.offboarding)
+    follows = [Consequence(ConsequenceKind.BASE_INVALID)] if is_base_unread else []
+    if now is not None:
+        follows += consequences.foresee(now, differences, terms.settings.offboarding)
     shown = now or was
     return TenantReview(
         slug=slug,
@@ -146,7 +152,7 @@ def _review_tenant(found: Range, slug: str, gone: Sequence[str], terms: Terms) -
         changes=differences,
         guards=tuple(refused),
         consequences=tuple(follows),
-        price=_compare_prices(found, was, now, terms.now.date(), use),
+        price=_compare_prices(found, slug, terms.now.date(), use),
         quota_bytes=None if now is None else now.storage.quota_bytes,
         use=use,
         costs=tuple(_compare_costs(was, now, terms.settings)),
@@ -179,12 +185,13 @@ def _find_authorship(slug: str, differences: Sequence[FileChange], terms: Terms)
     return terms.find_authorship(slug) if needs else Authorship()
 
 
-def _compare_prices(
-    found: Range, was: Tenant | None, now: Tenant | None, day: date, use: LiveUse | Unseen | None
-) -> PriceChange:
+def _compare_prices(found: Range, slug: str, day: date, use: LiveUse | Unseen | None) -> PriceChange:
     stored = use.used_bytes if isinstance(use, LiveUse) else None
 
-    def price(tenant: Tenant | None, settings: PlatformFile | None) -> MonthlyPrice | NoPrice | None:
-        return None if tenant is None else price_month(tenant, settings.prices if settings else None, day, stored)
+    def price(version: Revision) -> MonthlyPrice | NoPrice | None:
+        tenant, settings = version.tenants.get(slug), version.settings
+        if tenant is not None:
+            return price_month(tenant, settings.prices if settings else None, day, stored)
+        return None if _is_gone(version, slug) else NoPrice((Lacking(Lack.FILE, day),))
 
-    return PriceChange(price(was, found.base.settings), price(now, found.head.settings))
+    return PriceChange(price(found.base), price(found.head))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from coffre.spec.machine import MachineKind
-from coffre.spec.prices import PriceList, Prices, VolumeBasis, VolumeBeyond, VolumeStep
+from coffre.spec.prices import PriceList, Prices, VolumeBasis, VolumePart, VolumeStep
 from coffre.spec.tenant import Option, Tenant, TenantStatus
 
 
@@ -17,11 +17,12 @@ class LineKind(StrEnum):
     MACHINES = "machines"
     VOLUME = "volume"
     VOLUME_BEYOND = "volume_beyond"
+    SECOND_COPY = "second_copy"
     OPTION = "option"
 
 
-Subject = MachineKind | VolumeStep | VolumeBeyond | Option
-"""What a line counts: a kind of licence, the step that holds the volume, parts beyond the last step, or an option."""
+Subject = MachineKind | VolumeStep | VolumePart | Option
+"""What a line counts: a kind of licence, the step that holds the volume, parts beyond it or of a copy, or an option."""
 
 
 class Lack(StrEnum):
@@ -37,6 +38,10 @@ class Lack(StrEnum):
     """The volume is larger than the last step, and the list has no price beyond it."""
     STORED = "stored"
     """The stored volume is priced, and it is not known."""
+    SECOND_COPY = "second_copy"
+    """The tenant has a second copy, and the list has no price for one."""
+    FILE = "file"
+    """The tenant's file has a problem: what it sells is not known."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,12 @@ def _list_volume(sold: Sold, basis: VolumeBasis, entry: PriceList, day: date) ->
     if volume is None:
         yield Lacking(Lack.STORED, day, entry.since)
         return
+    yield from _list_steps(volume, entry, day)
+    if sold.tenant.storage.second_copy is not None:
+        yield from _list_copy(volume, entry, day)
+
+
+def _list_steps(volume: int, entry: PriceList, day: date) -> Iterator[Item | Lacking]:
     largest = max(entry.volume, key=_size)
     step = min((each for each in entry.volume if volume <= each.up_to_bytes), key=_size, default=largest)
     beyond = volume - largest.up_to_bytes
@@ -120,8 +131,19 @@ def _list_volume(sold: Sold, basis: VolumeBasis, entry: PriceList, day: date) ->
         return
     yield Item(LineKind.VOLUME, step, 1, step.month_eur, entry.since)
     if beyond > 0 and entry.volume_beyond is not None:
-        parts = -(-beyond // entry.volume_beyond.each_bytes)
-        yield Item(LineKind.VOLUME_BEYOND, entry.volume_beyond, parts, entry.volume_beyond.month_eur, entry.since)
+        yield _count_parts(LineKind.VOLUME_BEYOND, beyond, entry.volume_beyond, entry.since)
+
+
+def _list_copy(volume: int, entry: PriceList, day: date) -> Iterator[Item | Lacking]:
+    """Yield the line of a second copy, which holds as much as the tenant's own storage."""
+    if entry.second_copy is None:
+        yield Lacking(Lack.SECOND_COPY, day, entry.since)
+    else:
+        yield _count_parts(LineKind.SECOND_COPY, volume, entry.second_copy, entry.since)
+
+
+def _count_parts(kind: LineKind, volume: int, part: VolumePart, since: date) -> Item:
+    return Item(kind, part, -(-volume // part.each_bytes), part.month_eur, since)
 
 
 def _size(step: VolumeStep) -> int:

@@ -28,8 +28,8 @@ class VolumeStep(FileModel):
     month_eur: Annotated[Amount, Field(alias="month", description='The price a month, EUR in quotes, like "29.00"')]
 
 
-class VolumeBeyond(FileModel):
-    """The price of each begun part beyond the last step, in addition to the price of that step."""
+class VolumePart(FileModel):
+    """The price of each begun part of a volume."""
 
     each_bytes: Annotated[Size, Field(alias="each", description="The size of a part, like 1 TiB; a begun one counts")]
     month_eur: Annotated[
@@ -54,8 +54,12 @@ class PriceList(FileModel):
         Field(min_length=1, description="The steps of the volume, smallest first: the smallest that holds it counts"),
     ]
     volume_beyond: Annotated[
-        VolumeBeyond | None,
+        VolumePart | None,
         Field(description='For more than the last step, like {each: 1 TiB, month: "45.00"}; without it there is none'),
+    ] = None
+    second_copy: Annotated[
+        VolumePart | None,
+        Field(description='For each begun part of a second copy, like {each: 100 GiB, month: "4.00"}; without it none'),
     ] = None
     options_eur: dict[Option, Amount] = Field(
         alias="options",

@@ -304,14 +304,20 @@ def describe_consequence(consequence: "Consequence", quote: Quote) -> str:
     """Say what follows from a change."""
     subject = "every machine" if consequence.subject is None else quote(consequence.subject)
     facts = {key: _fact(value, quote) for key, value in consequence.evidence.items()}
+    if "hour_eur" in facts:
+        facts["hour_eur"] = f"{facts['hour_eur']} EUR an hour" if consequence.evidence["hour_eur"] else _NO_HOUR_PRICE
     text = _CONSEQUENCES[consequence.kind.value].format(subject=subject, **facts)
     dates = (f"{entry.on}: {entry.milestone.value.replace('_', ' ')}" for entry in consequence.dates)
     return ": ".join(part for part in (text, ", ".join(dates)) if part)
 
 
+_NO_HOUR_PRICE = "and platform.yaml has no price of an hour"
 _CONSEQUENCES = {
     "notice_owed": "weaker protection without an order ({kinds}): tell the customer with enough notice (articles 3, 9)",
-    "out_of_hours": "now is outside working hours ({reason}): work that the customer asked for is billed (article 6)",
+    "out_of_hours": "now is outside working hours ({reason}): work that the customer asked for is billed, {hour_eur} "
+    "(article 6)",
+    "base_invalid": "the file of BASE has a problem: what this change alters, and whether an order covers it, is not "
+    "known. Compare both files by hand",
     "departure": "the departure follows these dates",
     "starts_from_zero": "{subject} backs up from zero",
     "licence_freed": "{subject}: the next apply frees its licence and deletes its key; its backups stay until {until}",
@@ -359,6 +365,8 @@ _LACKS = {
     "option": "an option has no price",
     "volume": "the volume is beyond the list",
     "stored": "the stored volume is not known",
+    "second_copy": "a second copy has no price",
+    "file": "the file has a problem",
 }
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from coffre.review.changes import ChangeKind, compare
-from coffre.review.consequences import Consequence, foresee, foresee_hours
+from coffre.review.consequences import Consequence, ConsequenceKind, foresee, foresee_hours
 from coffre.review.guards import Authorship, Guard, LiveUse, judge_file, judge_moves, judge_platform, judge_use
 from coffre.spec.platform import Offboarding, WorkingHours
 from coffre.spec.tenant import Tenant
@@ -220,6 +220,7 @@ CONSEQUENCES: tuple[Consequence, ...] = (
         if example.after is not None
         for consequence in foresee(example.after, compare(example.before, example.after), Offboarding())
     ),
-    *foresee_hours(WorkingHours.model_validate(PLATFORM["working_hours"]), datetime(2026, 11, 29, 9, tzinfo=UTC)),
+    *foresee_hours(WorkingHours.model_validate(PLATFORM["working_hours"]), None, datetime(2026, 11, 29, 9, tzinfo=UTC)),
+    Consequence(ConsequenceKind.BASE_INVALID),
 )
 """Consequences as the rules make them, every kind at least once."""

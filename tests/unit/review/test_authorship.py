@@ -47,6 +47,14 @@ def test_only_commits_of_the_range_that_change_the_file_count(repository: Tenant
     assert find(repository, "HEAD") == Authorship(frozenset(), frozenset())
 
 
+def test_those_whom_a_message_names_as_authors_count_too(repository: TenantRepository) -> None:
+    """A host that joins a branch's commits into one keeps the other authors in such lines."""
+    base = repository.git("rev-parse", "HEAD")
+    change(repository, ANNA, 300, f"joined\n\nCo-authored-by: Boris B. <{BORIS}>\nco-authored-by: Clara <{CLARA}> \r\n")
+    change(repository, ANNA, 400, "said Co-authored-by: Nobody <nobody@smileo.example>\nCo-authored-by: no address")
+    assert find(repository, base).authors == {ANNA, BORIS, CLARA}
+
+
 def test_every_author_of_a_branch_counts_also_below_a_merge(repository: TenantRepository) -> None:
     base = repository.git("rev-parse", "HEAD")
     repository.git("checkout", "-q", "-b", "topic")

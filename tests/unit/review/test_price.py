@@ -47,8 +47,10 @@ def prices(*lists: dict[str, Any], volume: str = "reserved") -> Prices:
     return Prices.model_validate({"volume": volume, "lists": lists or [FIRST_LIST]})
 
 
-def tenant(quota: int = 200 * GIB, *, workstation: int = 12, server: int = 1, **changes: Any) -> Tenant:
-    storage = {"platform": "lab", "quota": quota}
+def tenant(
+    quota: int = 200 * GIB, *, workstation: int = 12, server: int = 1, copy: str | None = None, **changes: Any
+) -> Tenant:
+    storage = {"platform": "lab", "quota": quota, **({"copy": {"platform": copy}} if copy else {})}
     return tenant_with(storage=storage, licences={"workstation": workstation, "server": server}, **changes)
 
 
@@ -153,6 +155,24 @@ def test_the_list_of_the_day_is_the_latest_that_has_begun() -> None:
         "5.90",
         "5.90",
     ]
+
+
+def test_a_second_copy_is_priced_by_begun_parts_of_the_same_volume() -> None:
+    copied = {**FIRST_LIST, "second_copy": {"each": 100 * GIB, "month": "4.00"}}
+    lines = short(price_month(tenant(201 * GIB, copy="aws-paris"), prices(copied), JUNE))
+    assert lines[2:] == [
+        (LineKind.VOLUME, 1, "29.00", 30, "29.00"),
+        (LineKind.SECOND_COPY, 3, "4.00", 30, "12.00"),
+    ]
+    by_stored = prices(copied, volume="stored")
+    stored = short(price_month(tenant(copy="aws-paris"), by_stored, JUNE, stored_bytes=0))
+    assert stored[-1] == (LineKind.SECOND_COPY, 0, "4.00", 30, "0.00")
+    assert price_month(tenant(), prices(copied), JUNE) == price_month(tenant(), prices(), JUNE)
+
+
+def test_a_second_copy_without_price_leaves_no_price_at_all() -> None:
+    price = price_month(tenant(copy="aws-paris"), prices(), JUNE)
+    assert price == NoPrice((Lacking(Lack.SECOND_COPY, JUNE, since=date(2026, 1, 1)),))
 
 
 @pytest.mark.parametrize("status", ["active", "suspended", "leaving"])

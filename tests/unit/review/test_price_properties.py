@@ -21,7 +21,7 @@ from coffre.review.price import (
     price_periods,
 )
 from coffre.spec.machine import MachineKind
-from coffre.spec.prices import PriceList, Prices, VolumeBasis, VolumeBeyond, VolumeStep
+from coffre.spec.prices import PriceList, Prices, VolumeBasis, VolumePart, VolumeStep
 from coffre.spec.tenant import Option, Tenant
 from tests.builders import tenant_with
 from tests.unit.spec.profiles import searching
@@ -43,8 +43,9 @@ def price_lists(draw: st.DrawFn, since: date) -> PriceList:
         since=since,
         machines_eur={kind: draw(AMOUNTS) for kind in MachineKind},
         volume=[VolumeStep(up_to_bytes=size, month_eur=month) for size, month in zip(sizes, months, strict=True)],
-        volume_beyond=VolumeBeyond(each_bytes=draw(SIZES), month_eur=draw(AMOUNTS)),
+        volume_beyond=VolumePart(each_bytes=draw(SIZES), month_eur=draw(AMOUNTS)),
         options_eur={option: draw(AMOUNTS) for option in Option},
+        second_copy=VolumePart(each_bytes=draw(SIZES), month_eur=draw(AMOUNTS)),
     )
 
 
@@ -56,8 +57,8 @@ def all_prices(draw: st.DrawFn, lists: int = 3) -> Prices:
 
 
 TENANTS = st.builds(
-    lambda quota, workstation, server, options: tenant_with(
-        storage={"platform": "lab", "quota": quota},
+    lambda quota, workstation, server, options, copy: tenant_with(
+        storage={"platform": "lab", "quota": quota, **copy},
         licences={"workstation": workstation, "server": server},
         options=sorted(options),
     ),
@@ -65,6 +66,7 @@ TENANTS = st.builds(
     st.integers(0, 100_000),
     st.integers(0, 100_000),
     st.sets(st.sampled_from(Option)),
+    st.sampled_from([{}, {"copy": {"platform": "far"}}]),
 )
 SOLD = st.builds(Sold, TENANTS, all_prices(), st.integers(0, 1 << 60))
 ONE_LIST = st.builds(Sold, TENANTS, all_prices(lists=1), st.integers(0, 1 << 60))

@@ -10,7 +10,7 @@ import pytest
 from coffre.review.changes import ChangeKind
 from coffre.review.consequences import Consequence, ConsequenceKind
 from coffre.review.guards import Authorship, Guard, GuardKind, LiveUse, Unseen
-from coffre.review.price import MonthlyPrice, NoPrice
+from coffre.review.price import Lack, Lacking, MonthlyPrice, NoPrice
 from coffre.review.review import Review, Terms, review
 from coffre.review.revision import Range, Revision
 from coffre.spec.platform import PlatformFile
@@ -113,6 +113,24 @@ def test_a_file_with_a_problem_is_neither_gone_nor_reviewed(problem: Problem, un
     done = review(Range(revision({"acme": tenant()}), head), terms())
     assert (done.tenants, done.problems) == ((), (problem,))
     assert (done.is_invalid, done.is_refused) == (True, False)
+
+
+def test_a_file_that_had_a_problem_is_not_a_new_tenants() -> None:
+    """It may have sold more than any order says: nothing of it is compared, and that is told."""
+    base = revision({}, PROBLEM, unreadable=("acme",))
+    (found,) = review(Range(base, revision({"acme": tenant()})), terms(look=lambda was: LiveUse(0, 0, ()))).tenants
+    assert (found.changes, found.guards, found.use) == ((), (), None)
+    assert [each.kind for each in found.consequences] == [ConsequenceKind.BASE_INVALID]
+    assert found.price.before == NoPrice((Lacking(Lack.FILE, MONDAY.date()),))
+    assert isinstance(found.price.after, MonthlyPrice)
+
+
+def test_an_hour_outside_the_calendar_has_the_price_of_the_list_of_the_day() -> None:
+    dear = {**PRICES["lists"][0], "out_of_hours_hour": "85.00"}
+    dearer = {**dear, "since": "2027-01-01", "out_of_hours_hour": "95.00"}
+    by = terms(SUNDAY, settings=settings(prices={"lists": [dear, dearer]}))
+    (late,) = run(tenant(), tenant(licences={"workstation": 3}), by).consequences
+    assert late.evidence["hour_eur"] == "85.00"
 
 
 def test_a_file_is_gone_also_when_another_one_has_a_problem() -> None:
@@ -225,7 +243,8 @@ def test_a_platform_sells_as_much_as_its_capacity_and_its_factor_allow() -> None
 def test_an_apply_within_working_hours_costs_no_more() -> None:
     assert run(tenant(), plan(paths=["/srv"]), terms(MONDAY)).consequences == ()
     (late,) = run(tenant(), plan(paths=["/srv"]), terms(SUNDAY)).consequences
-    assert late == Consequence(ConsequenceKind.OUT_OF_HOURS, None, {"reason": "Sun is not a working day"})
+    evidence = {"reason": "Sun is not a working day", "hour_eur": None}
+    assert late == Consequence(ConsequenceKind.OUT_OF_HOURS, None, evidence)
 
 
 def follows(before: Tenant, after: Tenant, **changes: Any) -> list[Consequence]:

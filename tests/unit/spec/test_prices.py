@@ -10,7 +10,7 @@ import yaml
 from coffre.spec.loader import InvalidRepositoryError, load_checkout
 from coffre.spec.machine import MachineKind
 from coffre.spec.platform import PlatformFile
-from coffre.spec.prices import PriceList, Prices, VolumeBasis, VolumeBeyond, VolumeStep
+from coffre.spec.prices import PriceList, Prices, VolumeBasis, VolumePart, VolumeStep
 from coffre.spec.problems.exit_charges import find_exit_charge
 from coffre.spec.problems.problems import Loc
 from coffre.spec.schema import platform_schema
@@ -60,7 +60,7 @@ def test_prices_are_optional_and_reserved_volume_is_the_default() -> None:
 
 def test_no_key_of_the_prices_is_about_leaving() -> None:
     """The table of words must not refuse what there is, and what there is must not be a charge on leaving."""
-    for model in (Prices, PriceList, VolumeStep, VolumeBeyond):
+    for model in (Prices, PriceList, VolumeStep, VolumePart):
         for name, field in model.model_fields.items():
             assert find_exit_charge(("prices", field.alias or name)) is None
     schema = platform_schema()["$defs"]["PriceList"]["properties"]
