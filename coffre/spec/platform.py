@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from coffre.spec.git_host import GitHostSettings
 from coffre.spec.prices import Prices
 from coffre.spec.storage_platform import AnyPlatform
 from coffre.spec.values.fields import (
@@ -171,4 +172,7 @@ class PlatformFile(FileModel):
     )
     verify: Annotated[Verify, Field(description="How `coffre verify` reads all packs in turn")] = Verify()
     mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they stay files")] = None
+    git_host: Annotated[
+        GitHostSettings | None, Field(description="The git host of this repository, for reviews in its pull requests")
+    ] = None
     prices: Annotated[Prices | None, Field(description="The price lists, by their first day, in EUR a month")] = None

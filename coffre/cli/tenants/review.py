@@ -23,15 +23,24 @@ def review(
     as_json: Annotated[bool, typer.Option("--json", help="The review as values.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="A comment for a pull request.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no platform for the current use.")] = False,
+    comment: Annotated[
+        int | None,
+        typer.Option("--comment", metavar="NUMBER", min=1, help="Also write it into this pull request of HEAD."),
+    ] = None,
 ) -> None:
     """Show what a change of tenants/ means: differences, price, use, consequences, and what forbids it.
 
     The files of both commits are read as data; nothing of them is run. The rules are those of the checkout in which the
     command runs. It ends with 3 when a file of HEAD is invalid, and with 4 when something forbids the change.
+
+    With --comment it writes the Markdown into the pull request on `git_host` of platform.yaml, over its earlier
+    comment, and sets the status coffre/review of HEAD; an offline review sets none.
     """
-    from coffre.cli.words.review import to_markdown, to_text
+    from coffre.cli.words.review import describe_verdict, to_markdown, to_text
+    from coffre.githost.kinds import open_git_host
     from coffre.review.authorship import find_authorship
     from coffre.review.live import find_use
+    from coffre.review.publishing import Publication, judge
     from coffre.review.review import Terms
     from coffre.review.review import review as run
     from coffre.review.revision import read_range
@@ -39,6 +48,10 @@ def review(
 
     checkout = open_checkout(context)
     found = read_range(checkout.root, commits)
+    publication = None
+    if comment is not None:
+        publication = Publication(open_git_host(checkout.settings, checkout.root), comment, offline)
+        publication.refuse_other(found.head.commit)
     authorship = partial(find_authorship, checkout.root, found)
     done = run(
         found,
@@ -53,6 +66,8 @@ def review(
     else:
         for line in to_text(done):
             output.result(line)
+    if publication is not None:
+        publication.publish(done, to_markdown(done), describe_verdict(judge(done)))
     if done.is_invalid:
         raise typer.Exit(INVALID)
     if done.is_refused:

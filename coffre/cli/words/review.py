@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from coffre.review.consequences import Consequence
     from coffre.review.guards import Guard
     from coffre.review.price import MonthlyPrice, NoPrice
+    from coffre.review.publishing import Verdict
     from coffre.review.review import PlatformCosts, PriceChange, Review, TenantReview
     from coffre.storage.costs import CostEstimate, NoPrices
 
@@ -96,6 +97,16 @@ def to_markdown(review: "Review") -> str:
         parts += [short, opened]
     parts.append([f"- {line}" for line in _rest(len(review.tenants) - shown)])
     return "\n".join(line for part in parts for line in part) + "\n"
+
+
+def describe_verdict(verdict: "Verdict") -> str:
+    """Say what a review means for a merge, as a git host shows it beside a commit."""
+    return {
+        "invalid": "a file is invalid",
+        "refused": "something forbids the change",
+        "unseen": "the current use of a tenant is not known: run it again when its platform answers",
+        "passed": "nothing forbids the change",
+    }[verdict.value]
 
 
 def _short(tenant: "TenantReview") -> list[str]:

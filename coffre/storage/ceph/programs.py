@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 
 from coffre.errors import RefusedError
+from coffre.outside.web import pool_of
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import UserAlreadyExistsError
 from coffre.storage.s3 import policy
@@ -28,7 +29,7 @@ from coffre.storage.s3.faults import (
     unreachable,
 )
 from coffre.storage.s3.programs import PREFIX, PublishedObject, S3ProgramShelf, object_key
-from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, pool_of, trust
+from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS, new_patience, trust
 from coffre.storage.values import PROGRAMS_BUCKET, AccessKey, Endpoint
 
 if TYPE_CHECKING:

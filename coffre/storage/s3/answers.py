@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 import urllib3
 
 from coffre.outside.structured import WIDEST_NUMBER
+from coffre.outside.web import EndlessAnswerError, read_whole
 from coffre.storage.s3.faults import AbsurdAnswerError
 
 ANSWER_BYTES = 16 * 1024**2
@@ -23,18 +23,13 @@ MAX_NAME_LENGTH = 4096
 VERSION_MARKERS = ("NextKeyMarker", "NextVersionIdMarker")
 """The fields of a page of ListObjectVersions with the start of the next one."""
 
-_CHUNK_BYTES = 64 * 1024
-
 
 def read_bounded(response: urllib3.BaseHTTPResponse, doing: str) -> bytes:
     """Return the whole body of an answer; AbsurdAnswerError beyond `ANSWER_BYTES` or `ANSWER_SECONDS`."""
-    content, until = bytearray(), time.monotonic() + ANSWER_SECONDS
-    while chunk := response.read1(_CHUNK_BYTES):
-        content += chunk
-        if len(content) > ANSWER_BYTES or time.monotonic() > until:
-            response.close()
-            raise AbsurdAnswerError(doing, "it has no end")
-    return bytes(content)
+    try:
+        return read_whole(response, ANSWER_BYTES, ANSWER_SECONDS)
+    except EndlessAnswerError:
+        raise AbsurdAnswerError(doing, "it has no end") from None
 
 
 class Progress:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from typing import Self
+from urllib.parse import quote
 
 import urllib3
 from botocore.auth import S3SigV4Auth
@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from coffre.errors import InvalidFileError, RemoteError
-from coffre.outside.proxies import find_proxy
+from coffre.outside.web import pool_of
 from coffre.storage.s3.answers import read_bounded
 from coffre.storage.s3.faults import UNAVAILABLE_STATUSES, S3Error, error_of, unreachable
 from coffre.storage.values import AccessKey, Endpoint
@@ -164,16 +164,6 @@ class SignedHttp:
         if response.status >= 300:
             raise self.refusal(doing, answer, response.status)
         return answer, response.headers
-
-
-def pool_of(url: str, **settings: Any) -> urllib3.HTTPConnectionPool:
-    """Return the connections to one host, through its proxy if there is one."""
-    proxy = find_proxy(url)
-    if proxy is None:
-        return urllib3.connection_from_url(url, **settings)
-    parts = urlsplit(url)
-    manager = urllib3.ProxyManager(f"http://{proxy.host}:{proxy.port}", proxy_headers=proxy.headers, **settings)
-    return manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
 
 
 def trust(endpoint: Endpoint) -> ssl.SSLContext:
