@@ -1,6 +1,6 @@
 """What every command shares: the repository and the choice of tenants."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,12 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.root import find_root
-from coffre.cli.unexpected import explain_os_error, tell_unexpected
+from coffre.cli.unexpected import explain_os_error, note_unexpected
 from coffre.errors import ExpectedError, UsageError
 
 if TYPE_CHECKING:
     from coffre.spec.loader import Checkout
+    from coffre.spec.tenant import Tenant
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,24 @@ def open_checkout(context: typer.Context) -> "Checkout":
     return load_checkout(get_globals(context).find_root())
 
 
-def choose_tenants(names: list[str] | None, every: bool, known: list[str]) -> list[str]:
-    """Return the tenants of a command: the named ones, or all of them with --all; no name is an error, not "all"."""
+def choose_tenants(
+    names: list[str] | None, every: bool, known: Mapping[str, "Tenant"], shard: str | None = None
+) -> list[str]:
+    """Return the tenants of a command: the named ones, or all of them with --all; no name is an error, not "all".
+
+    ``shard``, K/N, is one of N parts of all.
+    """
+    from coffre.tenant.shards import parse_shard
+
     if every and names:
         raise UsageError("tenants are named and --all is given", "Leave out one of the two.")
+    if shard is not None:
+        if not every:
+            raise UsageError("--shard is a part of all tenants", "Give --all too, or leave out --shard.")
+        part = parse_shard(shard)
+        return [slug for slug, tenant in known.items() if part.has(tenant.id)]
     if every:
-        return known
+        return list(known)
     if not names:
         raise UsageError("no tenant is named", "Name one or more tenants, or give --all.")
     return list(dict.fromkeys(names))
@@ -66,11 +79,14 @@ def turn_of(name: str, failed: list[str], *, alone: bool) -> Iterator[None]:
     except Exception as problem:
         if alone:
             raise
-        explained = explain_os_error(problem) if isinstance(problem, OSError) else problem
-        if isinstance(explained, ExpectedError):
-            output.error(f"{name}: {explained.message}")
-            if explained.hint:
-                output.error(f"  {explained.hint}")
-        else:
-            tell_unexpected(problem, name)
+        for line in explain(problem, name):
+            output.error(line)
         failed.append(name)
+
+
+def explain(problem: Exception, name: str) -> tuple[str, ...]:
+    """Return the lines that say what ended one tenant of several; the traceback of an unexpected error is saved."""
+    explained = explain_os_error(problem) if isinstance(problem, OSError) else problem
+    if not isinstance(explained, ExpectedError):
+        return (note_unexpected(problem, name),)
+    return (f"{name}: {explained.message}", *([f"  {explained.hint}"] if explained.hint else []))

@@ -33,8 +33,17 @@ def explain_os_error(error: OSError) -> ExpectedError | None:
     return ExpectedError(f"{where}: {reason}", f"{hint}, then run the same command again; completed steps stay done.")
 
 
-def tell_unexpected(problem: Exception, name: str = "") -> int:
-    """Save the traceback, which holds no local values, and print its path; the error's message is not shown."""
+def tell_unexpected(problem: Exception) -> int:
+    """Save the traceback and print its path; returns the exit code."""
+    output.error(note_unexpected(problem))
+    return 1
+
+
+def note_unexpected(problem: Exception, name: str = "") -> str:
+    """Save the traceback, which holds no local values, and return the line with its path.
+
+    The error's message is not in it.
+    """
     text = "".join(traceback.format_exception(problem))
     if "--verbose" in sys.argv:
         output.error(text)
@@ -47,5 +56,4 @@ def tell_unexpected(problem: Exception, name: str = "") -> int:
     except (OSError, UsageError):
         where = "run it again with --verbose for the traceback"
     kind = type(problem).__name__
-    output.error(f"{name or 'error'}: this should not happen ({kind}); {where}\n  Please report it with that file.")
-    return 1
+    return f"{name or 'error'}: this should not happen ({kind}); {where}\n  Please report it with that file."

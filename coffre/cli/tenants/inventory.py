@@ -33,7 +33,7 @@ def inventory(
     if as_json and as_ansible:
         raise UsageError("--json and --ansible are both given", "Leave out one of the two.")
     checkout = open_checkout(context)
-    names = choose_tenants(tenants, every or not tenants, list(checkout.tenants))
+    names = choose_tenants(tenants, every or not tenants, checkout.tenants)
     if as_ansible:
         output.result_json(build_ansible_inventory(checkout, names))
         return

@@ -1,7 +1,7 @@
 """plan and apply: show and make the changes that a tenant file requires."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ import typer
 from coffre.cli import asking, output
 from coffre.cli.context import choose_tenants, open_checkout, turn_of
 from coffre.cli.service.gate import show_filling
+from coffre.cli.tenants.together import Terms, apply_together, choose_parallel
 from coffre.cli.words.machines import describe_outcome
 from coffre.cli.words.plan import show_plan
 from coffre.cli.words.rotation import describe_rotation
@@ -21,10 +22,20 @@ if TYPE_CHECKING:
     from coffre.provisioning.apply import TenantOutcome
     from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.exact import ExactPlan
+    from coffre.provisioning.terms.context import Intent
     from coffre.spec.loader import Checkout
 
 Tenants = Annotated[list[str] | None, typer.Argument(metavar="TENANT", help="Tenants, by file name.")]
 Every = Annotated[bool, typer.Option("--all", help="Every tenant of tenants/.")]
+OfShard = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        help="With --all: part K of N, for N computers. A tenant's id decides its part.",
+        show_default=False,
+    ),
+]
 
 CHANGES_PENDING = 6
 _PAST = {"create": "created", "adopt": "adopted", "update": "updated", "replace": "replaced", "delete": "deleted"}
@@ -39,6 +50,7 @@ def plan(
     context: typer.Context,
     tenants: Tenants = None,
     every: Every = False,
+    shard: OfShard = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list of plans, one a tenant.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 6 when something would change.")] = False,
     out: Annotated[
@@ -51,7 +63,7 @@ def plan(
 
     checkout = open_checkout(context)
     refuse_orphans(checkout)
-    names = choose_tenants(tenants, every, list(checkout.tenants))
+    names = choose_tenants(tenants, every, checkout.tenants, shard)
     plans, exact = [], []
     failed: list[str] = []
     for name in names:
@@ -62,6 +74,7 @@ def plan(
                 show_plan(plans[-1])
     if any(planned.is_needed for planned in plans):
         _warn_of_hours(checkout)
+    _tell_empty(names, shard)
     if as_json:
         output.result_json([{**asdict(planned), "is_needed": planned.is_needed} for planned in plans])
     if failed:
@@ -76,7 +89,17 @@ def apply(
     context: typer.Context,
     tenants: Tenants = None,
     every: Every = False,
+    shard: OfShard = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    parallel: Annotated[
+        int | None,
+        typer.Option(
+            "--parallel",
+            metavar="N",
+            help="Tenants at a time, with --yes or --plan (default: by the free cores and memory).",
+            show_default=False,
+        ),
+    ] = None,
     storage_only: Annotated[bool, typer.Option("--storage-only", help="Do not change the agents.")] = False,
     plan_file: Annotated[
         Path | None,
@@ -144,8 +167,6 @@ def apply(
     accepted.
     """
     from coffre.operations.acknowledge.replaced_machine import Replacement
-    from coffre.provisioning.apply import apply_tenant
-    from coffre.provisioning.exact import plan_exactly
     from coffre.provisioning.plan import refuse_orphans
     from coffre.provisioning.terms.context import Intent, Renewal
 
@@ -154,13 +175,45 @@ def apply(
     renewal = Renewal(frozenset(new_repository or ()), platform_lost, reason)
     replacement = Replacement(tuple(replace_machine or ()), reason)
     intent = Intent(storage_only, adopt, replace_orders, renewal, replacement)
-    saved = _read_plan(plan_file, tenants, every, intent.has_options) if plan_file is not None else {}
-    names = list(saved) or choose_tenants(tenants, every, list(checkout.tenants))
+    has_others = bool(tenants or every or shard or intent.has_options)
+    saved = _read_plan(plan_file, has_others=has_others) if plan_file is not None else {}
+    names = list(saved) or choose_tenants(tenants, every, checkout.tenants, shard)
+    is_asked = not yes and not saved
+    if is_asked and parallel is not None:
+        raise UsageError("--parallel needs --yes", "Without --yes each tenant's plan is shown and asked for in turn.")
+    terms = Terms(checkout, intent)
+    at_a_time = choose_parallel(parallel, terms, names)
+    if len(names) > 1 and not is_asked:
+        failed = apply_together(terms, {name: saved.get(name) for name in names}, at_a_time, _show_outcome)
+    else:
+        failed = _apply_in_turn(checkout, names, intent, saved, is_asked=is_asked)
+    _tell_empty(names, shard)
+    if len(names) > 1:
+        output.result(
+            f"{len(names) - len(failed)} of {len(names)} tenants applied"
+            + (f"; not: {', '.join(failed)}" if failed else "")
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tell_empty(names: "Sequence[str]", shard: str | None) -> None:
+    if not names:
+        output.progress("there is no tenant" if shard is None else f"no tenant is in part {shard}")
+
+
+def _apply_in_turn(
+    checkout: "Checkout", names: "Sequence[str]", intent: "Intent", saved: "Mapping[str, ExactPlan]", *, is_asked: bool
+) -> list[str]:
+    """Apply one tenant after the other, each as its plan shows it; returns those that are not complete."""
+    from coffre.provisioning.apply import apply_tenant
+    from coffre.provisioning.exact import plan_exactly
+
     failed: list[str] = []
     for name in names:
         with turn_of(name, failed, alone=len(names) == 1):
             planned = saved.get(name)
-            if not yes and planned is None:
+            if is_asked:
                 planned = plan_exactly(checkout, name, output.warning, intent)
                 show_plan(planned.plan)
                 _warn_of_hours(checkout)
@@ -171,20 +224,14 @@ def apply(
             _show_outcome(outcome)
             if not outcome.is_complete:
                 failed.append(name)
-    if len(names) > 1:
-        output.result(
-            f"{len(names) - len(failed)} of {len(names)} tenants applied"
-            + (f"; not: {', '.join(failed)}" if failed else "")
-        )
-    if failed:
-        raise typer.Exit(1)
+    return failed
 
 
-def _read_plan(path: Path, tenants: list[str] | None, every: bool, has_options: bool) -> "dict[str, ExactPlan]":
+def _read_plan(path: Path, *, has_others: bool) -> "dict[str, ExactPlan]":
     """Read a saved plan by tenant; the plan itself names its tenants and its options."""
     from coffre.provisioning.exact import load_plans
 
-    if tenants or every or has_options:
+    if has_others:
         raise UsageError("--plan cannot be combined with tenants or options", "The plan itself contains them.")
     return {each.plan.tenant: each for each in load_plans(path)}
 

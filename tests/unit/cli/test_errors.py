@@ -35,6 +35,11 @@ def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], code: int, said: st
     [
         (("plan",), "no tenant is named"),
         (("plan", "--all", "boulangerie-martin"), "tenants are named and --all is given"),
+        (("plan", "--shard", "1/2", "boulangerie-martin"), "--shard is a part of all tenants"),
+        (("apply", "--all", "--shard", "3/2"), "--shard needs a part and the number of parts"),
+        (("apply", "--all", "--parallel", "2"), "--parallel needs --yes"),
+        (("apply", "--all", "--yes", "--parallel", "0"), "--parallel needs a number from 1"),
+        (("apply", "--plan", "x", "--all", "--shard", "1/2"), "--plan cannot be combined"),
         (("plan", "boulangerie"), "there is no tenant 'boulangerie'"),
         (("schema", "machine"), "there is no schema of 'machine'"),
     ],
