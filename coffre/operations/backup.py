@@ -103,7 +103,9 @@ def back_up(
     """
     unapplied: dict[str, RefusedError] = {}
     on_platform = with_bucket({name: opened.machine(name) for name in machines})
-    with lock_again(opened.tenant, opened.checkout, opened.on_notice, GATE_PATIENCE_SECONDS) as now:
+    with lock_again(
+        opened.tenant, opened.checkout, opened.on_notice, command="backup", patience_seconds=GATE_PATIENCE_SECONDS
+    ) as now:
         unapplied.update(find_unapplied(now.tenant, now.buckets, now.log, machines))
         there = [name for name in on_platform if name not in unapplied]
         unapplied.update(find_shut_out(now.tenant, now.buckets, there))
@@ -148,7 +150,7 @@ def _settle_after(
             on_notice(f"{machine}: {_sentence(refused)}")
 
     try:
-        with lock_again(tenant, checkout, on_notice, GATE_PATIENCE_SECONDS) as now:
+        with lock_again(tenant, checkout, on_notice, command="backup", patience_seconds=GATE_PATIENCE_SECONDS) as now:
             return settle_gate(now.tenant, now.platform, now.buckets, now.log, say)
     except BusyError as error:
         on_notice(

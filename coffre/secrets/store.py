@@ -28,6 +28,7 @@ from coffre.secrets.holders import keys
 from coffre.secrets.identifiers import SecretId, describe
 from coffre.secrets.places import BUNDLE_SUFFIX, Places
 from coffre.spec import naming
+from coffre.workspace import fence
 from coffre.workspace.files import write_atomically
 
 DEFAULT_WAIT_SECONDS = 10.0
@@ -122,6 +123,7 @@ class SecretStore:
         former copy the places are empty. RefusedError, and nothing is deleted, when no copy is proved to be this
         tenant's, or when the escrow is missing: its copy would survive.
         """
+        fence.check()
         self._refuse_missing_escrow()
         with self._locked(slug):
             traces = Traces(self._places, slug, KINDS[model])
@@ -205,6 +207,7 @@ class SecretStore:
             return Copy(shown, problem=problem)
 
     def _save(self, slug: str, bundle: Bundle, dropping: Collection[SecretId] = ()) -> bool:
+        fence.check()
         kind = KINDS[type(bundle)]
         recipients = self._check_recipients()
         with self._locked(slug):

@@ -8,6 +8,7 @@ from pydantic import Field
 from coffre.spec.git_host import GitHostSettings
 from coffre.spec.prices import Prices
 from coffre.spec.storage_platform import AnyPlatform
+from coffre.spec.stores import S3Store
 from coffre.spec.values.fields import (
     Count,
     Day,
@@ -22,7 +23,15 @@ from coffre.spec.values.fields import (
     Timezone,
     Version,
 )
-from coffre.spec.values.settings import Country, Days, FolderPath, RecordsUrl, SecretReference, State, TimeOfDay
+from coffre.spec.values.settings import (
+    Country,
+    Days,
+    FolderPath,
+    RecordsUrl,
+    SecretReference,
+    State,
+    TimeOfDay,
+)
 from coffre.workspace.paths import DOCUMENTS_FOLDER, RECORDS_FILE, SECRETS_FOLDER, STATE_FOLDER
 
 _GIB = 1 << 30
@@ -160,10 +169,11 @@ class PlatformFile(FileModel):
     working_hours: Annotated[WorkingHours, Field(description="The hours in which work is not billed extra (article 6)")]
     state: Annotated[State, Field(description=f"Where Pulumi keeps its state, like file:{STATE_FOLDER}")]
     records: Annotated[RecordsUrl, Field(description=f"The records database, like sqlite:{RECORDS_FILE}")]
-    secrets: Annotated[FolderPath, Field(description=f"The folder of the secret bundles, like {SECRETS_FOLDER}")]
+    secrets: Annotated[FolderPath, Field(description=f"The place of the secret bundles, like {SECRETS_FOLDER}")]
     escrow: Annotated[
-        FolderPath, Field(description="The folder of their second copy, away from the platform that they open")
+        FolderPath, Field(description="The place of their second copy, away from the platform that they open")
     ]
+    stores: dict[str, S3Store] = Field(default_factory=dict, description="The S3 buckets that state names, by bucket")
     anchor: Annotated[
         Anchor, Field(description="Where the head of the records is stored each day: a file elsewhere, a mail")
     ] = Anchor()

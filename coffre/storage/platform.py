@@ -213,6 +213,9 @@ class PlatformDriver(Protocol):
     def describe(self, platform: Platform) -> PlatformStatement:
         """Return what documents for customers state of this platform; sends no request."""
 
+    def find_endpoint(self, platform: Platform, root: Path) -> str | None:
+        """Return the address of a platform's S3 service; None where many customers share one (AWS)."""
+
     def connect(self, platform: Platform, root: Path) -> Storage:
         """Return a platform's storage, without a request to it. ExpectedError for unreadable settings."""
 

@@ -13,10 +13,10 @@ from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout, reload_tenant
 from coffre.spec.tenant import Tenant
+from coffre.tenant.locking import tenant_locked
 from coffre.tenant.lookup import find_tenant
 from coffre.tenant.opening import OpenTenant, open_tenant
 from coffre.workspace.clock import utc_now
-from coffre.workspace.locks import tenant_lock
 
 
 class Anchoring(Protocol):
@@ -72,16 +72,18 @@ def _outcome_of(problem: BaseException) -> RunOutcome:
 
 @contextmanager
 def lock_tenant(
-    checkout: Checkout, slug: str, on_notice: OnNotice, *, patience_seconds: float = 0
+    checkout: Checkout, slug: str, on_notice: OnNotice, *, command: str = "a change", patience_seconds: float = 0
 ) -> Iterator[OpenTenant]:
     """Take a tenant's lock, and only then read: for commands that change the tenant.
+
+    ``command`` is shown to the others that wait for it.
 
     The tenant's file, its holds and its records are read under the lock: earlier changes of another command or a
     colleague are included. BusyError when another command has the tenant for longer than the patience.
     """
     find_tenant(checkout, slug)
     with (
-        tenant_lock(checkout.root, slug, patience_seconds),
+        tenant_locked(checkout, slug, command, patience_seconds),
         open_tenant(reload_tenant(checkout, slug), slug, on_notice) as opened,
     ):
         yield opened
@@ -89,18 +91,18 @@ def lock_tenant(
 
 @contextmanager
 def lock_again(
-    tenant: Tenant, checkout: Checkout, on_notice: OnNotice, patience_seconds: float
+    tenant: Tenant, checkout: Checkout, on_notice: OnNotice, *, command: str, patience_seconds: float
 ) -> Iterator[OpenTenant]:
     """Take the lock of a tenant that was opened without it, for one step that changes it, and read again."""
     slug = tenant.slug
-    with lock_tenant(checkout, slug, on_notice, patience_seconds=patience_seconds) as now:
+    with lock_tenant(checkout, slug, on_notice, command=command, patience_seconds=patience_seconds) as now:
         yield now
 
 
 @contextmanager
 def lock_recorded(checkout: Checkout, slug: str, command: str, on_notice: OnNotice) -> Iterator[OpenTenant]:
     """Take a tenant's lock, then read, for a recorded command."""
-    with lock_tenant(checkout, slug, on_notice) as opened, recorded_run(opened, command):
+    with lock_tenant(checkout, slug, on_notice, command=command) as opened, recorded_run(opened, command):
         yield opened
 
 

@@ -1,8 +1,10 @@
 """Writes files atomically, by default readable by their owner only. No other module does this."""
 
 import os
+import shutil
 import stat
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -61,6 +63,20 @@ def delete(path: Path) -> None:
     """Delete a file so that a crash cannot bring it back: fsync of the folder."""
     path.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def remove_paths(paths: Iterable[Path]) -> list[Path]:
+    """Remove files and folders, a link as itself; returns those that existed."""
+    removed = []
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.exists() or path.is_symlink():
+            path.unlink()
+        else:
+            continue
+        removed.append(path)
+    return removed
 
 
 def make_private_folder(path: Path) -> bool:

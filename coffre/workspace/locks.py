@@ -36,27 +36,19 @@ def file_lock(path: Path, busy: BusyError, patience_seconds: float = 0) -> Itera
 
 @contextmanager
 def tenant_lock(root: Path, slug: str, patience_seconds: float = 0) -> Iterator[None]:
-    """Lock a tenant during a change; BusyError when another command holds it longer than the time limit."""
-    busy = BusyError(f"another command is changing {slug}", "Wait for it to end and run the same command again.")
-    with _named_lock(root, slug, busy, patience_seconds):
+    """Lock a tenant in this checkout; BusyError when another command holds it longer than the time limit."""
+    with named_lock(root, slug, tenant_busy(slug), patience_seconds):
         yield
 
 
-@contextmanager
-def copy_lock(root: Path, slug: str, stack: str, patience_seconds: float = 0) -> Iterator[None]:
-    """Lock the second copy of a tenant, by the name of its stack: for a run that fills it, and for its erasure.
-
-    It comes after the tenant's lock, for a command that takes both. BusyError as for `tenant_lock`.
-    """
-    busy = BusyError(
-        f"another command is working on the second copy of {slug}", "Wait for it to end and run the same command again."
-    )
-    with _named_lock(root, stack, busy, patience_seconds):
-        yield
+def tenant_busy(slug: str) -> BusyError:
+    """Return the error of a command that finds a tenant locked."""
+    return BusyError(f"another command is changing {slug}", "Wait for it to end and run the same command again.")
 
 
 @contextmanager
-def _named_lock(root: Path, name: str, busy: BusyError, patience_seconds: float) -> Iterator[None]:
+def named_lock(root: Path, name: str, busy: BusyError, patience_seconds: float = 0) -> Iterator[None]:
+    """Hold the lock of a name, between the processes of this checkout."""
     path = lock_file(root, name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
     with file_lock(path, busy, patience_seconds):

@@ -14,6 +14,7 @@ from coffre.agents.reach import bounded_ssh
 from coffre.agents.reach.ssh import BEGIN_SECONDS, CONNECT_SECONDS, KEEP_SECONDS
 from coffre.errors import ExpectedError, RemoteError
 from coffre.outside.environment import NOT_FOR_PROGRAMS, child_environment, find_home
+from coffre.workspace import fence
 from coffre.workspace.private_folder import private_folder
 
 MAX_FORKS = 20
@@ -41,6 +42,7 @@ def run_playbook(
     system has a tmpfs, else under ``scratch``; it is removed at the end, or by the next run if this one was killed.
     Ctrl-C ends Ansible first. RemoteError when Ansible itself could not run.
     """
+    fence.check()
     hosts = list_hosts(inventory)
     if needs_windows_collection(inventory):
         refuse_without_collection(list_collection_folders(os.environ))

@@ -50,7 +50,7 @@ def undelete(
     from coffre.tenant.runs import lock_tenant, recorded_run
 
     now = datetime.now(UTC)
-    with lock_tenant(open_checkout(context), tenant, output.warning) as opened:
+    with lock_tenant(open_checkout(context), tenant, output.warning, command="undelete") as opened:
         moment = read_moment(at, opened.tenant.timezone, now)
         refuse_too_old(opened.tenant, moment, now)
         plan = operation.look(opened.tenant, opened.buckets, opened.log, machine, moment, is_exact=exact)

@@ -20,10 +20,10 @@ from coffre.operations.copying.objects import (
 from coffre.operations.copying.pace import Pace
 from coffre.spec import naming
 from coffre.tenant.access import refuse_while_blocked
+from coffre.tenant.locking import copy_locked
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import find_unapplied, refuse_unapplied
 from coffre.tenant.second_copy import get_copied
-from coffre.workspace.locks import copy_lock
 
 OnProgress = Callable[[str], None]
 
@@ -45,7 +45,7 @@ class MachineCopy:
 def copying(opened: OpenTenant) -> Iterator[OpenTenant]:
     """Keep every other run and the erasure of a tenant's copy away during the block; give the copy. BusyError."""
     copied = get_copied(opened)
-    with copy_lock(opened.checkout.root, opened.tenant.slug, naming.stack_name(copied.tenant)):
+    with copy_locked(opened.checkout, opened.tenant.slug, naming.stack_name(copied.tenant), "copy"):
         yield copied
 
 

@@ -26,7 +26,9 @@ def place_hold(checkout: Checkout, slug: str, hold: RecordedHold, on_notice: OnN
         record_hold(opened.log, hold)
         try:
             # First the lock, then the read: rules that an apply set before, under the lock, are removed here.
-            with lock_tenant(checkout, slug, on_notice, patience_seconds=PATIENCE_SECONDS) as held:
+            with lock_tenant(
+                checkout, slug, on_notice, command="hold place", patience_seconds=PATIENCE_SECONDS
+            ) as held:
                 # The original first: it does not wait for the platform of the copy, nor for its settings.
                 read_back = carry_out(held.tenant, held.buckets)
                 copied = held.second_copy

@@ -25,6 +25,7 @@ from coffre.provisioning.engine.state import StateFolder, has_owner
 from coffre.provisioning.engine.tunnel import tunnel
 from coffre.spec import naming
 from coffre.storage.platform import Declaration
+from coffre.workspace import fence
 from coffre.workspace.paths import PULUMI_HOME
 
 PARALLEL_RESOURCES = 32
@@ -165,6 +166,7 @@ class StackEngine:
         takes_unequal: bool,
         plan_file: Path | None,
     ) -> list[ResourceChange]:
+        fence.check()
         recorder = Recorder(on_progress)
         stack = self._open()
         with (

@@ -2,7 +2,6 @@
 
 import gzip
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,8 @@ from coffre.errors import BusyError
 from coffre.provisioning.engine.stack import state_folder
 from coffre.provisioning.engine.state import PROJECT, has_owner
 from coffre.spec.loader import Checkout
+from coffre.workspace import fence
+from coffre.workspace.files import remove_paths
 from coffre.workspace.paths import PULUMI_HOME, stack_folder
 
 
@@ -19,32 +20,25 @@ def remove_stack_files(checkout: Checkout, slug: str) -> list[str]:
     The caller has checked that the platform has nothing left of the tenant: otherwise its resources would be orphaned.
     May run twice. BusyError while a Pulumi of this computer, or of another one, has the stack's lock.
     """
-    folder = state_folder(checkout)
-    held = [lock for lock in folder.list_locks(slug) if has_owner(lock)]
+    fence.check()
+    states = state_folder(checkout)
+    held = [lock for lock in states.list_locks(slug) if has_owner(lock)]
     if held:
         raise BusyError(
             f"the stack of {slug} is locked by {held[0]}", "Wait for it to end, then run the same command again."
         )
-    return remove_files(_list_all(checkout, slug), checkout.root)
+    return [*states.remove(slug), *remove_files(_list_own(checkout, slug), checkout.root)]
 
 
 def list_stack_files(checkout: Checkout, slug: str) -> list[str]:
     """Return the existing files of a stack, as `remove_stack_files` would remove them; changes nothing."""
-    return [_shown(path, checkout.root) for path in _list_all(checkout, slug) if path.exists()]
+    own = [_shown(path, checkout.root) for path in _list_own(checkout, slug) if path.exists()]
+    return [*state_folder(checkout).list_places(slug), *own]
 
 
 def remove_files(paths: Iterable[Path], root: Path) -> list[str]:
     """Remove files and folders, a link as itself; returns the removed ones, in a readable form."""
-    removed = []
-    for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.exists() or path.is_symlink():
-            path.unlink()
-        else:
-            continue
-        removed.append(_shown(path, root))
-    return removed
+    return [_shown(path, root) for path in remove_paths(paths)]
 
 
 def list_traces(home: Path, slug: str) -> Iterator[Path]:
@@ -59,10 +53,9 @@ def list_traces(home: Path, slug: str) -> Iterator[Path]:
             yield path
 
 
-def _list_all(checkout: Checkout, slug: str) -> list[Path]:
-    home = checkout.root / PULUMI_HOME
-    files = state_folder(checkout).list_files(slug)
-    return [*files, stack_folder(checkout.root, slug), *list_traces(home, slug)]
+def _list_own(checkout: Checkout, slug: str) -> list[Path]:
+    """Return what a stack has on this computer besides its state."""
+    return [stack_folder(checkout.root, slug), *list_traces(checkout.root / PULUMI_HOME, slug)]
 
 
 def _shown(path: Path, root: Path) -> str:

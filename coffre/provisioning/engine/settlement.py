@@ -7,7 +7,7 @@ this comparison takes 0.2 s.
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.provisioning.engine.state import StateFolder
+from coffre.provisioning.engine.states import StackStates
 from coffre.storage.platform import Declaration, SecretOf
 from coffre.workspace.files import write_atomically
 
@@ -29,13 +29,13 @@ class Settlement:
     """
 
     stack: str
-    state: StateFolder
+    states: StackStates
     secret_of: SecretOf
     note: Path
 
     def look(self, wanted: Declaration) -> StackLook:
         """Compare state and platform with the declaration of the stack's program."""
-        state = self.state.read(self.stack)
+        state = self.states.read(self.stack)
         if state is None:
             return StackLook(is_settled=False, has_drift=False, has_pending_operations=False)
         has_drift = bool(wanted.find_drift(state.resources, self.secret_of))
@@ -48,7 +48,7 @@ class Settlement:
 
     def write(self, wanted: Declaration) -> None:
         """Record, after a fully successful update, which state belongs to which declaration."""
-        state = self.state.read(self.stack)
+        state = self.states.read(self.stack)
         if state is None:
             return
         write_atomically(self.note, _line(wanted, state.digest).encode(), is_durable=False)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coffre.errors import InvalidFileError
 from coffre.outside.environment import temporary_folder
 from coffre.provisioning.changes import ResourceChange, refuse_other_changes
 from coffre.provisioning.engine.settlement import Settlement
 from coffre.provisioning.engine.state import StateFolder
+from coffre.provisioning.engine.states import BucketStates, StackStates
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
@@ -18,7 +18,8 @@ from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import Declaration, TenantKeys
-from coffre.workspace.paths import stack_folder
+from coffre.storage.stores import open_store
+from coffre.workspace.paths import PULUMI_FOLDER, stack_folder
 
 if TYPE_CHECKING:
     from coffre.provisioning.engine.engine import StackEngine
@@ -31,15 +32,12 @@ def declare(tenant: Tenant, checkout: Checkout, platform: Platform, keys: Tenant
     return driver_of(platform).declare(tenant, platform, checkout.root, keys)
 
 
-def state_folder(checkout: Checkout) -> StateFolder:
-    """Return Pulumi's backend for `state:` of platform.yaml, `file:PATH` under the root."""
-    reference = checkout.settings.state
+def state_folder(checkout: Checkout) -> StackStates:
+    """Return where `state:` of platform.yaml keeps the stacks: `file:PATH` under the root, or s3://BUCKET/PREFIX."""
+    reference, root = checkout.settings.state, checkout.root
     if reference.startswith("file:"):
-        return StateFolder(f"file://{checkout.root / reference.removeprefix('file:')}")
-    raise InvalidFileError(
-        f"platform.yaml: state: {reference} is not supported yet",
-        "Write file:PATH; for now, a team must share that folder.",
-    )
+        return StateFolder(f"file://{root / reference.removeprefix('file:')}", root)
+    return BucketStates(open_store(reference, checkout.settings, root), root / PULUMI_FOLDER)
 
 
 class TenantStack:
@@ -51,17 +49,18 @@ class TenantStack:
     def __init__(
         self, checkout: Checkout, name: str, control: ControlBundle | None, scratch: Path | None = None
     ) -> None:
+        self._states: StackStates
         if scratch is None:
             assert control is not None  # noqa: S101 - a real stack is opened only with its passphrase
-            self._state, self._work_dir = state_folder(checkout), stack_folder(checkout.root, name)
+            self._states, self._work_dir = state_folder(checkout), stack_folder(checkout.root, name)
             self._passphrase = control.stack_passphrase
         else:
-            self._state, self._work_dir = StateFolder(f"file://{scratch / 'state'}"), scratch / "work"
+            self._states, self._work_dir = StateFolder(f"file://{scratch / 'state'}"), scratch / "work"
             self._passphrase = minting.new_passphrase()
         self._name = name
         self._settlement = Settlement(
             stack=name,
-            state=self._state,
+            states=self._states,
             secret_of=lambda access_key_id: _find_secret(control, access_key_id),
             note=self._work_dir / "settled",
         )
@@ -71,7 +70,8 @@ class TenantStack:
         look = self._settlement.look(declaration)
         if look.is_settled:
             return []
-        return self._engine(declaration).preview(refresh=look.has_drift, takes_unequal=takes_unequal)
+        with self._states.reading(self._name) as state:
+            return self._engine(declaration, state).preview(refresh=look.has_drift, takes_unequal=takes_unequal)
 
     def up(
         self,
@@ -89,13 +89,14 @@ class TenantStack:
         look = self._settlement.look(declaration)
         if look.is_settled:
             return []
-        changes = self._engine(declaration).up(
-            on_progress,
-            refresh=look.has_drift,
-            clear_pending=look.has_pending_operations,
-            targets=None if only is None else self._state.find_urns(self._name, only),
-            takes_unequal=takes_unequal,
-        )
+        with self._states.opened(self._name) as state:
+            changes = self._engine(declaration, state).up(
+                on_progress,
+                refresh=look.has_drift,
+                clear_pending=look.has_pending_operations,
+                targets=None if only is None else state.find_urns(self._name, only),
+                takes_unequal=takes_unequal,
+            )
         if only is None:
             self._settlement.write(declaration)
         return changes
@@ -115,9 +116,12 @@ class TenantStack:
         look = self._settlement.look(declaration)
         if look.is_settled and not planned:
             return []
-        engine = self._engine(declaration)
-        engine.free_stale_lock(on_progress)
-        with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
+        with (
+            self._states.opened(self._name) as state,
+            tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder,
+        ):
+            engine = self._engine(declaration, state)
+            engine.free_stale_lock(on_progress)
             plan_file = Path(folder) / "plan.json"
             found = engine.preview(refresh=look.has_drift, takes_unequal=takes_unequal, plan_file=plan_file)
             refuse_other_changes(naming.slug_of_stack(self._name), planned, found)
@@ -131,12 +135,12 @@ class TenantStack:
         self._settlement.write(declaration)
         return changes
 
-    def _engine(self, declaration: Declaration) -> "StackEngine":
+    def _engine(self, declaration: Declaration, state: StateFolder) -> "StackEngine":
         from coffre.provisioning.engine.engine import StackEngine
 
         return StackEngine(
             self._name,
-            state=self._state,
+            state=state,
             work_dir=self._work_dir,
             passphrase=self._passphrase.get_secret_value(),
             declared=declaration,

@@ -7,7 +7,8 @@ import contextlib
 import hashlib
 import json
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,12 @@ from pathlib import Path
 from coffre.errors import ExpectedError
 from coffre.spec import naming
 from coffre.storage.platform import RecordedResource
+from coffre.workspace import fence
+from coffre.workspace.files import remove_paths, write_atomically
 
 PROJECT = "coffre"
+META = ".pulumi/meta.yaml"
+"""Says that stacks are kept by project; Pulumi writes it into a new backend."""
 _PULUMIS_OWN = "pulumi:"
 """The stack itself, and the providers of its resources."""
 
@@ -53,11 +58,20 @@ class StackLock:
 
 
 class StateFolder:
-    """One `file://` backend."""
+    """One `file://` backend; its paths are shown from ``root``."""
 
-    def __init__(self, backend: str) -> None:
+    def __init__(self, backend: str, root: Path = Path("/")) -> None:
         self.backend = backend
+        self._root = root
         self._folder = Path(backend.removeprefix("file://")) / ".pulumi"
+
+    @contextmanager
+    def opened(self, stack: str) -> Iterator["StateFolder"]:  # noqa: ARG002 - Pulumi works on the folder itself
+        yield self
+
+    @contextmanager
+    def reading(self, stack: str) -> Iterator["StateFolder"]:  # noqa: ARG002
+        yield self
 
     def make(self) -> None:
         self._folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -75,19 +89,39 @@ class StateFolder:
 
     def read(self, stack: str) -> StackState | None:
         """Return a stack's state, None when there is none; DamagedStateError for a document that is not Pulumi's."""
-        path = self.file_of(stack)
+        text, path = self.read_text(stack), self.file_of(stack)
+        if text is None:
+            return None
+        return read_state_of(text, damaged(stack, str(path), f"Move it aside (mv {path} {path}.damaged)"))
+
+    def read_text(self, stack: str) -> bytes | None:
+        """Return a stack's document as it is, None when there is none."""
         try:
-            text = path.read_bytes()
+            return self.file_of(stack).read_bytes()
         except FileNotFoundError:
             return None
-        try:
-            return read_state(text)
-        except _UNREADABLE:
-            raise DamagedStateError(
-                f"the state of {stack} is damaged: {path}",
-                f"Move it aside (mv {path} {path}.damaged) and run `coffre apply {naming.slug_of_stack(stack)}`: it "
-                "adopts what exists on the platform, with the same keys, and creates nothing twice.",
-            ) from None
+
+    def write(self, stack: str, text: bytes | None) -> None:
+        """Write a stack's document from another place; None removes it."""
+        path = self.file_of(stack)
+        if text is None:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(path, text, is_durable=False)
+        write_atomically(self._folder.parent / META, b"version: 1\n", is_durable=False)
+
+    def list_places(self, stack: str) -> list[str]:
+        """Return all existing files and folders of a stack."""
+        return [self._shown(path) for path in self.list_files(stack)]
+
+    def remove(self, stack: str) -> list[str]:
+        """Remove all files and folders of a stack; returns those that existed. May run twice."""
+        fence.check()
+        return [self._shown(path) for path in remove_paths(self.list_files(stack))]
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
 
     def list_files(self, stack: str) -> list[Path]:
         """Return all files of a stack in this folder: state with its spare copies, history, backups and locks."""
@@ -100,8 +134,7 @@ class StateFolder:
 
     def find_urns(self, stack: str, names: Collection[str]) -> list[str]:
         """Return the URNs of a stack's resources by their names."""
-        state = self.read(stack)
-        return [each.urn for each in (state.resources if state else ()) if each.urn.rsplit("::", 1)[-1] in names]
+        return find_urns(self.read(stack), names)
 
     def list_locks(self, stack: str) -> list[StackLock]:
         """Return the locks on a stack; an unreadable lock is returned with an unknown owner."""
@@ -149,6 +182,37 @@ class StateFolder:
         """Return the locks that Pulumi began to write and could not, for example on a full disk: it fails on them."""
         folder = self._folder / "locks" / "organization" / PROJECT / stack
         return sorted(folder.glob("*.tmp")) if folder.is_dir() else []
+
+
+def find_urns(state: StackState | None, names: Collection[str]) -> list[str]:
+    """Return the URNs of a state's resources by their names. Pure."""
+    return [each.urn for each in (state.resources if state else ()) if each.urn.rsplit("::", 1)[-1] in names]
+
+
+def damaged(stack: str, place: str, advice: str) -> DamagedStateError:
+    """Return the error of a state that cannot be read; ``advice`` is how to move it aside. Pure."""
+    return DamagedStateError(
+        f"the state of {stack} is damaged: {place}",
+        f"{advice} and run `coffre apply {naming.slug_of_stack(stack)}`: it adopts what exists on the platform, with "
+        "the same keys, and creates nothing twice.",
+    )
+
+
+def read_state_of(text: bytes, problem: DamagedStateError) -> StackState:
+    """Read a stack's document; ``problem`` when Pulumi did not write it. Pure."""
+    try:
+        return read_state(text)
+    except _UNREADABLE:
+        raise problem from None
+
+
+def is_readable(text: bytes) -> bool:
+    """Tell whether a document is one of Pulumi's. Pure."""
+    try:
+        read_state(text)
+    except _UNREADABLE:
+        return False
+    return True
 
 
 def read_state(text: bytes) -> StackState:

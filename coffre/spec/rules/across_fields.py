@@ -13,6 +13,7 @@ from coffre.spec.problems.suggest import did_you_mean
 from coffre.spec.rules.hours import check_hours
 from coffre.spec.rules.paths import check_paths
 from coffre.spec.rules.prices import check_prices
+from coffre.spec.rules.stores import check_stores
 from coffre.spec.values.hosts import HostPort, find_host_port, is_this_computer
 
 _ONE_ENTRY = "one machine has one entry; retire the one that is gone"
@@ -271,7 +272,7 @@ def check_platform(data: Data) -> list[FileProblem]:
         findings.append(
             FileProblem(("anchor", "mail"), "no mail server is named", "add mail: with its host and sender")
         )
-    return findings + list(check_prices(data))
+    return [*findings, *check_stores(data), *check_prices(data)]
 
 
 def _overlap(one: str, other: str) -> bool:

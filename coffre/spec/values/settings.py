@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from coffre.spec.values.fields import VALUE, Count, Text, matching, refuse, text_schema
 from coffre.spec.values.schedule import ScheduleError, Weekday, parse_schedule
+from coffre.spec.values.stores import S3_PLACE
 from coffre.workspace.paths import SECRETS_FOLDER
 
 
@@ -59,8 +60,8 @@ AwsCredential = Annotated[
 ]
 State = Annotated[
     Text,
-    _refers(rf"{_FILE}|s3://[^\x00-\x1f]+", "write file:PATH, or s3://BUCKET for a team"),
-    text_schema("Where Pulumi keeps its state: file:PATH, or s3://BUCKET for a team"),
+    _refers(rf"{_FILE}|{S3_PLACE}", "write file:PATH, or s3://BUCKET/PREFIX for a team"),
+    text_schema("Where Pulumi's state is kept: file:PATH, or s3://BUCKET/PREFIX for a team"),
 ]
 RecordsUrl = Annotated[
     Text,

@@ -51,6 +51,9 @@ class AwsDriver:
         own = _own(platform)
         return PlatformStatement(MediaKeeper.AMAZON, account=own.account, region=own.region, host=AMAZON)
 
+    def find_endpoint(self, platform: Platform, root: Path) -> None:
+        """Return None: the bucket's account decides, not the address that all of AWS's customers share."""
+
     def connect(self, platform: Platform, root: Path) -> "AwsStorage":
         from coffre.storage.aws.connect import connect
 

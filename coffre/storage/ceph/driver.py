@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coffre.spec.storage_platform import CephPlatform, Platform
 from coffre.spec.tenant import Tenant
-from coffre.storage.ceph.connect import connect
+from coffre.storage.ceph.connect import connect, read_endpoint
 from coffre.storage.ceph.declaration import CephDeclaration
 from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.ceph.storage import CephStorage
@@ -37,6 +37,9 @@ class CephDriver:
 
     def describe(self, platform: Platform) -> PlatformStatement:  # noqa: ARG002 - platform.yaml's hosting says it all
         return PlatformStatement()
+
+    def find_endpoint(self, platform: Platform, root: Path) -> str:
+        return read_endpoint(_own(platform), root).url
 
     def connect(self, platform: Platform, root: Path) -> CephStorage:
         return connect(_own(platform), root)

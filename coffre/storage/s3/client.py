@@ -16,8 +16,9 @@ from coffre.errors import RemoteError
 from coffre.outside.proxies import find_proxy, refuse_broken
 from coffre.storage.s3.answers import read_bounded
 from coffre.storage.s3.faults import PlatformUnreachableError
-from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS
+from coffre.storage.s3.signed_http import CONNECT_SECONDS, READ_SECONDS, READING_METHODS
 from coffre.storage.values import AccessKey, Endpoint
+from coffre.workspace import fence
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -80,7 +81,11 @@ def proxies_of(url: str) -> dict[str, str]:
 
 
 def bound(client: Any, url: str) -> None:
-    """Limit the answers of a client of any service, and the time of all attempts of one call together."""
+    """Limit the answers of a client of any service, and the time of all attempts of one call together.
+
+    It changes nothing once a lock of this process is lost.
+    """
+    client.meta.events.register("before-call", _refuse_unlocked)
     client.meta.events.register("request-created", _end_in_time)
     wire: Any = vars(client)["_endpoint"]  # botocore has no other place for it
     wire.http_session = _BoundedSession(wire.http_session, url)
@@ -100,6 +105,11 @@ def adapt(client: Any, endpoint: Endpoint) -> S3Client:
     if endpoint.account_id is not None:
         client.meta.events.register("before-parameter-build.s3", _expect_owner(endpoint.account_id))
     return cast("S3Client", client)
+
+
+def _refuse_unlocked(model: OperationModel, **_event: object) -> None:
+    if model.http["method"] not in READING_METHODS:
+        fence.check()
 
 
 def _follow_no_redirect(context: dict[str, Any], **_event: object) -> None:

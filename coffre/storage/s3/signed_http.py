@@ -21,12 +21,15 @@ from coffre.outside.web import pool_of
 from coffre.storage.s3.answers import read_bounded
 from coffre.storage.s3.faults import UNAVAILABLE_STATUSES, S3Error, error_of, unreachable
 from coffre.storage.values import AccessKey, Endpoint
+from coffre.workspace import fence
 
 # A killed gateway delays metadata writes on the others for 26 s (measured), so a short limit would report a slow
 # success as a failure.
 READ_SECONDS = 45.0
 CONNECT_SECONDS = 10.0
 _CONNECTIONS = 32
+
+READING_METHODS = ("GET", "HEAD")
 
 Parameters = Mapping[str, str | int | bool | None]
 """The query of a request; values of None are left out."""
@@ -139,6 +142,8 @@ class SignedHttp:
         parameters: Parameters,
         body: bytes | None,
     ) -> tuple[bytes, Mapping[str, str]]:
+        if method not in READING_METHODS:
+            fence.check()
         target = f"{path}?{_query(parameters)}"
         headers = {} if self._endpoint.account_id is None else {EXPECTED_OWNER: self._endpoint.account_id}
         if body is not None:

@@ -10,6 +10,7 @@ from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import RecordsTrimmed
 from coffre.records.facts.fact import Fact
 from coffre.records.facts.registry import FactClasses, kind_of, read_as, write_fact
+from coffre.workspace import fence
 from coffre.workspace.clock import utc_now
 
 if TYPE_CHECKING:
@@ -87,10 +88,12 @@ class TenantLog:
         return cls(tenant_id, slug, author, lambda: records, lambda: records)
 
     def append(self, fact: F, machine: str | None = None) -> RecordedFact[F]:
+        fence.check()
         return _recorded(self.open_records().append(self._event(fact, machine)), fact)
 
     def trim(self, trimmed: RecordsTrimmed, kinds: Collection[EventKind]) -> Mapping[EventKind, int]:
         """Delete the events of these kinds, record the deletion with its counts, and return the counts."""
+        fence.check()
         return self.open_records().trim(self._event(trimmed, None), kinds)
 
     def _event(self, fact: Fact, machine: str | None) -> Event:

@@ -1,6 +1,7 @@
 """`coffre copy`: which machines, in which order, what is recorded and what is said; see `TwoHomes`."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from coffre.records.facts.departure import DepartureStage, Stage
 from coffre.spec.tenant import HoldKind
 from coffre.storage.values import PlatformAwayError
 from coffre.tenant.holds import RecordedHold, record_hold
+from coffre.tenant.locking import copy_locked
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_tenant
 from coffre.tenant.second_copy import get_copied
-from coffre.workspace.locks import copy_lock
 from tests.doubles.storage import MemoryBucket
 from tests.doubles.two_homes import (
     CAISSE,
@@ -158,13 +159,16 @@ def test_a_run_keeps_no_other_command_of_the_tenant_waiting(homes: TwoHomes, bus
         pass
 
 
-def test_the_lock_is_the_copy_s_alone(tmp_path: Path) -> None:
-    with copy_lock(tmp_path, SLUG, f"{SLUG}_copy"):
-        with pytest.raises(BusyError, match="second copy of martin"), copy_lock(tmp_path, SLUG, f"{SLUG}_copy"):
+def test_the_lock_is_the_copy_s_alone(homes: TwoHomes) -> None:
+    def lock(slug: str) -> AbstractContextManager[None]:
+        return copy_locked(homes.checkout, slug, f"{slug}_copy", "copy")
+
+    with lock(SLUG):
+        with pytest.raises(BusyError, match="second copy of martin"), lock(SLUG):
             pytest.fail("two at once")
-        with copy_lock(tmp_path, "durand", "durand_copy"):
+        with lock("durand"):
             pass
-    with copy_lock(tmp_path, SLUG, f"{SLUG}_copy"):
+    with lock(SLUG):
         pass
 
 

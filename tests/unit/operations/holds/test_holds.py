@@ -83,7 +83,9 @@ def desk(estate: InMemoryEstate, monkeypatch: pytest.MonkeyPatch) -> Any:
         yield SimpleNamespace(log=log, tenant=tenant_of(), buckets=estate.buckets)
 
     @contextmanager
-    def lock_tenant(checkout: object, slug: str, on_notice: object, *, patience_seconds: float) -> Iterator[Any]:
+    def lock_tenant(
+        checkout: object, slug: str, on_notice: object, *, command: str, patience_seconds: float
+    ) -> Iterator[Any]:
         if found.is_busy:
             raise BusyError("another command has the tenant")
         tenant = tenant_of(*list_recorded(log))
