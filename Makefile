@@ -1,6 +1,6 @@
 # Thin: every target's work is in a script or a command that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down check test test-release bench lock clean
+.PHONY: help setup wheel demo demo-down check test test-release bench lock clean
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/coffre
 
@@ -9,6 +9,9 @@ help: ## say what can be made
 
 setup: ## install and build whatever is missing (as root, on Debian 12 or Ubuntu 24.04)
 	@tools/setup.sh
+
+wheel: setup ## a wheel in dist/ with the programs for machines: Linux, Windows, macOS (some minutes the first time)
+	@tools/wheel.sh
 
 demo: setup ## a tenant from its file to a verified restore, then another one to its certificate of erasure
 	@tools/demo.sh

@@ -1,21 +1,36 @@
 """A wheel of Coffre, built and put into an environment of its own, which sees what the wheel declares and no more."""
 
+import hashlib
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
 import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 
-def build_wheel(checkout: Path, folder: Path) -> Path:
-    """Build the wheel of a checkout into a folder; returns its file."""
+def stage_programs(folder: Path, programs: Mapping[str, bytes]) -> Path:
+    """Put programs for machines, each by BUILD/NAME, into a folder as `make wheel` does; returns the folder."""
+    lines = []
+    for name, content in sorted(programs.items()):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o755)
+        lines.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def build_wheel(checkout: Path, folder: Path, staged: Path | None = None) -> Path:
+    """Build the wheel of a checkout into a folder, with the programs of a staged one; returns its file."""
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(command, cwd=checkout, capture_output=True, check=True, timeout=120)
+    programs = {} if staged is None else {"COFFRE_WHEEL_PROGRAMS": str(staged)}
+    subprocess.run(command, cwd=checkout, env=os.environ | programs, capture_output=True, check=True, timeout=120)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -27,6 +42,10 @@ def make_environment(wheel: Path, folder: Path) -> Path:
     (packages,) = folder.glob("lib/python*/site-packages")
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(packages)
+        for each in packed.infolist():
+            # As installers do, and zipfile does not.
+            if each.external_attr >> 16 & 0o100:
+                (packages / each.filename).chmod(0o755)
     own = importlib.metadata.Distribution.at(next(packages.glob("coffre-*.dist-info")))
     for each in [own, *list_distributions(own.requires or [])]:
         install(each, packages, programs)

@@ -14,11 +14,12 @@ import typer
 import coffre
 from coffre.cli import output, surroundings
 from coffre.cli.backups import acknowledge, backup, copy, drill, restore, snapshot, undelete, verify
+from coffre.cli.completion import attach_completions
 from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers
 from coffre.cli.service import gate, hold, status
-from coffre.cli.tenants import files, inventory, provisioning, review, rotate, trust
+from coffre.cli.tenants import files, init, inventory, provisioning, review, rotate, trust
 from coffre.cli.unexpected import explain_os_error, tell_unexpected
 from coffre.errors import ExpectedError
 
@@ -32,12 +33,12 @@ app = typer.Typer(
     name="coffre",
     help="Managed backups as code: one YAML file per customer describes the contract, and Coffre carries it out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for room in (
+    init,
     files,
     provisioning,
     review,
@@ -66,6 +67,7 @@ for room in (
     room.register(app)
 for plugin in entry_points(group="coffre.commands"):  # of other distributions, for example the lab
     plugin.load().register(app)
+attach_completions(app)
 
 
 def _show_version(asked: bool) -> None:

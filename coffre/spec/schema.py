@@ -1,5 +1,6 @@
 """JSON Schema of the two files, for editors (yaml-language-server): the fields, not the rules over several fields."""
 
+import json
 from typing import Any
 
 from pydantic import BaseModel
@@ -7,6 +8,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
+
+SCHEMA_FILES = {"tenant": "schema/tenant.schema.json", "platform": "schema/platform.schema.json"}
+"""Where a repository keeps each schema for its editors, by what it is about."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -32,6 +36,16 @@ def tenant_schema() -> dict[str, Any]:
 def platform_schema() -> dict[str, Any]:
     """Return the JSON Schema of platform.yaml."""
     return _schema(PlatformFile, "Coffre platform.yaml, version 1")
+
+
+def schema_of(about: str) -> dict[str, Any]:
+    """Return the schema about one of SCHEMA_FILES."""
+    return tenant_schema() if about == "tenant" else platform_schema()
+
+
+def render_schema(about: str) -> str:
+    """Return the text of a schema's file."""
+    return json.dumps(schema_of(about), indent=2, ensure_ascii=False) + "\n"
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:

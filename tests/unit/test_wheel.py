@@ -1,5 +1,6 @@
 """The wheel is all that is needed: it carries every file, declares what it imports, and runs for a plain user."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from coffre.toolchain import own_build
 from tests.unit.cli.test_help import COMMANDS
-from tests.wheels import build_wheel, make_environment
+from tests.wheels import build_wheel, make_environment, stage_programs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -19,9 +21,19 @@ OWN_COMMANDS = [name for name, _ in COMMANDS if name.split()[1:2] != ["lab"]]
 """The lab is a distribution of its own, and is not in the wheel."""
 
 
+PROGRAMS = {
+    f"{own_build()}/restic": b"#!/bin/sh\necho restic of the wheel\n",
+    f"{own_build()}/coffre-agent": b"#!/bin/sh\necho agent of the wheel\n",
+    "windows-amd64/restic.exe": b"MZ restic",
+    "windows-amd64/coffre-agent.exe": b"MZ agent",
+}
+"""Short ones in place of the programs for machines; tests/e2e/test_from_a_wheel.py has the real ones."""
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(REPOSITORY, tmp_path_factory.mktemp("wheel"))
+    staged = stage_programs(tmp_path_factory.mktemp("programs"), PROGRAMS)
+    return build_wheel(REPOSITORY, tmp_path_factory.mktemp("wheel"), staged)
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +142,52 @@ def test_every_command_explains_itself_anywhere(installed: Path) -> None:
 
 
 def test_programs_that_the_wheel_has_not_are_named_with_what_brings_them(installed: Path) -> None:
-    program = "from coffre.toolchain import find_tool; find_tool('restic')"
+    program = "from coffre.toolchain import find_tool; find_tool('pulumi')"
     done = subprocess.run([installed / "python", "-I", "-c", program], env={"PATH": "/nowhere"}, capture_output=True)
-    assert b"ExpectedError: restic is neither in" in done.stderr
+    assert b"ExpectedError: pulumi is neither in" in done.stderr
+
+
+def ask(installed: Path, expression: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    program = (
+        "import subprocess\nfrom coffre import toolchain\nfrom coffre.agents.restic.programs import *\n"
+        f"print({expression})"
+    )
+    command = [installed / "python", "-I", "-c", program]
+    return subprocess.run(command, env={"PATH": "/nowhere", **more}, capture_output=True, text=True, check=False)
+
+
+def test_programs_for_machines_come_with_the_wheel_and_are_what_it_says(installed: Path) -> None:
+    assert (
+        ask(installed, "subprocess.check_output([AgentPrograms.find().agent])").stdout == "b'agent of the wheel\\n'\n"
+    )
+    shipped = ask(installed, "[each.sha256 for each in AgentPrograms.find(OperatingSystem.WINDOWS).installables()]")
+    wanted = [hashlib.sha256(PROGRAMS[f"windows-amd64/{name}.exe"]).hexdigest() for name in ("coffre-agent", "restic")]
+    assert shipped.stdout == f"{wanted}\n"
+    assert ask(installed, "sorted(list_restic_builds())").stdout == f"{sorted([own_build(), 'windows-amd64'])}\n"
+    missing = ask(installed, "AgentPrograms.find(OperatingSystem.MACOS)", HOME="/nowhere")
+    assert "coffre-agent for darwin-arm64 was never built on this computer" in missing.stderr
+
+
+def test_a_program_that_was_changed_after_the_installation_is_sent_to_no_machine(installed: Path) -> None:
+    (changed,) = installed.parent.glob("lib/python*/site-packages/coffre/bundled/programs/windows-amd64/restic.exe")
+    kept = changed.read_bytes()
+    changed.write_bytes(b"MZ other")
+    try:
+        assert "is not the program" in ask(installed, f"toolchain.sha256_program(Path('{changed}'))").stderr
+    finally:
+        changed.write_bytes(kept)
+
+
+@pytest.mark.parametrize("wrong", ["another file", "other content", "a file less"])
+def test_no_wheel_is_built_of_programs_that_nobody_noted(tmp_path: Path, wrong: str) -> None:
+    staged = stage_programs(tmp_path / "staged", PROGRAMS)
+    if wrong == "a file less":
+        (staged / "windows-amd64" / "restic.exe").unlink()
+    else:
+        (staged / ("extra" if wrong == "another file" else f"{own_build()}/restic")).write_bytes(b"unknown")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        build_wheel(REPOSITORY, tmp_path / "wheel", staged)
+    assert b"SHA256SUMS" in failed.value.stderr
 
 
 def test_ansible_is_where_the_wheel_is(installed: Path) -> None:

@@ -1,6 +1,5 @@
 """The two programs of a machine, by its system: their paths here, and their required hashes."""
 
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ RESTIC = "restic"
 CROSS_BUILD = "tools/cross-build.sh"
 
 # One processor per system, since orders name one restic by its hash: every Mac since 2020 has Apple's own.
-_PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64"}
 _BUILDS = {OperatingSystem.WINDOWS: "windows-amd64", OperatingSystem.MACOS: "darwin-arm64"}
 
 
@@ -36,7 +34,7 @@ class AgentPrograms:
             return cls(toolchain.find_tool(AGENT), toolchain.find_tool(RESTIC))
         suffix = ".exe" if system is OperatingSystem.WINDOWS else ""
         return cls(
-            _cross_built(AGENT + suffix, _BUILDS[system]), _cross_built(RESTIC + suffix, _BUILDS[system]), suffix=suffix
+            _of_build(AGENT + suffix, _BUILDS[system]), _of_build(RESTIC + suffix, _BUILDS[system]), suffix=suffix
         )
 
     def installables(self) -> list[Installable]:
@@ -49,8 +47,10 @@ class AgentPrograms:
 
 def list_restic_builds() -> dict[str, Path]:
     """Return restic for every available system, by system and processor: at least this computer's own."""
-    processor = _PROCESSORS.get(platform.machine(), platform.machine())
-    found = {f"linux-{processor}": AgentPrograms.find().restic}
+    found = {toolchain.own_build(): AgentPrograms.find().restic}
+    for name in (RESTIC, f"{RESTIC}.exe"):
+        for build, program in toolchain.list_carried(name).items():
+            found.setdefault(build, program)
     for folder in sorted((toolchain.cache_directory() / "cross").glob("*-*")):
         for program in (folder / RESTIC, folder / f"{RESTIC}.exe"):
             if program.is_file():
@@ -58,12 +58,17 @@ def list_restic_builds() -> dict[str, Path]:
     return found
 
 
-def _cross_built(name: str, build: str) -> Path:
+def _of_build(name: str, build: str) -> Path:
+    """Return a program for another system: the wheel's, else the one that was built on this computer."""
+    carried = toolchain.find_carried(name, build)
+    if carried is not None:
+        return carried
     path = toolchain.cache_directory() / "cross" / build / name
     if not path.is_file():
         raise ExpectedError(
             f"{name} for {build} was never built on this computer: {path} is missing",
-            f"Run `{CROSS_BUILD}` in the checkout, then the same command again; nothing was sent to any machine.",
+            f"Run `{CROSS_BUILD}` in a checkout, or install a wheel that carries it (`make wheel`), then run the same "
+            "command again; nothing was sent to any machine.",
         )
     return path
 

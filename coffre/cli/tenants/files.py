@@ -119,12 +119,23 @@ def check(
 
 
 def schema(
+    context: typer.Context,
     about: Annotated[str, typer.Argument(metavar="tenant|platform", help="The kind of file.")] = "tenant",
+    write: Annotated[
+        bool, typer.Option("--write", help="Write both to schema/ of the root, where editors find them.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of a tenant file or of platform.yaml, for editors."""
-    from coffre.spec.schema import platform_schema, tenant_schema
+    from coffre.spec.schema import SCHEMA_FILES, render_schema, schema_of
+    from coffre.workspace.files import PUBLIC_FILE, write_atomically
 
-    schemas = {"tenant": tenant_schema, "platform": platform_schema}
-    if about not in schemas:
+    if about not in SCHEMA_FILES:
         raise UsageError(f"there is no schema of {about!r}", "Ask for tenant or platform.")
-    output.result_json(schemas[about]())
+    if not write:
+        output.result_json(schema_of(about))
+        return
+    root = get_globals(context).find_root()
+    for each, path in SCHEMA_FILES.items():
+        (root / path).parent.mkdir(exist_ok=True)
+        write_atomically(root / path, render_schema(each).encode(), mode=PUBLIC_FILE)
+        output.result(f"wrote {path}")

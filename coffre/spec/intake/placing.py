@@ -9,6 +9,7 @@ from coffre.errors import ExpectedError, RefusedError, UsageError
 from coffre.spec.files import TENANTS_FOLDER, list_tenant_files
 from coffre.spec.loader import load_checkout
 from coffre.spec.naming import NAME_PATTERN
+from coffre.spec.schema import SCHEMA_FILES
 from coffre.spec.values.fields import NAME_RULE, name_problem
 
 
@@ -26,11 +27,13 @@ def tenant_path(root: Path, slug: str) -> Path:
 
 
 def place_tenant(root: Path, slug: str, text: str) -> Path:
-    """Write a new tenant's file and return its path.
+    """Write a new tenant's file and return its path; its first line names the schema when the repository has it.
 
     InvalidRepositoryError when it breaks a rule together with the others; RefusedError when another run was first.
     """
     path = tenant_path(root, slug)
+    if (root / SCHEMA_FILES["tenant"]).is_file():
+        text = f"# yaml-language-server: $schema=../{SCHEMA_FILES['tenant']}\n{text}"
     try:
         path.parent.mkdir(exist_ok=True)
         # A folder whose name begins with a dot is not a tenant's, even when an interruption leaves it behind.

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from coffre.spec.schema import platform_schema, tenant_schema
+from coffre.spec.schema import SCHEMA_FILES, platform_schema, render_schema, tenant_schema
 
 REPOSITORY = Path(__file__).parents[3]
 CASES = REPOSITORY / "tests" / "cases"
@@ -66,6 +66,12 @@ def test_valid_files_fit_the_schema(path: Path) -> None:
 def test_files_of_a_broken_shape_do_not(path: Path) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(read(path), schema_of(path))
+
+
+@pytest.mark.parametrize(("about", "path"), SCHEMA_FILES.items())
+def test_the_files_for_editors_are_fresh(about: str, path: str) -> None:
+    """`coffre schema --write` writes them anew."""
+    assert (REPOSITORY / path).read_text(encoding="utf-8") == render_schema(about)
 
 
 def test_the_exceptions_are_cases_that_exist() -> None:
