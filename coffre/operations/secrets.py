@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coffre.anchors.anchoring import anchor_quietly
+from coffre.anchors.lost import refuse_lost_records
 from coffre.errors import ExpectedError
 from coffre.records.actor import read_author
 from coffre.records.database.store import Records
@@ -56,7 +57,8 @@ def verify_secrets(checkout: Checkout, on_notice: OnProgress) -> BundleVerificat
     copied = [copy for tenant in checkout.tenants.values() if (copy := tenant.copied()) is not None]
     ids_of_keys = {**ids, **{naming.stack_name(copy): copy.id for copy in copied}}
     with open_existing_records(checkout, on_notice) as records:
-        if records is None:
+        # An empty database gets no run: after a loss it must be seen to be empty.
+        if records is None or records.read_tip().position == 0:
             return verify.verify(open_vault(checkout), ids_of_keys, ())
         author = read_author(checkout.root)
         logs = {slug: TenantLog.read(records, tenant_id, slug, author) for slug, tenant_id in ids.items()}
@@ -94,17 +96,11 @@ def _was_applied(log: Log) -> bool:
 
 @contextmanager
 def _recorded(checkout: Checkout, command: str, on_notice: OnProgress) -> Iterator[None]:
-    with (
-        Records.open(checkout.settings.records, checkout.root) as records,
-        recorded_in(
-            records,
-            read_author(checkout.root),
-            command,
-            list(checkout.tenants),
-            _anchoring(checkout, records, on_notice),
-        ),
-    ):
-        yield
+    with Records.open(checkout.settings.records, checkout.root) as records:
+        refuse_lost_records(records, open_secrets(checkout, on_notice))
+        anchor = _anchoring(checkout, records, on_notice)
+        with recorded_in(records, read_author(checkout.root), command, list(checkout.tenants), anchor):
+            yield
 
 
 def _anchoring(checkout: Checkout, records: Records, on_notice: OnProgress) -> Anchoring:

@@ -55,6 +55,7 @@ class EventKind(StrEnum):
     RECORDS_TRIMMED = "records_trimmed"
     PATHS_ACCEPTED = "paths_accepted"
     SECOND_COPY_CHANGE = "second_copy_change"
+    RECORDS_BEGUN = "records_begun"
 
 
 @dataclass(frozen=True)

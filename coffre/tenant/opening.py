@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
+from coffre.anchors.lost import LOST, are_lost
 from coffre.records.actor import read_author
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
@@ -106,6 +107,8 @@ def open_tenant(checkout: Checkout, slug: str, on_notice: OnNotice) -> Iterator[
     with _open_log(checkout, in_file) as log:
         tenant = under_recorded(in_file, list_recorded(log))
         store = open_secrets(checkout, on_notice)
+        if are_lost(log.find_records(), store):
+            on_notice(f"{LOST}; what is shown here as new or missing may not be")
         yield OpenTenant(
             checkout=checkout,
             tenant=tenant,

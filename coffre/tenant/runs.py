@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from coffre.anchors.anchoring import anchor_quietly
+from coffre.anchors.lost import refuse_lost_records
 from coffre.errors import BusyError, ExpectedError, RefusedError
 from coffre.records.activity import RunOutcome
 from coffre.records.actor import Author
@@ -29,6 +30,7 @@ class Anchoring(Protocol):
 def recorded_run(opened: OpenTenant, command: str) -> Iterator[None]:
     """Record a command from its start: a killed command has no recorded end, and this is visible."""
     records = opened.records
+    refuse_lost_records(records, opened.secret_store)
 
     def anchor(*, is_told: bool) -> None:
         anchor_quietly(opened.checkout, records, opened.secret_store, opened.on_notice if is_told else None)

@@ -1,5 +1,6 @@
 """records: show what was recorded, verify that it is unchanged, and anchor its proof elsewhere."""
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,17 +122,53 @@ def anchor(context: typer.Context) -> None:
     with 1.
     """
     from coffre.anchors.anchoring import anchor_records
+    from coffre.anchors.lost import refuse_lost_records
     from coffre.records.database.store import Records
     from coffre.tenant.opening import open_secrets
     from coffre.workspace.clock import utc_now
 
     checkout = open_checkout(context)
+    secrets = open_secrets(checkout, output.warning)
     with Records.open(checkout.settings.records, checkout.root) as records:
-        done = anchor_records(checkout, records, open_secrets(checkout, output.warning), utc_now())
+        refuse_lost_records(records, secrets)
+        done = anchor_records(checkout, records, secrets, utc_now())
     for each in done:
         output.result(f"{each.place}: head {each.head.position} of {each.head.signed_at:%Y-%m-%d %H:%M} UTC")
     if not done:
         output.result("nothing to anchor: the anchor already has the newest head")
+
+
+@group.command("begin")
+def begin(
+    context: typer.Context,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="How the records were lost; recorded.")],
+    delivered: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TENANT=DAY",
+            help="Since when a tenant is served, like acme=2026-11-23 or acme=never; for each tenant with storage.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Begin new records after a loss without any backup (docs/recovery.md). Until then every change is refused.
+
+    Each tenant's records begin with this fact, and with the day of its delivery, from which it is billed.
+    """
+    from coffre.operations.new_records import begin_records
+
+    checkout = open_checkout(context)
+    begun = begin_records(checkout, reason, dict(map(_read_delivered, delivered or ())), output.warning)
+    output.result(f"the records begin anew, for {len(begun)} tenant{'' if len(begun) == 1 else 's'}")
+    output.warning("holds that are not in git, departures and accepted losses are forgotten: see docs/recovery.md")
+
+
+def _read_delivered(text: str) -> "tuple[str, date | None]":
+    slug, _, day = text.partition("=")
+    try:
+        return slug, None if day == "never" else date.fromisoformat(day)
+    except ValueError as error:
+        raise UsageError(f"--delivered {text} has no day", "Write TENANT=YYYY-MM-DD, or TENANT=never.") from error
 
 
 def _read_given(text: str) -> "list[Head]":

@@ -52,6 +52,22 @@ def init(context: typer.Context) -> None:
         )
 
 
+@group.command("identity")
+def identity(context: typer.Context) -> None:
+    """Create your own identity if it is missing, and print its public key; a colleague adds it."""
+    from coffre.secrets.holders.setup import make_identity
+
+    checkout = open_checkout(context)
+    settings = checkout.settings
+    path, public, is_new = make_identity(
+        checkout.root / settings.secrets, checkout.root / settings.escrow, checkout.root
+    )
+    output.result(public)
+    if is_new:
+        output.progress(f"made {path}: it never leaves this machine")
+    output.progress(f'a colleague runs: coffre secrets recipients add {public} --note "WHO"')
+
+
 @recipients_group.callback()
 def _recipients_group() -> None:
     """List and change who can open the bundles."""

@@ -49,6 +49,7 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.DEPARTURE_STEP: RetentionReason.JOURNAL,
     EventKind.LETTER: RetentionReason.JOURNAL,
     EventKind.RECORDS_TRIMMED: RetentionReason.JOURNAL,
+    EventKind.RECORDS_BEGUN: RetentionReason.JOURNAL,
     EventKind.SNAPSHOT_SET_ASIDE: RetentionReason.JOURNAL,
     EventKind.SNAPSHOT_BROUGHT_BACK: RetentionReason.JOURNAL,
     EventKind.DISCLOSURE: RetentionReason.AUTHORITIES,

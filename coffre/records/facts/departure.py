@@ -107,6 +107,13 @@ class TrimmedCount:
 
 
 @dataclass(frozen=True)
+class RecordsBegun(Fact):
+    """The records begin anew, because the earlier ones were lost: what was recorded before is not known."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class RecordsTrimmed(Fact):
     """Records of a departed tenant were deleted; ``accounts_for_links``: the chain existed at that time."""
 

@@ -51,6 +51,7 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.RECORDS_TRIMMED: departure.RecordsTrimmed,
     EventKind.PATHS_ACCEPTED: agents.PathsAccepted,
     EventKind.SECOND_COPY_CHANGE: contract.SecondCopyChange,
+    EventKind.RECORDS_BEGUN: departure.RecordsBegun,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

@@ -92,6 +92,20 @@ def init(primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, s
     )
 
 
+def make_identity(
+    primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, str] = os.environ
+) -> tuple[Path, str, bool]:
+    """Create this operator's identity if it is missing, for work beside others; changes no list of recipients.
+
+    Returns its file, its public key, and whether it was created now.
+    """
+    setup = _Setup(Places(primary, escrow, root), keys.identity_path(environment))
+    keys.check_outside(setup.identity, root)
+    with _locked(setup):
+        public = _ensure_identity(setup, setup.identity, _IDENTITY_TEXT)
+    return setup.identity, public, bool(setup.created)
+
+
 def _find_list(places: Places) -> Path | None:
     for path in (places.recipients, places.escrow_recipients):
         if path.exists():
@@ -113,8 +127,9 @@ def _check_may_start(setup: _Setup, listed: Path | None) -> None:
     if not setup.identity.exists():
         raise RefusedError(
             f"{places.shown(listed)} names keys, but there is no identity at {setup.identity}",
-            f"Bring one of their identities here, or name it with {keys.IDENTITY_VARIABLE}; a new one could not open "
-            + ("what is there." if bundles else "them. If nothing was ever saved, remove that file first."),
+            f"Bring one of their identities here, or name it with {keys.IDENTITY_VARIABLE}. Or make your own with "
+            "`coffre secrets identity`: a colleague adds it."
+            + ("" if bundles else " If nothing was ever saved, remove that file first."),
         )
     identities = keys.read_identities(setup.identity, places.root)
     check_is_recipient(identities, keys.read_recipients(listed), setup.identity, listed)

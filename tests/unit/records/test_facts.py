@@ -112,6 +112,7 @@ EXPECTED: list[Fact] = [
         1,
     ),
     contract.SecondCopyChange("aws-paris", ("AV-2027-03",)),
+    departure.RecordsBegun("the disk died"),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

@@ -9,7 +9,7 @@ import pytest
 from coffre.errors import RefusedError
 from coffre.secrets.bundles import DataBundle
 from coffre.secrets.errors import IdentityError
-from coffre.secrets.holders.setup import init
+from coffre.secrets.holders.setup import init, make_identity
 
 if TYPE_CHECKING:
     from conftest import Vault
@@ -93,7 +93,7 @@ def test_lost_identity_is_not_replaced(vault: "Vault", data: DataBundle, saved: 
     before = vault.everything()
     with pytest.raises(RefusedError, match=r"recipients\.txt names keys, but there is no identity at") as caught:
         vault.init()
-    assert ("a new one could not open what is there" in caught.value.hint) is saved
+    assert ("If nothing was ever saved" in caught.value.hint) is not saved
     assert vault.everything() == before
 
 
@@ -137,3 +137,19 @@ def test_escrow_that_is_not_mounted_is_not_taken_for_a_new_one(vault: "Vault", d
     shutil.copytree(vault.primary, vault.escrow, dirs_exist_ok=True)  # what the hint says
     assert vault.init().created == ()
     assert vault.store().find_data(SLUG, TENANT_ID) == data
+
+
+def test_another_engineers_identity_is_made_once_and_opens_nothing_yet(vault: "Vault", data: DataBundle) -> None:
+    vault.store().save_data(SLUG, data)
+    environment = {"COFFRE_IDENTITY": str(vault.identity.with_name("boris.txt"))}
+    before = vault.everything()
+    made = [make_identity(vault.primary, vault.escrow, vault.root, environment=environment) for _ in range(2)]
+    assert [(path.name, is_new) for path, _, is_new in made] == [("boris.txt", True), ("boris.txt", False)]
+    assert len({public for _, public, _ in made}) == 1
+    assert {path: text for path, text in vault.everything().items() if path in before} == before
+
+
+def test_another_engineers_identity_is_not_made_inside_the_checkout(vault: "Vault") -> None:
+    environment = {"COFFRE_IDENTITY": str(vault.root / "boris.txt")}
+    with pytest.raises(IdentityError, match="is inside"):
+        make_identity(vault.primary, vault.escrow, vault.root, environment=environment)
