@@ -94,16 +94,18 @@ class GitLabHost:
         doing, path = f"read the merge request {number}", f"{self._base}/merge_requests/{number}"
         request = read_part(self._client, _MergeRequest, self._client.read(doing, path), doing)
         is_merged = request.made is not None
+        approvals = tuple(self._list_approvals(number, request.sha))
         return Change(
             number=request.iid,
             branch=request.target_branch,
             head=request.sha,
             author=request.author.username,
             commit_authors=frozenset(self._list_authors(number)),
-            approvals=tuple(self._list_approvals(number, request.sha)),
+            approvals=approvals,
             merged_by=request.merge_user.username if is_merged and request.merge_user is not None else None,
             merge_commit=request.made,
             is_from_fork=request.source_project_id != request.target_project_id,
+            bars_writers=any(each.commit is not None for each in approvals),
         )
 
     def put_comment(self, number: int, marker: str, text: str) -> None:

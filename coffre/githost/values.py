@@ -29,7 +29,8 @@ class Change:
 
     ``branch`` is the one it asks to change, ``head`` its newest commit. ``merge_commit`` is the commit by which it came
     to that branch, None when it did not. ``approvals`` are those that count for the host: of accounts that may approve,
-    neither dismissed nor taken back.
+    neither dismissed nor taken back. ``bars_writers``: the host itself lets no author of a commit approve, so an author
+    whose account it does not say is no approver.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Change:
     merged_by: str | None
     merge_commit: str | None
     is_from_fork: bool
+    bars_writers: bool = False
 
     @property
     def second_persons(self) -> frozenset[str]:

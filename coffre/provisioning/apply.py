@@ -8,7 +8,7 @@ from coffre.findings import Finding
 from coffre.operations.access.gate import GateState
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
-from coffre.provisioning.plan import plan_tenant
+from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.rotation.tenant_rotation import KeyOutcome
 from coffre.provisioning.steps import (
     access,
@@ -28,6 +28,7 @@ from coffre.provisioning.steps.second_copy import CopySettled
 from coffre.provisioning.terms.context import FULLY, Intent, make_context
 from coffre.provisioning.terms.done import MachineOutcome
 from coffre.spec.loader import Checkout
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
 from coffre.workspace.clock import utc_now
 
@@ -77,39 +78,44 @@ def apply_tenant(
     """
     with lock_recorded(checkout, slug, "apply", on_progress) as opened:
         if planned is not None:
-            refuse_unless_same(
-                planned, make_exact(opened.tenant, opened.checkout, opened.log, plan_tenant(opened, intent))
-            )
-        at = make_context(opened, intent, on_progress)
-        reopened = keys.reopen(at)
-        guarded = guard.do(at, reopened, clock())
-        escrowed = secrets.do(at, guarded)
-        shut_out = access.shut_out(at, guarded, escrowed)
-        published = orders.publish(at, guarded)
-        removals = retirement.order_removals(at, escrowed, published, shut_out)
-        revoked = retirement.revoke(at, escrowed, removals)
-        provisioned = storage.do(at, escrowed, revoked, None if planned is None else planned.plan.storage)
-        forgotten = retirement.forget(at, escrowed, provisioned)
-        keyed = keys.do(at, reopened, forgotten)
-        admitted = access.do(at, keyed)
-        resumed = rotation.resume(at, escrowed, keyed, admitted)
-        initialised = repositories.do(at, resumed)
-        ordered = orders.do(at, published, initialised)
-        gate = access.settle_gates(at, ordered)
-        recorded = commitments.do(at, gate)
-        deployed = deployment.do(at, removals, resumed, initialised, ordered)
-        rotated = rotation.end(at, resumed, deployed)
-        delivery = commitments.deliver(at, recorded, deployed)
-        copied = second_copy.do(at, None if planned is None else planned.plan.second_copy)
-        return TenantOutcome(
-            slug,
-            provisioned.changes,
-            deployed.machines,
-            delivery.at,
-            delivery.is_new,
-            gate,
-            (*guarded.warnings, *published.warnings),
-            guarded.losses,
-            rotated,
-            copied,
-        )
+            refuse_unless_same(planned, make_exact(opened, plan_tenant(opened, intent)))
+        return carry_out(opened, intent, None if planned is None else planned.plan, on_progress, clock)
+
+
+def carry_out(
+    opened: OpenTenant, intent: Intent, planned: TenantPlan | None, on_progress: OnProgress, clock: Clock
+) -> TenantOutcome:
+    """Do all steps for an open tenant whose lock is held; with ``planned`` exactly its changes of resources."""
+    at = make_context(opened, intent, on_progress)
+    reopened = keys.reopen(at)
+    guarded = guard.do(at, reopened, clock())
+    escrowed = secrets.do(at, guarded)
+    shut_out = access.shut_out(at, guarded, escrowed)
+    published = orders.publish(at, guarded)
+    removals = retirement.order_removals(at, escrowed, published, shut_out)
+    revoked = retirement.revoke(at, escrowed, removals)
+    provisioned = storage.do(at, escrowed, revoked, None if planned is None else planned.storage)
+    forgotten = retirement.forget(at, escrowed, provisioned)
+    keyed = keys.do(at, reopened, forgotten)
+    admitted = access.do(at, keyed)
+    resumed = rotation.resume(at, escrowed, keyed, admitted)
+    initialised = repositories.do(at, resumed)
+    ordered = orders.do(at, published, initialised)
+    gate = access.settle_gates(at, ordered)
+    recorded = commitments.do(at, gate)
+    deployed = deployment.do(at, removals, resumed, initialised, ordered)
+    rotated = rotation.end(at, resumed, deployed)
+    delivery = commitments.deliver(at, recorded, deployed)
+    copied = second_copy.do(at, None if planned is None else planned.second_copy)
+    return TenantOutcome(
+        opened.tenant.slug,
+        provisioned.changes,
+        deployed.machines,
+        delivery.at,
+        delivery.is_new,
+        gate,
+        (*guarded.warnings, *published.warnings),
+        guarded.losses,
+        rotated,
+        copied,
+    )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,28 +11,33 @@ from pydantic import TypeAdapter, ValidationError
 
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.provisioning.changes import differing, differing_changes
+from coffre.provisioning.engine.stack import state_folder
 from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.terms.context import FULLY, Intent
-from coffre.provisioning.terms.found import CopyPlan
+from coffre.provisioning.terms.found import GATE_MOVES, CopyPlan
 from coffre.provisioning.terms.notes import UNBINDING, NoteKind
 from coffre.secrets.store import OnNotice
+from coffre.spec import naming
+from coffre.spec.files import PLATFORM_FILE, TENANTS_FOLDER
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import Tenant
-from coffre.tenant.estate.log import TenantLog
-from coffre.tenant.opening import open_tenant
+from coffre.tenant.opening import OpenTenant, open_tenant
 from coffre.workspace.files import write_atomically
 
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True)
 class ExactPlan:
-    """One tenant's plan and its sources: the commit, and the SHA-256 of the two files."""
+    """One tenant's plan and its sources: the commit, the SHA-256 of the two files, and the stacks as they were.
+
+    ``stacks`` has the SHA-256 of the state of each of the tenant's stacks, None for one that did not exist.
+    """
 
     plan: TenantPlan
     commit: str | None
     tenant_file_sha256: str
     platform_file_sha256: str
+    stacks: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -54,21 +59,34 @@ _PARTS = {
 }
 
 
-def make_exact(tenant: Tenant, checkout: Checkout, log: TenantLog, plan: TenantPlan) -> ExactPlan:
-    """Bind a plan to its source files and commit."""
-    root = checkout.root
+def make_exact(opened: OpenTenant, plan: TenantPlan) -> ExactPlan:
+    """Bind a plan to its source files, its stacks and the commit."""
+    root = opened.checkout.root
     return ExactPlan(
         plan=plan,
-        commit=log.author.commit,
-        tenant_file_sha256=_sha256(root / "tenants" / f"{tenant.slug}.yaml"),
-        platform_file_sha256=_sha256(root / "platform.yaml"),
+        commit=opened.log.author.commit,
+        tenant_file_sha256=hash_file(root / TENANTS_FOLDER / f"{opened.tenant.slug}.yaml"),
+        platform_file_sha256=hash_file(root / PLATFORM_FILE),
+        stacks=hash_stacks(opened),
     )
+
+
+def hash_stacks(opened: OpenTenant) -> dict[str, str | None]:
+    """Return the SHA-256 of the state of each of the tenant's stacks, None for one that does not exist."""
+    states, names = state_folder(opened.checkout), [naming.stack_name(home.tenant) for home in opened.homes]
+    found = {name: states.read(name) for name in names}
+    return {name: None if state is None else state.digest for name, state in found.items()}
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def plan_exactly(checkout: Checkout, slug: str, on_notice: OnNotice, intent: Intent = FULLY) -> ExactPlan:
     """Return what apply would change for one tenant, with the sources of the plan."""
     with open_tenant(checkout, slug, on_notice) as opened:
-        return make_exact(opened.tenant, opened.checkout, opened.log, plan_tenant(opened, intent))
+        return make_exact(opened, plan_tenant(opened, intent))
 
 
 def save_plans(path: Path, plans: Sequence[ExactPlan]) -> None:
@@ -96,16 +114,21 @@ def load_plans(path: Path) -> tuple[ExactPlan, ...]:
 
 def refuse_unless_same(planned: ExactPlan, now: ExactPlan) -> None:
     """Refuse (RefusedError) a plan that is out of date, with each difference, or that could not be complete. Pure."""
-    if any(note.kind is NoteKind.BUCKETS_UNREAD for note in now.plan.notes):
-        raise RefusedError(
-            f"{now.plan.tenant}: no plan is exact while the platform has no key of the owner: its buckets are not read",
-            f"Nothing was changed. Run `coffre apply {now.plan.tenant}`, or with --storage-only to leave the agents.",
-        )
+    refuse_unread(now.plan)
     differences = list_differences(planned, now)
     if differences:
         raise RefusedError(
             f"{now.plan.tenant}: the plan is out of date; changed since then: {'; '.join(differences)}",
             "Nothing was changed. Make a new plan, check it, and apply it.",
+        )
+
+
+def refuse_unread(plan: TenantPlan) -> None:
+    """Refuse (RefusedError) a plan that was made without a look into the buckets: no plan is exact then. Pure."""
+    if any(note.kind is NoteKind.BUCKETS_UNREAD for note in plan.notes):
+        raise RefusedError(
+            f"{plan.tenant}: no plan is exact while the platform has no key of the owner: its buckets are not read",
+            f"Nothing was changed. Run `coffre apply {plan.tenant}`, or with --storage-only to leave the agents.",
         )
 
 
@@ -126,6 +149,7 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
             found.append(words)
     return [
         *found,
+        *differing(planned.stacks, now.stacks, "the state of stack "),
         *differing_changes(planned.plan.storage, now.plan.storage),
         *_compare_copies(planned.plan.second_copy, now.plan.second_copy),
         *differing(
@@ -150,13 +174,11 @@ def _sum_up(copied: CopyPlan) -> tuple[str, bool, bool]:
 
 
 def _binding(plan: TenantPlan) -> dict[str, Any]:
-    """Return the parts of a plan without the notes that bind nobody."""
-    return asdict(replace(plan, notes=tuple(note for note in plan.notes if note.kind not in UNBINDING)))
+    """Return the parts of a plan without what binds nobody: some notes, and gates, which open and close by use."""
+    notes = tuple(note for note in plan.notes if note.kind not in UNBINDING)
+    steps = tuple(step for step in plan.steps if step.kind not in GATE_MOVES)
+    return asdict(replace(plan, notes=notes, steps=steps))
 
 
 def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

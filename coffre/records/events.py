@@ -56,6 +56,7 @@ class EventKind(StrEnum):
     PATHS_ACCEPTED = "paths_accepted"
     SECOND_COPY_CHANGE = "second_copy_change"
     RECORDS_BEGUN = "records_begun"
+    REVIEWED_APPLY = "reviewed_apply"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ class Verdict(StrEnum):
     REFUSED = "refused"
     UNSEEN = "unseen"
     """The current use of a tenant is not known, so what forbids the change may not have been seen."""
+    UNPLANNED = "unplanned"
+    """The plan of a tenant was asked for and could not be made: its change could not be applied after the merge."""
     PASSED = "passed"
 
 
@@ -32,6 +34,8 @@ def judge(review: Review) -> Verdict:
         return Verdict.REFUSED
     if any(isinstance(each.use, Unseen) for each in review.tenants):
         return Verdict.UNSEEN
+    if review.unplanned:
+        return Verdict.UNPLANNED
     return Verdict.PASSED
 
 

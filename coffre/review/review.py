@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from coffre.provisioning.plan import TenantPlan
+from coffre.provisioning.reviewed.destruction import Destruction
 from coffre.review import changes, consequences, guards
 from coffre.review.changes import ChangeKind, FileChange
 from coffre.review.consequences import Consequence, ConsequenceKind
@@ -44,10 +46,26 @@ class PlatformCosts:
 
 
 @dataclass(frozen=True)
+class PlannedChange:
+    """What an apply of the new file would change, saved for the apply after the merge, and what it destroys."""
+
+    plan: TenantPlan
+    destroys: tuple[Destruction, ...]
+
+
+@dataclass(frozen=True)
+class Unplanned:
+    """No plan could be made or saved: why not."""
+
+    error: str
+
+
+@dataclass(frozen=True)
 class TenantReview:
     """What a range means for one tenant.
 
-    ``use`` is None where nothing was asked: a new tenant, or a review without access to platforms.
+    ``use`` is None where nothing was asked: a new tenant, or a review without access to platforms. ``plan`` is None
+    where none was asked for, and where something forbids the change.
     """
 
     slug: str
@@ -59,6 +77,7 @@ class TenantReview:
     quota_bytes: int | None
     use: LiveUse | Unseen | None = None
     costs: tuple[PlatformCosts, ...] = ()
+    plan: PlannedChange | Unplanned | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,11 @@ class Review:
     @property
     def is_invalid(self) -> bool:
         return bool(self.problems)
+
+    @property
+    def unplanned(self) -> tuple[str, ...]:
+        """The tenants whose plan was asked for and could not be made."""
+        return tuple(each.slug for each in self.tenants if isinstance(each.plan, Unplanned))
 
 
 @dataclass(frozen=True)

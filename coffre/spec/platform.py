@@ -160,6 +160,19 @@ class Verify(FileModel):
     run_hours: Annotated[Count, Field(ge=1, le=24, description="The maximum duration of one run for one machine")] = 8
 
 
+class ReviewSettings(FileModel):
+    """How a reviewed change is applied after its merge: `coffre review --save-plans`, `coffre apply --reviewed`."""
+
+    signing: Annotated[
+        Signing | None, Field(description="The key that signs saved plans; the embedded platform makes its own")
+    ] = None
+    plan_days: Annotated[Count, Field(ge=1, le=90, description="How long a saved plan may be applied")] = 14
+    required_approvals: Annotated[
+        Count,
+        Field(ge=0, le=10, description="Approvals by other persons on the git host; a destructive plan needs one"),
+    ] = 1
+
+
 class PlatformFile(FileModel):
     """The provider's own settings, one file per repository."""
 
@@ -179,6 +192,9 @@ class PlatformFile(FileModel):
     ] = Anchor()
     offboarding: Annotated[Offboarding, Field(description="Delays and signatures at the end of a contract")] = (
         Offboarding()
+    )
+    review: Annotated[ReviewSettings, Field(description="How a reviewed change is applied after its merge")] = (
+        ReviewSettings()
     )
     verify: Annotated[Verify, Field(description="How `coffre verify` reads all packs in turn")] = Verify()
     mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they stay files")] = None

@@ -194,6 +194,24 @@ class Commits:
             raise _failure("git cannot read the files of the commit", done, FETCH_WHOLE)
         return _split_batch(done.stdout, sizes) if done is not None else {}
 
+    def list_first_parents(self, base: str, head: str, path: str | None = None) -> list[str]:
+        """Return the commits of HEAD's own line that BASE lacks, newest first: one for each merge and squash.
+
+        With ``path``, only those that change that file below the root.
+        """
+        below = () if path is None else ("--", path)
+        line = ("--first-parent", "--no-show-signature", "--no-color", "--format=%H")
+        done = self._run("--literal-pathspecs", "log", *line, f"{base}..{head}", *below)
+        if done.exit_code != 0:
+            raise _failure("git cannot follow the history", done, FETCH_WHOLE)
+        return _text(done.stdout).split()
+
+    def contains(self, commit: str, other: str) -> bool:
+        """Tell whether a commit has another one in its history; one that the repository lacks is in none."""
+        if not _COMMIT.fullmatch(other):
+            return False
+        return self._run("merge-base", "--is-ancestor", other, commit).exit_code == 0
+
     def list_writings(self, base: str, head: str, path: str) -> list[Writing]:
         """Return the commits between two that change a file below the root, newest first.
 

@@ -206,13 +206,15 @@ class InMemoryStack:
     def _read(self) -> dict[str, dict[str, Any]]:
         if self._file is None or not self._file.exists():
             return {}
-        known: dict[str, dict[str, Any]] = json.loads(self._file.read_text(encoding="utf-8"))
+        known: dict[str, dict[str, Any]] = json.loads(self._file.read_text(encoding="utf-8"))["memory"]
         return known
 
     def _write(self, resources: Mapping[str, Mapping[str, Any]]) -> None:
         assert self._file is not None, "nothing is changed from a scratch state"
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._file.write_text(json.dumps(resources), encoding="utf-8")
+        # Pulumi's own part is there, so that whoever reads the state of a stack finds one.
+        document = {"checkpoint": {"latest": None}, "memory": resources}
+        self._file.write_text(json.dumps(document), encoding="utf-8")
 
 
 class _Collector(pulumi.runtime.Mocks):

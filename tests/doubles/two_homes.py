@@ -94,7 +94,7 @@ class TwoHomes:
 
     def plan_exactly(self) -> ExactPlan:
         with self.open() as opened:
-            return make_exact(opened.tenant, opened.checkout, opened.log, plan_tenant(opened))
+            return make_exact(opened, plan_tenant(opened))
 
     def apply(self, planned: ExactPlan | None = None) -> TenantOutcome:
         return apply_tenant(

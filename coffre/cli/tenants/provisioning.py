@@ -12,6 +12,7 @@ import typer
 from coffre.cli import asking, output
 from coffre.cli.context import choose_tenants, open_checkout, turn_of
 from coffre.cli.service.gate import show_filling
+from coffre.cli.tenants.reviewed import apply_merged
 from coffre.cli.tenants.together import Terms, apply_together, choose_parallel
 from coffre.cli.words.machines import describe_outcome
 from coffre.cli.words.plan import show_plan
@@ -110,6 +111,16 @@ def apply(
             show_default=False,
         ),
     ] = None,
+    reviewed: Annotated[
+        str | None,
+        typer.Option(
+            "--reviewed",
+            metavar="BEFORE..AFTER",
+            help="Carry out the plans that `review --save-plans` saved for the tenant files that were merged between "
+            "these commits, or refuse; does not ask.",
+            show_default=False,
+        ),
+    ] = None,
     adopt: Annotated[
         bool,
         typer.Option(
@@ -176,6 +187,13 @@ def apply(
     replacement = Replacement(tuple(replace_machine or ()), reason)
     intent = Intent(storage_only, adopt, replace_orders, renewal, replacement)
     has_others = bool(tenants or every or shard or intent.has_options)
+    if reviewed is not None:
+        if has_others or plan_file is not None or parallel is not None:
+            raise UsageError(
+                "--reviewed cannot be combined with tenants or options", "The range of commits names them."
+            )
+        apply_merged(checkout, reviewed, _show_outcome)
+        return
     saved = _read_plan(plan_file, has_others=has_others) if plan_file is not None else {}
     names = list(saved) or choose_tenants(tenants, every, checkout.tenants, shard)
     is_asked = not yes and not saved

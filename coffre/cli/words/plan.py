@@ -1,5 +1,6 @@
 """Prints a plan: what apply would change, in the terms of the tenant file, and the effect."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from coffre.cli import output
@@ -20,44 +21,50 @@ _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install
 def show_plan(planned: "TenantPlan") -> None:
     """Print a plan."""
     output.result(f"{planned.tenant}:" if planned.is_needed else f"{planned.tenant}: nothing to change")
+    for line in say_plan(planned):
+        output.result(f"  {line}")
+
+
+def say_plan(planned: "TenantPlan") -> Iterator[str]:
+    """Yield what a plan changes and notes, line by line."""
     if planned.secrets_to_mint:
-        output.result(f"  keys and passwords to create for: {', '.join(planned.secrets_to_mint)}")
+        yield f"keys and passwords to create for: {', '.join(planned.secrets_to_mint)}"
     for change in planned.storage:
-        _show_change(change)
-    _show_copy(planned.second_copy)
+        yield from _say_change(change)
+    yield from _say_copy(planned.second_copy)
     for machine in planned.machines:
         if machine.action != "none":
             reasons = f": {', '.join(map(describe_difference, machine.differences))}" if machine.differences else ""
-            output.result(f"  {_SIGNS[machine.action]} agent on {machine.machine}{reasons}")
+            yield f"{_SIGNS[machine.action]} agent on {machine.machine}{reasons}"
     for text in (*map(describe_switch, planned.access), *map(describe_step, planned.steps)):
-        output.result(f"  ~ {text}")
+        yield f"~ {text}"
     for note in planned.notes:
-        output.result(f"  ! {describe_note(note, planned.tenant)}")
+        yield f"! {describe_note(note, planned.tenant)}"
     for rotation in planned.rotations:
         state = (
             "the old key is revoked, and a machine still lacks the new one"
             if rotation.is_cut
             else "both keys are valid until `apply` or `rotate` finishes it"
         )
-        output.result(f"  ! {describe(rotation.secret)}: rotation in progress; {state}")
+        yield f"! {describe(rotation.secret)}: rotation in progress; {state}"
     for option, how in planned.options.items():
         if how == "manual":
-            output.result(f"  ! option {option}: manual, not yet carried out by Coffre")
+            yield f"! option {option}: manual, not yet carried out by Coffre"
 
 
-def _show_copy(copied: "CopyPlan | None") -> None:
-    """Print what apply would change on the platform of the second copy."""
+def _say_copy(copied: "CopyPlan | None") -> Iterator[str]:
+    """Yield what apply would change on the platform of the second copy."""
     if copied is None:
         return
     where = f"second copy on {copied.platform}"
     if copied.unseen:
-        output.result(f"  ! {where}: not compared: {copied.unseen}")
+        yield f"! {where}: not compared: {copied.unseen}"
     if copied.needs_key or copied.storage:
-        output.result(f"  {where}:")
+        yield f"{where}:"
     if copied.needs_key:
-        output.result("    a key of its own to create")
+        yield "  a key of its own to create"
     for change in copied.storage:
-        _show_change(change, indent="    ")
+        yield from (f"  {line}" for line in _say_change(change))
 
 
 def describe_switch(switch: "AccessSwitch") -> str:
@@ -151,11 +158,11 @@ def describe_step(step: "Change") -> str:
     return words.format(machines=", ".join(step.machines), before=before, after=after, beyond=beyond)
 
 
-def _show_change(change: "ResourceChange", indent: str = "  ") -> None:
-    output.result(f"{indent}{_SIGNS[change.operation]} {change.kind} {change.name}")
+def _say_change(change: "ResourceChange") -> Iterator[str]:
+    yield f"{_SIGNS[change.operation]} {change.kind} {change.name}"
     for item in change.properties:
         values = f": {item.old} → {item.new}" if item.old is not None else ""
-        output.result(f"{indent}    {item.path}{values}")
+        yield f"    {item.path}{values}"
 
 
 def _plain(step: "Change", value: "Value") -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
+from coffre.cli.words.reviewed import describe_planned, list_plan
 from coffre.outside.text import one_line
 from coffre.spec.values.sizes import format_bytes, format_sold
 
@@ -74,6 +75,8 @@ def to_text(review: "Review") -> Iterator[str]:
             yield f"  {line}"
         for each in _changes(tenant, quote_plainly):
             yield f"  {'!' if each.is_red else '~'} {each.text}{' (weaker protection)' if each.is_red else ''}"
+        for text in list_plan(tenant.plan, quote_plainly):
+            yield f"  {text}"
     yield from _rest(len(review.tenants) - MAX_TENANTS)
 
 
@@ -105,6 +108,7 @@ def describe_verdict(verdict: "Verdict") -> str:
         "invalid": "a file is invalid",
         "refused": "something forbids the change",
         "unseen": "the current use of a tenant is not known: run it again when its platform answers",
+        "unplanned": "nothing forbids the change, and the plan of a tenant could not be made",
         "passed": "nothing forbids the change",
     }[verdict.value]
 
@@ -122,6 +126,7 @@ def _details(tenant: "TenantReview", room: int) -> list[str]:
     count, weaker = len(tenant.changes), sum(each.is_weaker for each in tenant.changes)
     summary = _plural(count, "difference") + (f", 🔴 {weaker} of them weaker protection" if weaker else "")
     lines = [f"- {'🔴 ' if each.is_red else ''}{each.text}" for each in _changes(tenant, quote_markdown)]
+    lines += [f"- {text}" for text in list_plan(tenant.plan, quote_markdown)]
     return ["", "<details>", f"<summary>{summary}</summary>", "", *_fit(lines, room), "", "</details>"]
 
 
@@ -182,6 +187,7 @@ def _summary(tenant: "TenantReview", quote: Quote) -> Iterator[str]:
             quota = "" if tenant.quota_bytes is None else f" of {format_sold(tenant.quota_bytes)}"
             machines = _plural(len(use.deployed), "machine")
             yield f"current use: {format_bytes(use.used_bytes)}{quota}; {machines} deployed"
+    yield from describe_planned(tenant.plan, quote)
     for each, rest in _by_kind(tenant.consequences):
         yield describe_consequence(each, quote) if rest == 0 else _alike(rest)
 

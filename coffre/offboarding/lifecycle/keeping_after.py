@@ -66,6 +66,7 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.SUSPENSION_CHANGE: RetentionReason.BILLING,
     EventKind.SECOND_COPY_CHANGE: RetentionReason.BILLING,
     EventKind.OUT_OF_HOURS_APPLY: RetentionReason.BILLING,
+    EventKind.REVIEWED_APPLY: RetentionReason.BILLING,
     EventKind.UPDATE: None,
     EventKind.ORDERS: None,
     EventKind.ORDERS_WRITTEN: None,

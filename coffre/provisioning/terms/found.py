@@ -69,6 +69,9 @@ class ChangeKind(StrEnum):
     COMMISSION = "commission"
 
 
+GATE_MOVES = frozenset({ChangeKind.CLOSE_GATE, ChangeKind.OPEN_GATE, ChangeKind.STOP_FILLING, ChangeKind.LET_GO_ON})
+"""What follows from the use of the storage: these changes differ from one look to the next."""
+
 Value = int | tuple[str, ...] | None
 
 

@@ -37,6 +37,7 @@ from coffre.records.database.schema import ensure_schema
 from coffre.records.database.trouble import translated
 from coffre.records.events import Event, EventKind, check_recordable, storable
 from coffre.records.memory import Memory, delete_memory, read_memory, write_memory
+from coffre.records.saved_plans import SavedPlan, add_plan, delete_plans, read_plans, select_plans
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -95,12 +96,14 @@ class Records:
         """Delete a tenant's events of these kinds and add ``trimmed`` with their number, all at once or not at all.
 
         This is the only way to delete an event: the database refuses any other. Its link stays without its salt, and
-        ``trimmed`` accounts for it. May run twice; nothing is added when nothing is deleted.
+        ``trimmed`` accounts for it. The tenant's saved plans go too. May run twice; nothing is added when no event is
+        deleted.
         """
         table, chain, allowed = tables.events, tables.chain, tables.trimming
         mine = sa.and_(table.c.tenant_id == trimmed.tenant_id, table.c.kind.in_(sorted(kind.value for kind in kinds)))
         counting = sa.select(table.c.kind, sa.func.count()).where(mine).group_by(table.c.kind).order_by(table.c.kind)
         with translated(self._location), writing(self._engine) as connection:
+            delete_plans(connection, trimmed.tenant_id)
             counts = {EventKind(row[0]): int(row[1]) for row in connection.execute(counting)}
             if not counts:
                 return {}
@@ -204,6 +207,15 @@ class Records:
         with translated(self._location), writing(self._engine) as connection:
             _lock_memory(connection)
             delete_memory(connection, tenant_id, machine)
+
+    def save_plan(self, plan: SavedPlan, keep_since: datetime) -> None:
+        """Keep a signed plan for the apply after the merge; plans from before ``keep_since`` are deleted."""
+        with translated(self._location), writing(self._engine) as connection:
+            add_plan(connection, plan, keep_since)
+
+    def list_saved_plans(self, tenant_id: str, tenant_file_sha256: str) -> list[SavedPlan]:
+        """Return the saved plans of a content of a tenant's file, the newest first."""
+        return read_plans(self._read(select_plans(tenant_id, tenant_file_sha256)))
 
     def start_run(self, command: str, tenants: Sequence[str], started_at: datetime, author: Author) -> int:
         """Record the start of a command that changes something; returns the run's id for `finish_run`."""

@@ -200,3 +200,16 @@ known_boots = sa.Table(
     sa.Column("last_number", sa.BigInteger()),
     sa.Column("let_go_number", sa.BigInteger()),
 )
+
+# The plans that reviews save: signed documents, deleted when they are old.
+saved_plans = sa.Table(
+    "saved_plans",
+    metadata,
+    sa.Column("id", id_type(), primary_key=True),
+    sa.Column("tenant_id", sa.Text(), nullable=False),
+    sa.Column("tenant_file_sha256", sa.Text(), nullable=False),
+    sa.Column("saved_at", UtcDateTime(), nullable=False),
+    sa.Column("document", sa.Text(), nullable=False),
+    sa.Index("saved_plans_by_content", "tenant_id", "tenant_file_sha256"),
+    sqlite_autoincrement=True,
+)

@@ -6,7 +6,7 @@ from typing import TypeVar
 from coffre.errors import ExpectedError
 from coffre.records import details
 from coffre.records.events import Event, EventKind
-from coffre.records.facts import agents, backups, contract, departure, password_uses
+from coffre.records.facts import agents, backups, contract, departure, password_uses, reviewed
 from coffre.records.facts.fact import Fact
 
 F = TypeVar("F", bound=Fact)
@@ -52,6 +52,7 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.PATHS_ACCEPTED: agents.PathsAccepted,
     EventKind.SECOND_COPY_CHANGE: contract.SecondCopyChange,
     EventKind.RECORDS_BEGUN: departure.RecordsBegun,
+    EventKind.REVIEWED_APPLY: reviewed.ReviewedApply,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

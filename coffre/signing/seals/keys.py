@@ -1,6 +1,6 @@
 """The key that signs documents: the one of platform.yaml, or on the embedded platform a test key made here once.
 
-A key on a token (PKCS#11) would need another kind of reference in platform.yaml, read in `read_signing_key` like
+A key on a token (PKCS#11) would need another kind of reference in platform.yaml, read in `_read` like
 the others.
 """
 
@@ -60,15 +60,61 @@ def read_signing_key(
     When platform.yaml names no key, the platform must be the embedded one. RefusedError on a real platform: a test key
     would prove nothing there.
     """
-    signing = settings.offboarding.signing
+    named = NamedKey(settings.offboarding.signing, "offboarding.signing")
+    return _read_named(named, settings, root, now, platform, is_embedded)
+
+
+def read_plan_key(
+    settings: PlatformFile, root: Path, now: datetime, platform: str, is_embedded: Callable[[], bool]
+) -> CertifiedKey:
+    """Return the key that signs the plans of reviews, with the rules of `read_signing_key`.
+
+    It is another one than that of certificates: a pipeline uses it for each pull request.
+    """
+    named = NamedKey(settings.review.signing, "review.signing")
+    return _read_named(named, settings, root, now, platform, is_embedded)
+
+
+def read_plan_certificate(
+    settings: PlatformFile, root: Path, platform: str, is_embedded: Callable[[], bool]
+) -> x509.Certificate:
+    """Return the certificate of the key that signs the plans of reviews: who applies them needs no private key."""
+    signing = settings.review.signing
     if signing is not None:
-        return _check(_read(signing, root), now, "platform.yaml, offboarding.signing")
+        return read_certificates(root / signing.certificate)[0]
     if not is_embedded():
-        raise RefusedError(
-            f"{platform} is a real platform, and platform.yaml names no signing key",
-            'Write offboarding.signing: {key: "file:PATH", certificate: PATH}, both in PEM.',
-        )
+        raise _lacking(platform, "review.signing")
+    return read_certificates(root / LAB_CERTIFICATE)[0]
+
+
+@dataclass(frozen=True)
+class NamedKey:
+    """A key of platform.yaml and the name of its setting."""
+
+    signing: Signing | None
+    setting: str
+
+
+def _read_named(
+    named: NamedKey,
+    settings: PlatformFile,
+    root: Path,
+    now: datetime,
+    platform: str,
+    is_embedded: Callable[[], bool],
+) -> CertifiedKey:
+    if named.signing is not None:
+        return _check(_read(named.signing, named.setting, root), now, f"platform.yaml, {named.setting}")
+    if not is_embedded():
+        raise _lacking(platform, named.setting)
     return _check(_ensure_lab_key(root, settings.provider.name, now), now, str(LAB_KEY))
+
+
+def _lacking(platform: str, setting: str) -> RefusedError:
+    return RefusedError(
+        f"{platform} is a real platform, and platform.yaml names no signing key",
+        f'Write {setting}: {{key: "file:PATH", certificate: PATH}}, both in PEM.',
+    )
 
 
 def find_own_certificate(settings: PlatformFile, root: Path) -> Path | None:
@@ -88,7 +134,7 @@ def find_own_certificate(settings: PlatformFile, root: Path) -> Path | None:
     if not _is_outside(signing.key, root):
         return None
     try:
-        sealing = _read(signing, root)
+        sealing = _read(signing, "offboarding.signing", root)
     except ExpectedError:
         return None
     is_own = sealing.certificates[0].public_key() == sealing.key.public_key()
@@ -154,21 +200,19 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
         raise ExpectedError(f"{path} contains no certificate", "Name a PEM file with a certificate.") from error
 
 
-def _read(signing: Signing, root: Path) -> CertifiedKey:
+def _read(signing: Signing, setting: str, root: Path) -> CertifiedKey:
     text = read_reference(signing.key, root)
     try:
         key = serialization.load_pem_private_key(text.encode(), None)
     except TypeError as error:
         raise ExpectedError(
-            "the key of offboarding.signing is protected by a passphrase",
+            f"the key of {setting} is protected by a passphrase",
             "Name an unprotected key that only the user who runs Coffre can read.",
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ExpectedError("the key of offboarding.signing is not a private key in PEM", "Name one.") from error
+        raise ExpectedError(f"the key of {setting} is not a private key in PEM", "Name one.") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise ExpectedError(
-            "the key of offboarding.signing is neither RSA nor ECDSA", "PDF readers support only these."
-        )
+        raise ExpectedError(f"the key of {setting} is neither RSA nor ECDSA", "PDF readers support only these.")
     return CertifiedKey(key, read_certificates(root / signing.certificate))
 
 

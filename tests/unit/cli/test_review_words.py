@@ -29,11 +29,15 @@ from coffre.cli.words.review import (
     to_text,
 )
 from coffre.outside.text import one_line
+from coffre.provisioning.changes import PropertyChange, ResourceChange
+from coffre.provisioning.plan import TenantPlan
+from coffre.provisioning.terms.differences import ConnectionDifference
+from coffre.provisioning.terms.found import CopyPlan, MachinePlan
 from coffre.review.changes import ChangeKind, FileChange, compare
 from coffre.review.consequences import Consequence, ConsequenceKind
 from coffre.review.guards import Guard, GuardKind, LiveUse, Unseen
 from coffre.review.price import Lack, Lacking, MonthlyPrice, NoPrice
-from coffre.review.review import PlatformCosts, PriceChange, Review, TenantReview
+from coffre.review.review import PlannedChange, PlatformCosts, PriceChange, Review, TenantReview, Unplanned
 from coffre.spec.problems.problems import Problem
 from coffre.storage.costs import CostEstimate, NoPrices
 from tests.unit.review.examples import CONSEQUENCES, EXAMPLES, GUARDS
@@ -111,10 +115,19 @@ def hostile_review(value: str) -> Review:
         price=PRICE,
         quota_bytes=1 << 30,
         use=Unseen(value),
+        plan=Unplanned(value),
+    )
+    planned = TenantPlan(
+        tenant=value,
+        secrets_to_mint=(value,),
+        storage=(ResourceChange("update", value, value, (PropertyChange(value, value, value),)),),
+        machines=(MachinePlan(value, "update", (ConnectionDifference(value, value),)),),
+        options={value: "manual"},
+        second_copy=CopyPlan(value, unseen=value or "away"),
     )
     return replace(
         REVIEW,
-        tenants=(tenant, replace(tenant, use=LiveUse(1, 2, (value,)))),
+        tenants=(tenant, replace(tenant, use=LiveUse(1, 2, (value,)), plan=PlannedChange(planned, ()))),
         guards=(_guard_with(next(each for each in GUARDS if each.kind is GuardKind.PLATFORM_FULL), value),),
         problems=(Problem("tenants/a.yaml", 1, 1, "name", value, "x"),),
         is_platform_file_changed=True,

@@ -20,7 +20,7 @@ from coffre.provisioning.terms.differences import (
     StateDifference,
     UndeliveredDifference,
 )
-from coffre.provisioning.terms.found import AccessSwitch, MachinePlan
+from coffre.provisioning.terms.found import GATE_MOVES, AccessSwitch, Change, ChangeKind, MachinePlan
 from coffre.provisioning.terms.notes import (
     UNBINDING,
     CostsNote,
@@ -77,6 +77,7 @@ PLAN = ExactPlan(
     "0123",
     "f1",
     "f2",
+    {"martin": "e1"},
 )
 
 
@@ -95,6 +96,9 @@ def test_the_same_plan_has_no_difference() -> None:
         (replace(PLAN, commit="4567"), "the commit"),
         (replace(PLAN, tenant_file_sha256="x"), "the tenant file"),
         (replace(PLAN, platform_file_sha256="x"), "platform.yaml"),
+        (replace(PLAN, stacks={"martin": "e2"}), "the state of stack martin"),
+        (replace(PLAN, stacks={"martin": None}), "the state of stack martin"),
+        (replace(PLAN, stacks={**PLAN.stacks, "martin_copy": None, "other": "e3"}), "the state of stack other"),
         (with_storage(KEY), "UserQuota wall"),
         (with_storage(WALL, KEY, replace(WALL, name="other")), "UserQuota other"),
         (with_storage(replace(WALL, operation="replace"), KEY), "UserQuota wall"),
@@ -140,7 +144,9 @@ def test_rubbish_is_no_plan(tmp_path: Path, text: str) -> None:
         load_plans(tmp_path / "a.plan")
 
 
-@pytest.mark.parametrize("name", ["version-2.json", "version-2-with-states.json", "version-3.json"])
+@pytest.mark.parametrize(
+    "name", ["version-2.json", "version-2-with-states.json", "version-3.json", "version-4-without-given-keys.json"]
+)
 def test_a_plan_of_an_earlier_version_is_refused_with_what_to_do(name: str) -> None:
     with pytest.raises(InvalidFileError) as refused:
         load_plans(MADE_BEFORE / name)
@@ -148,11 +154,14 @@ def test_a_plan_of_an_earlier_version_is_refused_with_what_to_do(name: str) -> N
     assert refused.value.hint == "Make it with `coffre plan --out`."
 
 
-def test_a_plan_from_before_platforms_created_keys_is_read_and_refused_only_for_what_differs() -> None:
-    [planned] = load_plans(MADE_BEFORE / "version-4-without-given-keys.json")
-    assert (planned.plan.tenant, planned.commit) == ("martin", "0123")
-    assert RepositoryGoneNote("compta-01", 12) in planned.plan.notes
-    refuse_unless_same(planned, planned)
+def test_a_gate_that_opens_or_closes_meanwhile_is_no_difference_and_every_other_step_is() -> None:
+    def with_steps(*kinds: ChangeKind) -> ExactPlan:
+        return replace(PLAN, plan=replace(PLAN.plan, steps=tuple(Change(kind, ("compta-01",)) for kind in kinds)))
+
+    for kind in ChangeKind:
+        expected = [] if kind in GATE_MOVES else ["other changes"]
+        assert list_differences(with_steps(kind), with_steps()) == expected
+        assert list_differences(with_steps(), with_steps(kind)) == expected
 
 
 def test_what_is_measured_is_no_difference_but_no_plan_without_the_buckets_is_exact() -> None:

@@ -11,7 +11,7 @@ import pytest
 from coffre.errors import ExpectedError
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
-from coffre.records.facts import agents, backups, contract, departure
+from coffre.records.facts import agents, backups, contract, departure, reviewed
 from coffre.records.facts.fact import Fact, RecordedFinding
 from coffre.records.facts.mail import MailState
 from coffre.records.facts.password_uses import (
@@ -113,6 +113,16 @@ EXPECTED: list[Fact] = [
     ),
     contract.SecondCopyChange("aws-paris", ("AV-2027-03",)),
     departure.RecordsBegun("the disk died"),
+    reviewed.ReviewedApply(
+        reviewed.ApplyState.DONE,
+        "ab" * 32,
+        "0123456789abcdef0123456789abcdef01234567",
+        ("boris",),
+        ("resources", "protection"),
+        7,
+        "anna",
+        "chloe",
+    ),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 
