@@ -19,7 +19,7 @@ from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers
 from coffre.cli.service import gate, hold, status
-from coffre.cli.tenants import files, init, inventory, provisioning, review, rotate, trust
+from coffre.cli.tenants import files, importing, init, inventory, provisioning, review, rotate, trust
 from coffre.cli.unexpected import explain_os_error, tell_unexpected
 from coffre.errors import ExpectedError
 
@@ -40,6 +40,7 @@ app = typer.Typer(
 for room in (
     init,
     files,
+    importing,
     provisioning,
     review,
     rotate,

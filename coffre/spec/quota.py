@@ -5,9 +5,11 @@ caches are renewed. So with more gateways and older caches, more data can pass t
 between the sold quota and the wall.
 """
 
+from bisect import bisect_left, bisect_right
 from typing import Protocol
 
 from coffre.spec.gateways import Gateways
+from coffre.spec.values.sizes import round_size
 
 LOOK_SECONDS_AT_MOST = 300
 LOOK_SECONDS_AT_LEAST = 5
@@ -36,6 +38,18 @@ def wall_bytes(quota_bytes: int, platform: WallTerms) -> int:
     """
     allowance = _percent(quota_bytes, platform.undelete_allowance_percent)
     return -(-(quota_bytes + reserve_bytes(quota_bytes, platform) + allowance) // 1024) * 1024
+
+
+def find_sold_bytes(wall: int, platform: WallTerms) -> int | None:
+    """Return the sold quota that has this wall, the one of the fewest digits; None when no quota has it.
+
+    A wall is rounded up to whole KiB, so several quotas have the same one.
+    """
+    least = bisect_left(range(wall + 1), wall, key=lambda quota: wall_bytes(quota, platform))
+    if wall_bytes(least, platform) != wall:
+        return None
+    beyond = bisect_right(range(wall + 1), wall, key=lambda quota: wall_bytes(quota, platform))
+    return round_size(least, beyond - 1)
 
 
 def reserve_bytes(quota_bytes: int, platform: WallTerms) -> int:

@@ -48,7 +48,8 @@ class OwnerFacts:
     """A tenant's owner user as the platform sees it.
 
     ``used_bytes`` counts everything the wall counts: all buckets, all versions, unfinished uploads.
-    ``wall_bytes`` is None when the user has no enforced quota.
+    ``wall_bytes`` is None when the user has no enforced quota. ``display_name`` is the name that people read, None
+    where the platform keeps none.
     """
 
     uid: str
@@ -56,6 +57,7 @@ class OwnerFacts:
     used_bytes: int
     suspended: bool
     buckets: tuple[str, ...]
+    display_name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from coffre.cli.context import get_globals, open_checkout
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
-    from coffre.spec.intake.new import Question
+    from collections.abc import Iterable
+
+    from coffre.spec.intake.new import Question, Sheet
     from coffre.spec.loader import Checkout
 
 INTERRUPTED = 130
@@ -74,11 +76,16 @@ def _fill_in(checkout: "Checkout", slug: str, answers: Path | None) -> str:
             raise InvalidRepositoryError([content])
         return read_answers(content, name, slug, tenant_id, platforms)
     sheet = Sheet(slug, tenant_id, platforms)
-    for question in interview(sheet):
+    answer_questions(sheet, interview(sheet))
+    return sheet.text()
+
+
+def answer_questions(sheet: "Sheet", questions: "Iterable[Question]") -> None:
+    """Ask until each answer is accepted; Ctrl-C ends the command, and nothing is written."""
+    for question in questions:
         while refusal := sheet.answer(question, _prompt(question)):
             message, hint = refusal
             output.error(f"  {message}" + (f"; {hint}" if hint else ""))
-    return sheet.text()
 
 
 def _prompt(question: "Question") -> str:

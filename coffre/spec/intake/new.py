@@ -6,7 +6,7 @@ Pure: other modules ask the questions and write the file.
 import re
 import secrets
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -113,6 +113,22 @@ def interview(sheet: Sheet) -> Iterator[Question]:
     yield from _ask_plan(sheet, plan)
 
 
+def interview_rest(sheet: Sheet) -> Iterator[Question]:
+    """Yield the questions that the sheet's data does not answer yet: of its contract, machines and plans."""
+    yield from _unanswered(sheet, _ask_contract(sheet))
+    yield from _unanswered(sheet, _ask_storage(sheet))
+    if not sheet.names("plans"):
+        yield Question(("plans",), "Name of the backup plan", "for the machines that have none", "office", kind=_NAME)
+    for name in sheet.names("machines"):
+        yield from _unanswered(sheet, _ask_machine(sheet, ("machines", name), sheet.names("plans")[0]))
+    for plan in sheet.names("plans"):
+        yield from _unanswered(sheet, _ask_plan(sheet, plan))
+
+
+def _unanswered(sheet: Sheet, questions: Iterator[Question]) -> Iterator[Question]:
+    return (each for each in questions if find_at(sheet.data, each.loc) is None)
+
+
 def read_answers(content: bytes, file: str, slug: str, tenant_id: str, platforms: Sequence[str]) -> str:
     """Return the tenant file for a file of answers: the same keys as a tenant file, YAML or JSON, without id.
 
@@ -130,6 +146,33 @@ def read_answers(content: bytes, file: str, slug: str, tenant_id: str, platforms
     if findings or document.problems:
         raise InvalidRepositoryError(report(document, file, findings))
     return render_checked(slug, data, platforms)
+
+
+def complete_draft(
+    draft: Mapping[str, Any], content: bytes, file: str, slug: str, platforms: Sequence[str]
+) -> dict[str, Any]:
+    """Return the data of a tenant file: a draft, and the answers of a file, which count where both say something.
+
+    InvalidRepositoryError has every problem of the whole, with its place in the file of answers.
+    """
+    document = read_document(content, file)
+    if not isinstance(document, Document):
+        raise InvalidRepositoryError(document)
+    taken = FileProblem(("id",), "is found on the platform", "remove it", at_key=True)
+    data = _merge(draft, document.data)
+    findings = [*([taken] if "id" in document.data else []), *judge_tenant(data, slug, platforms)[1]]
+    if findings or document.problems:
+        raise InvalidRepositoryError(report(document, file, findings))
+    return data
+
+
+def _merge(draft: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both together: blocks are merged, lists are not."""
+    whole = dict(draft)
+    for key, value in answers.items():
+        before = whole.get(key)
+        whole[key] = _merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return whole
 
 
 def render_checked(slug: str, data: dict[str, Any], platforms: Sequence[str]) -> str:
@@ -209,10 +252,12 @@ def _ask_machines(sheet: Sheet, plan: str) -> Iterator[Question]:
 
 def _ask_machine(sheet: Sheet, loc: Loc, plan: str) -> Iterator[Question]:
     kinds = ", ".join(kind.value for kind in MachineKind)
-    yield Question((*loc, "kind"), "  Its licence", f"one of {kinds}", _free_licences(sheet)[0], also=(("licences",),))
+    free = (*_free_licences(sheet), "")[0]
+    yield Question((*loc, "kind"), "  Its licence", f"one of {kinds}", free, also=(("licences",),))
     yield Question((*loc, "os"), "  Its system", f"one of {', '.join(OperatingSystem)}", "linux")
-    _put(sheet.data, (*loc, "agent"), "restic")
-    _put(sheet.data, (*loc, "plan"), plan)
+    for key, value in (("agent", "restic"), ("plan", plan)):
+        if find_at(sheet.data, (*loc, key)) is None:
+            _put(sheet.data, (*loc, key), value)
     yield Question((*loc, "connection", "via"), "  Reached by", "ssh, winrm, or pull", "ssh")
     via = find_at(sheet.data, (*loc, "connection", "via"))
     if via == "pull":

@@ -64,6 +64,28 @@ def format_sold(count: int) -> str:
     return f"{text} ({format_bytes(count)})" if is_decimal else text
 
 
+def write_size(count: int) -> str:
+    """Write bytes exactly as a file may say them, in the unit with the fewest digits; from 1 ko on."""
+    exact = [
+        (len(re.sub("[ .]", "", figure)), -factor, f"{figure} {unit}")
+        for unit, factor in _UNITS.items()
+        if (figure := _figure(count, factor)) is not None
+    ]
+    return min(exact)[2]
+
+
+def round_size(least: int, most: int) -> int:
+    """Return the size between both, included, that is written with the fewest digits."""
+    found = {least}
+    for factor in _UNITS.values():
+        for parts in (1, 10, 100, 1000):
+            step = max(1, factor // parts)
+            candidate = -(-least // step) * step
+            if candidate <= most:
+                found.add(candidate)
+    return min(found, key=lambda count: (len(re.sub("[^0-9]", "", write_size(count))), count))
+
+
 def _figure(count: int, factor: int) -> str | None:
     """Return a count in a unit, None when it needs more than three decimals or is less than one."""
     thousandths, rest = divmod(count * 1000, factor)

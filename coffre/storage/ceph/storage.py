@@ -47,6 +47,7 @@ class CephStorage:
             used_bytes=self.admin.used_bytes(uid, exact),
             suspended=user.suspended,
             buckets=tuple(self.admin.list_buckets(uid)),
+            display_name=user.display_name,
         )
 
     def open_bucket(self, name: str, key: AccessKey) -> S3Bucket:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import boto3
 import pypdf
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -235,6 +236,27 @@ def test_a_lost_state_costs_no_key_and_makes_nothing_twice(desk: Desk, backstage
     desk.coffre("apply", SLUG, "--yes")
     assert backstage.secrets.get_control(SLUG, TENANT_ID).machine_keys == before.machine_keys
     assert desk.json("plan", SLUG, "--json")[0]["storage"] == []
+
+
+def test_a_lost_file_is_imported_from_the_account_with_the_same_keys(desk: Desk, backstage: Backstage) -> None:
+    """No wall tells the quota there, and no display name the customer: the records and the answers do."""
+    before, kept = backstage.secrets.get_control(SLUG, TENANT_ID), desk.tenant_file(SLUG).read_text(encoding="utf-8")
+    whole = yaml.safe_load(kept)
+    answers = {part: whole[part] for part in ("name", "contract", "contact")}
+    answers["plans"] = {"plan-1": {"keep": whole["plans"]["office"]["keep"]}}
+    reached = {
+        name: {key: each[key] for key in ("kind", "os", "connection")} for name, each in whole["machines"].items()
+    }
+    (desk.home / "answers.yaml").write_text(json.dumps(answers | {"machines": reached}, default=str), encoding="utf-8")
+    desk.tenant_file(SLUG).unlink()
+    shutil.rmtree(desk.root / ".coffre" / "state")
+    said = desk.coffre("import", SLUG, "--platform", "lab", "--answers", str(desk.home / "answers.yaml"), "--yes")
+    assert "quota sold: 200 GiB" in said.stdout
+    assert "create Bucket boul" not in said.stdout
+    assert "create User boul" not in said.stdout
+    assert backstage.secrets.get_control(SLUG, TENANT_ID) == before
+    assert desk.json("plan", SLUG, "--json")[0]["is_needed"] is False
+    desk.tenant_file(SLUG).write_text(kept, encoding="utf-8")
 
 
 def test_a_lost_user_gets_a_new_key_and_the_plan_says_so(desk: Desk, backstage: Backstage) -> None:
