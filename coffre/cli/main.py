@@ -17,7 +17,7 @@ from coffre.cli.backups import acknowledge, backup, copy, drill, restore, snapsh
 from coffre.cli.completion import attach_completions
 from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
-from coffre.cli.house import platform, records, secrets, signers
+from coffre.cli.house import platform, records, secrets, signers, team
 from coffre.cli.service import gate, hold, status
 from coffre.cli.tenants import files, importing, init, inventory, provisioning, review, rotate, trust
 from coffre.cli.unexpected import explain_os_error, tell_unexpected
@@ -62,6 +62,7 @@ for room in (
     signers,
     secrets,
     records,
+    team,
     inventory,
     platform,
 ):

@@ -21,7 +21,8 @@ from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.log import Log, TenantLog
 from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.estate.secrets import TenantSecrets
-from coffre.tenant.opening import open_secrets
+from coffre.tenant.locking import lock_bundles
+from coffre.tenant.opening import open_bundle_places, open_secrets
 from coffre.tenant.past import open_existing_records
 from coffre.tenant.runs import Anchoring, recorded_in
 from coffre.tenant.second_copy import find_copy_platform
@@ -30,9 +31,8 @@ OnProgress = Callable[[str], None]
 
 
 def open_vault(checkout: Checkout) -> Vault:
-    """Open the two folders of platform.yaml."""
-    root, settings = checkout.root, checkout.settings
-    return Vault.open(root / settings.secrets, root / settings.escrow, root)
+    """Open the two places of platform.yaml."""
+    return Vault.open(*open_bundle_places(checkout), checkout.root, lock_shared=lock_bundles(checkout))
 
 
 def add_recipient(checkout: Checkout, key: str, note: str, on_progress: OnProgress) -> int:

@@ -8,11 +8,13 @@ from coffre import toolchain
 from coffre.agents.kinds import list_repository_formats
 from coffre.errors import ExpectedError, RefusedError
 from coffre.provisioning.rules import judge_escrow
+from coffre.secrets.places import Places
 from coffre.spec.loader import Checkout
 from coffre.spec.storage_platform import Platform
 from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown, warning
 from coffre.storage.kinds import connect, driver_of
 from coffre.tenant.embedded import why_not_embedded
+from coffre.tenant.opening import open_bundle_places
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,10 @@ def judge_programs(by_build: Mapping[str, bool | None], bucket: str) -> Platform
 
 def _check_escrow(checkout: Checkout, platform_name: str) -> PlatformFinding:
     root, settings, name = checkout.root, checkout.settings, "escrow"
-    places = [root / settings.secrets, root / settings.escrow]
-    if not all(place.is_dir() for place in places):
+    places = Places(*open_bundle_places(checkout))
+    if not all(place.exists() for place in places.both):
         return unknown(name, "there are no secrets and no escrow yet", "Run `coffre secrets init`.")
-    is_apart = len({place.stat().st_dev for place in places}) == len(places)
+    is_apart = places.is_apart
     try:
         is_lab = not why_not_embedded(checkout, platform_name, connect(settings.platforms[platform_name], root))
     except ExpectedError:

@@ -1,8 +1,7 @@
 """The secret store: a tenant's two bundles as age files, each in the secrets folder and in escrow."""
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -26,17 +25,17 @@ from coffre.secrets.destruction import BundleFiles, Traces, list_notes
 from coffre.secrets.errors import BundleError, IdentityError, MissingCopyError
 from coffre.secrets.holders import keys
 from coffre.secrets.identifiers import SecretId, describe
-from coffre.secrets.places import BUNDLE_SUFFIX, Places
+from coffre.secrets.places import BUNDLE_SUFFIX, LockShared, Places, lock_name
 from coffre.spec import naming
 from coffre.workspace import fence
-from coffre.workspace.files import write_atomically
+from coffre.workspace.file_store import FileStore, FolderStore
 
 DEFAULT_WAIT_SECONDS = 10.0
 
 OnNotice = Callable[[str], None]
 
-Stamps = tuple[tuple[int, int, int] | None, ...]
-"""What tells the copies of a bundle from later ones, by place: inode, time and size of a file; None without one."""
+Stamps = tuple[Hashable | None, ...]
+"""What tells the copies of a bundle from later ones, by place; None without one."""
 
 
 class SecretStore:
@@ -49,12 +48,14 @@ class SecretStore:
         self,
         places: Places,
         identity: Path,
+        root: Path,
         *,
         wait_seconds: float = DEFAULT_WAIT_SECONDS,
         on_notice: OnNotice | None = None,
     ) -> None:
         self._places = places
         self._identity = identity
+        self._root = root
         self._wait_seconds = wait_seconds
         self._on_notice = on_notice
         self._identities: tuple[SecretStr, ...] | None = None
@@ -63,17 +64,17 @@ class SecretStore:
     @classmethod
     def open(
         cls,
-        primary: Path,
-        escrow: Path,
+        primary: FileStore | Path,
+        escrow: FileStore | Path,
         root: Path,
         *,
+        lock_shared: LockShared | None = None,
         environment: Mapping[str, str] = os.environ,
         on_notice: OnNotice | None = None,
     ) -> "SecretStore":
-        """Return the store of two folders; the environment gives the path of the operator's identity."""
-        places = Places(primary, escrow, root)
-        places.check_apart()
-        return cls(places, keys.identity_path(environment), on_notice=on_notice)
+        """Return the store of two places; the environment gives the path of the operator's identity."""
+        places = Places.open(primary, escrow, root, lock_shared)
+        return cls(places, keys.identity_path(environment), root, on_notice=on_notice)
 
     def find_control(self, slug: str, tenant_id: str) -> ControlBundle | None:
         """Return a tenant's control bundle, None when neither place has it; BundleError when a copy is not valid."""
@@ -125,11 +126,12 @@ class SecretStore:
         """
         fence.check()
         self._refuse_missing_escrow()
-        with self._locked(slug):
+        with self._places.locked(slug, self._wait_seconds):
             traces = Traces(self._places, slug, KINDS[model])
             note = traces.read_note(tenant_id)
             if note is None or not traces.is_covered_by(note):
-                note = traces.prove([self._read(path, tenant_id, model) for path in self._paths(slug, KINDS[model])])
+                name = _name(slug, KINDS[model])
+                note = traces.prove([self._read(place, name, tenant_id, model) for place in self._places.both])
                 if note is None:
                     return BundleFiles((), "")
                 traces.write_note(tenant_id, note)
@@ -139,12 +141,13 @@ class SecretStore:
     def forget_destroyed(self, slug: str) -> list[str]:
         """Remove the notes of destroyed bundles and the lock files; returns what was removed. The very last step."""
         removed = []
-        for folder in (self._places.primary, self._places.escrow):
-            for path in [*list_notes(folder, slug), folder / f".{slug}.lock"]:
-                if path.exists():
-                    with files.explained(f"remove {self._places.shown(path)}"):
-                        path.unlink()
-                    removed.append(self._places.shown(path))
+        for place in self._places.both:
+            locks = [lock_name(slug)] if isinstance(place, FolderStore) else []
+            for name in [*list_notes(place, slug), *locks]:
+                with files.explained(f"remove {place.shown(name)}"):
+                    if place.read(name) is not None:
+                        place.delete(name)
+                        removed.append(place.shown(name))
         return removed
 
     def find_files(self, slug: str, model: type[Bundle]) -> BundleFiles:
@@ -157,15 +160,9 @@ class SecretStore:
 
     def find_stamps(self, slug: str, model: type[Bundle]) -> Stamps:
         """Return what changes whenever a copy of a bundle is written or deleted. Opens nothing."""
-        return tuple(self._find_stamp(path) for path in self._paths(slug, KINDS[model]))
-
-    def _find_stamp(self, path: Path) -> tuple[int, int, int] | None:
-        with files.explained(f"read {self._places.shown(path)}"):
-            try:
-                found = path.stat()
-            except FileNotFoundError:
-                return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        name = _name(slug, KINDS[model])
+        with files.explained(f"read {self._places.primary.shown(name)}"):
+            return tuple(place.find_stamp(name) for place in self._places.both)
 
     def _find(self, slug: str, tenant_id: str, model: type[B]) -> B | None:
         judged = self._judge(slug, tenant_id, model)
@@ -177,7 +174,7 @@ class SecretStore:
     def _get(self, slug: str, tenant_id: str, model: type[B]) -> B:
         bundle = self._find(slug, tenant_id, model)
         if bundle is None:
-            primary, escrow = (self._places.shown(path) for path in self._paths(slug, KINDS[model]))
+            primary, escrow = (place.shown(_name(slug, KINDS[model])) for place in self._places.both)
             raise MissingCopyError(
                 f"{slug} has no {KINDS[model]} bundle: neither {primary} nor {escrow} exists",
                 f"If {slug} was never applied, run `coffre apply {naming.slug_of_stack(slug)}`; else restore its "
@@ -188,16 +185,16 @@ class SecretStore:
     def _judge(self, slug: str, tenant_id: str, model: type[B]) -> Judged[B]:
         # The secrets folder is read before the escrow, and written after it: so a reader during a save may see a
         # newer escrow, but never one that lacks something.
-        primary, escrow = (self._read(path, tenant_id, model) for path in self._paths(slug, KINDS[model]))
+        name = _name(slug, KINDS[model])
+        primary, escrow = (self._read(place, name, tenant_id, model) for place in self._places.both)
         return judge(primary, escrow)
 
-    def _read(self, path: Path, tenant_id: str, model: type[B]) -> Copy[B]:
-        shown = self._places.shown(path)
+    def _read(self, place: FileStore, name: str, tenant_id: str, model: type[B]) -> Copy[B]:
+        shown = place.shown(name)
         with files.explained(f"read {shown}"):
-            try:
-                sealed = path.read_bytes()
-            except FileNotFoundError:
-                return Copy(shown)
+            sealed = place.read(name)
+        if sealed is None:
+            return Copy(shown)
         identities = self._open_identities()
         try:
             document = age.unseal(sealed, identities, shown)
@@ -210,7 +207,7 @@ class SecretStore:
         fence.check()
         kind = KINDS[type(bundle)]
         recipients = self._check_recipients()
-        with self._locked(slug):
+        with self._places.locked(slug, self._wait_seconds):
             current = self._judge(slug, bundle.tenant_id, type(bundle))
             lost = lost_entries(current.bundle, bundle, dropping)
             if lost:
@@ -228,17 +225,17 @@ class SecretStore:
         return True
 
     def _write_both(self, slug: str, bundle: Bundle, recipients: Sequence[str]) -> None:
-        primary, escrow = self._paths(slug, bundle.kind)
-        sealed = age.seal(to_document(bundle), recipients)
-        with files.explained(f"write {self._places.shown(escrow)} (escrow)"):
-            listed = self._places.recipients.read_bytes()
-            if self._places.escrow_recipients.read_bytes() != listed:
-                write_atomically(self._places.escrow_recipients, listed)
-            write_atomically(escrow, sealed)
-        with files.explained(f"write {self._places.shown(primary)}"):
-            write_atomically(primary, sealed)
-        for path in (escrow, primary):
-            copy = self._read(path, bundle.tenant_id, type(bundle))
+        primary, escrow = self._places.both
+        name, sealed = _name(slug, bundle.kind), age.seal(to_document(bundle), recipients)
+        with files.explained(f"write {escrow.shown(name)} (escrow)"):
+            listed = primary.read(keys.RECIPIENTS_FILE)
+            if listed is not None and escrow.read(keys.RECIPIENTS_FILE) != listed:
+                escrow.write(keys.RECIPIENTS_FILE, listed)
+            escrow.write(name, sealed)
+        with files.explained(f"write {primary.shown(name)}"):
+            primary.write(name, sealed)
+        for place in (escrow, primary):
+            copy = self._read(place, name, bundle.tenant_id, type(bundle))
             if copy.bundle != bundle:
                 raise ExpectedError(
                     f"{copy.path} was written, but reading it back gave something else",
@@ -247,41 +244,31 @@ class SecretStore:
 
     def _check_recipients(self) -> tuple[str, ...]:
         """Return the recipients, after a check that we can open the bundle again and that the escrow is valid."""
-        recipients = keys.read_recipients(self._places.recipients)
-        check_is_recipient(self._open_identities(), recipients, self._identity, self._places.recipients)
+        recipients = keys.read_recipients(self._places.primary)
+        listed_in = self._places.primary.shown(keys.RECIPIENTS_FILE)
+        check_is_recipient(self._open_identities(), recipients, self._identity, listed_in)
         self._refuse_missing_escrow()
         return recipients
 
     def _refuse_missing_escrow(self) -> None:
-        if not self._places.escrow_recipients.is_file():
+        if not self._places.has_escrow:
             raise ExpectedError(
-                f"{self._places.shown(self._places.escrow)} is not an escrow: its recipients.txt is missing",
+                f"{self._places.escrow.shown()} is not an escrow: its recipients.txt is missing",
                 "Mount the escrow if it is not mounted; for a new one, run `coffre secrets init`.",
             )
 
     def _open_identities(self) -> tuple[SecretStr, ...]:
         if self._identities is None:
-            self._identities = keys.read_identities(self._identity, self._places.root)
+            self._identities = keys.read_identities(self._identity, self._root)
         return self._identities
 
-    def _paths(self, slug: str, kind: str) -> tuple[Path, Path]:
-        name = f"{slug}.{kind}{BUNDLE_SUFFIX}"
-        return self._places.primary / name, self._places.escrow / name
 
-    @contextmanager
-    def _locked(self, slug: str) -> Iterator[None]:
-        """Lock the tenant in both places: two computers may share only the escrow."""
-        lock = f".{slug}.lock"
-        places, wait = self._places, self._wait_seconds
-        with (
-            files.locked(places.primary / lock, places.shown(places.primary), wait),
-            files.locked(places.escrow / lock, f"{places.shown(places.escrow)} (escrow)", wait),
-        ):
-            yield
+def _name(slug: str, kind: str) -> str:
+    return f"{slug}.{kind}{BUNDLE_SUFFIX}"
 
 
 def check_is_recipient(
-    identities: Sequence[SecretStr], recipients: Sequence[str], identity: Path, listed_in: Path
+    identities: Sequence[SecretStr], recipients: Sequence[str], identity: Path, listed_in: str
 ) -> None:
     """Refuse to encrypt without reading back: one of our identities must be among the recipients."""
     if not {age.public_half(each) for each in identities} & set(recipients):

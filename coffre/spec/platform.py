@@ -24,6 +24,7 @@ from coffre.spec.values.fields import (
     Version,
 )
 from coffre.spec.values.settings import (
+    BundlePlace,
     Country,
     Days,
     FolderPath,
@@ -182,11 +183,13 @@ class PlatformFile(FileModel):
     working_hours: Annotated[WorkingHours, Field(description="The hours in which work is not billed extra (article 6)")]
     state: Annotated[State, Field(description=f"Where Pulumi keeps its state, like file:{STATE_FOLDER}")]
     records: Annotated[RecordsUrl, Field(description=f"The records database, like sqlite:{RECORDS_FILE}")]
-    secrets: Annotated[FolderPath, Field(description=f"The place of the secret bundles, like {SECRETS_FOLDER}")]
+    secrets: Annotated[BundlePlace, Field(description=f"The place of the secret bundles, like {SECRETS_FOLDER}")]
     escrow: Annotated[
-        FolderPath, Field(description="The place of their second copy, away from the platform that they open")
+        BundlePlace, Field(description="The place of their second copy, away from the platform that they open")
     ]
-    stores: dict[str, S3Store] = Field(default_factory=dict, description="The S3 buckets that state names, by bucket")
+    stores: dict[str, S3Store] = Field(
+        default_factory=dict, description="The S3 buckets that state, secrets and escrow name, by bucket"
+    )
     anchor: Annotated[
         Anchor, Field(description="Where the head of the records is stored each day: a file elsewhere, a mail")
     ] = Anchor()

@@ -2,12 +2,14 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from coffre.errors import BusyError
+from coffre.errors import BusyError, InvalidFileError
 from coffre.records.actor import read_author
 from coffre.records.database.location import Location, locate
+from coffre.secrets.places import LockShared
 from coffre.spec.loader import Checkout
+from coffre.spec.stores import find_s3_place
 from coffre.workspace.locks import named_lock, tenant_busy
 
 
@@ -34,16 +36,42 @@ def copy_locked(checkout: Checkout, slug: str, stack: str, command: str) -> Iter
         yield
 
 
+def lock_bundles(checkout: Checkout) -> LockShared:
+    """Return the lock of bundles in a bucket, which holds between all computers that share the records."""
+
+    def lock(name: str, wait_seconds: float) -> AbstractContextManager[None]:
+        busy = BusyError(
+            f"another run is writing the same secrets ({name})", "Wait for it to end, then run this again."
+        )
+        location = _locate_shared(checkout)
+        return _shared(checkout, location, f"bundles/{name}", f"the secrets of {name}", busy, "secrets", wait_seconds)
+
+    return lock
+
+
 @contextmanager
 def _locked(
     checkout: Checkout, name: str, subject: str, busy: BusyError, command: str, patience_seconds: float = 0
 ) -> Iterator[None]:
     with ExitStack() as held:
         held.enter_context(named_lock(checkout.root, name, busy, patience_seconds))
-        location = locate(checkout.settings.records, checkout.root)
+        location = _locate_shared(checkout)
         if location.file is None:
             held.enter_context(_shared(checkout, location, name, subject, busy, command, patience_seconds))
         yield
+
+
+def _locate_shared(checkout: Checkout) -> Location:
+    """Return the records' database; InvalidFileError when it cannot lock what several computers share."""
+    settings = checkout.settings
+    location = locate(settings.records, checkout.root)
+    shared = [each for each in (settings.state, settings.secrets, settings.escrow) if find_s3_place(each) is not None]
+    if shared and location.file is not None:
+        raise InvalidFileError(
+            f"platform.yaml: {shared[0]} is shared, and {location.shown} cannot lock a tenant between computers",
+            "Name a PostgreSQL database in records: (docs/team.md).",
+        )
+    return location
 
 
 @contextmanager

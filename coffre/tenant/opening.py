@@ -12,17 +12,22 @@ from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec.loader import Checkout
 from coffre.spec.storage_platform import Platform
+from coffre.spec.stores import find_s3_place
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import Storage
 from coffre.storage.kinds import connect, driver_of
 from coffre.storage.platform import Capabilities
+from coffre.storage.stores import open_store
 from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.secrets import StoredSecrets, TenantSecrets
 from coffre.tenant.holds import list_recorded, under_recorded
+from coffre.tenant.locking import lock_bundles
 from coffre.tenant.lookup import find_machine, find_tenant
+from coffre.workspace.file_store import FileStore
+from coffre.workspace.moved import refuse_moved
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,20 @@ class OpenTenant:
 
 def open_secrets(checkout: Checkout, on_notice: OnNotice) -> SecretStore:
     """Open the secret store of platform.yaml; ``on_notice`` gets the names of repaired copies."""
+    primary, escrow = open_bundle_places(checkout)
+    return SecretStore.open(primary, escrow, checkout.root, lock_shared=lock_bundles(checkout), on_notice=on_notice)
+
+
+def open_bundle_places(checkout: Checkout) -> tuple[FileStore, FileStore]:
+    """Open `secrets:` and `escrow:` of platform.yaml, each a folder or a bucket, without a request to it.
+
+    RefusedError when they were moved elsewhere.
+    """
     root, settings = checkout.root, checkout.settings
-    return SecretStore.open(root / settings.secrets, root / settings.escrow, root, on_notice=on_notice)
+    for reference, shown in ((settings.secrets, "the secrets folder"), (settings.escrow, "the escrow")):
+        if find_s3_place(reference) is None:
+            refuse_moved(root / reference, shown)
+    return open_store(settings.secrets, settings, root), open_store(settings.escrow, settings, root)
 
 
 def open_storage(checkout: Checkout, platform_name: str) -> Storage:

@@ -34,12 +34,12 @@ def _group() -> None:
 def init(context: typer.Context) -> None:
     """Create the identity, recovery key, recipients, secrets folder and escrow that are missing. May run again."""
     from coffre.secrets.holders.setup import init as set_up
+    from coffre.tenant.opening import open_bundle_places
 
     checkout = open_checkout(context)
-    settings = checkout.settings
-    done = set_up(checkout.root / settings.secrets, checkout.root / settings.escrow, checkout.root)
-    for path in done.created:
-        output.result(f"made {path.relative_to(checkout.root) if path.is_relative_to(checkout.root) else path}")
+    done = set_up(*open_bundle_places(checkout), checkout.root)
+    for place in done.created:
+        output.result(f"made {place}")
     if not done.created:
         output.result("nothing to create: the identity, recipients, secrets folder and escrow exist")
     output.result(
@@ -56,12 +56,10 @@ def init(context: typer.Context) -> None:
 def identity(context: typer.Context) -> None:
     """Create your own identity if it is missing, and print its public key; a colleague adds it."""
     from coffre.secrets.holders.setup import make_identity
+    from coffre.tenant.opening import open_bundle_places
 
     checkout = open_checkout(context)
-    settings = checkout.settings
-    path, public, is_new = make_identity(
-        checkout.root / settings.secrets, checkout.root / settings.escrow, checkout.root
-    )
+    path, public, is_new = make_identity(*open_bundle_places(checkout), checkout.root)
     output.result(public)
     if is_new:
         output.progress(f"made {path}: it never leaves this machine")

@@ -19,6 +19,7 @@ from coffre.spec.tenant import Tenant
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import Declaration, TenantKeys
 from coffre.storage.stores import open_store
+from coffre.workspace.moved import refuse_moved
 from coffre.workspace.paths import PULUMI_FOLDER, stack_folder
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def state_folder(checkout: Checkout) -> StackStates:
     """Return where `state:` of platform.yaml keeps the stacks: `file:PATH` under the root, or s3://BUCKET/PREFIX."""
     reference, root = checkout.settings.state, checkout.root
     if reference.startswith("file:"):
-        return StateFolder(f"file://{root / reference.removeprefix('file:')}", root)
+        folder = root / reference.removeprefix("file:")
+        refuse_moved(folder, "Pulumi's state")
+        return StateFolder(f"file://{folder}", root)
     return BucketStates(open_store(reference, checkout.settings, root), root / PULUMI_FOLDER)
 
 

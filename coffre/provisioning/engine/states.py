@@ -78,6 +78,20 @@ class BucketStates:
         text = self._store.read(_name(stack))
         return None if text is None else read_state_of(text, self._damaged(stack))
 
+    def read_text(self, stack: str) -> bytes | None:
+        """Return a stack's document as it is, None when there is none."""
+        return self._store.read(_name(stack))
+
+    def write(self, stack: str, text: bytes) -> None:
+        """Write a stack's document; refused when another one came since it was read."""
+        if self._store.read(META) is None:
+            self._store.write(META, b"version: 1\n")
+        self._store.write(_name(stack), text)
+
+    def place(self, stack: str) -> str:
+        """Return where a stack's document is, for messages."""
+        return self._store.shown(_name(stack))
+
     def find_urns(self, stack: str, names: Collection[str]) -> list[str]:
         return find_urns(self.read(stack), names)
 
@@ -144,9 +158,7 @@ class BucketStates:
             return
         if not is_readable(own):
             raise damaged(stack, path := str(folder.file_of(stack)), f"Remove it (rm {path})")
-        if self._store.read(META) is None:
-            self._store.write(META, b"version: 1\n")
-        self._store.write(_name(stack), own)
+        self.write(stack, own)
         self._write_origin(stack, own)
 
     def _damaged(self, stack: str) -> DamagedStateError:

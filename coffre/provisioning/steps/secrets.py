@@ -12,6 +12,7 @@ from coffre.provisioning.terms.found import OWNER, SecretToMint
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
+from coffre.secrets.places import Places
 from coffre.secrets.sealed import SealedPassword
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
@@ -22,7 +23,7 @@ from coffre.tenant.estate.keys import access_key
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.estate.secrets import TenantSecrets
-from coffre.tenant.opening import OpenTenant
+from coffre.tenant.opening import OpenTenant, open_bundle_places
 
 
 def missing_secrets(
@@ -61,13 +62,11 @@ def do(at: Context, guarded: Guarded) -> Escrowed:
 
 def check_escrow(checkout: Checkout, embedded: EmbeddedProof) -> str:
     """Check the place of the escrow by the rule, before the first use of a password; returns a warning or nothing."""
-    root, settings = checkout.root, checkout.settings
-    places = [root / settings.secrets, root / settings.escrow]
-    # For a missing folder, the secret store has its own, clearer error.
-    if not all(place.is_dir() for place in places):
+    places = Places(*open_bundle_places(checkout))
+    # For a missing place, the secret store has its own, clearer error.
+    if not all(place.exists() for place in places.both):
         return ""
-    is_apart = len({place.stat().st_dev for place in places}) == len(places)
-    return judge_escrow(is_apart=is_apart, is_lab=embedded.is_proved)
+    return judge_escrow(is_apart=places.is_apart, is_lab=embedded.is_proved)
 
 
 def ensure_secrets(

@@ -33,6 +33,7 @@ from coffre.records.chain.verification import ChainReport, verify_chain
 from coffre.records.database import tables
 from coffre.records.database.connection import open_engine, reading, writing
 from coffre.records.database.location import Location, locate
+from coffre.records.database.moved import refuse_moved_records
 from coffre.records.database.schema import ensure_schema
 from coffre.records.database.trouble import translated
 from coffre.records.events import Event, EventKind, check_recordable, storable
@@ -61,6 +62,7 @@ class Records:
         try:
             with translated(location):
                 ensure_schema(engine, location, wait_seconds)
+                refuse_moved_records(engine, location)
         except BaseException:
             engine.dispose()
             raise

@@ -10,6 +10,7 @@ from coffre.outside.environment import expand_home, home
 from coffre.outside.text import split_lines
 from coffre.secrets import age
 from coffre.secrets.errors import IdentityError, RecipientsError
+from coffre.workspace.file_store import FileStore
 
 IDENTITY_VARIABLE = "COFFRE_IDENTITY"
 IDENTITY_FILE = "identity.txt"
@@ -62,17 +63,19 @@ def read_identities(path: Path, root: Path) -> tuple[SecretStr, ...]:
     return _parse_identities(text, path)
 
 
-def read_recipients(path: Path) -> tuple[str, ...]:
-    """Return the recipients of a file, each once, in its order; fewer than two are refused."""
+def read_recipients(place: FileStore) -> tuple[str, ...]:
+    """Return the recipients of a place's list, each once, in its order; fewer than two are refused."""
+    path = place.shown(RECIPIENTS_FILE)
     try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
+        content = place.read(RECIPIENTS_FILE)
+        text = None if content is None else content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipientsError(f"the list of recipients {path} cannot be read") from error
+    if text is None:
         raise RecipientsError(
             f"there is no list of recipients at {path}",
             "The first time, run `coffre secrets init`; later, restore the file from the escrow.",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipientsError(f"the list of recipients {path} cannot be read") from error
+        )
     recipients = tuple(dict.fromkeys(_parse_recipients(text, path)))
     if len(recipients) < MINIMUM_RECIPIENTS:
         raise RecipientsError(
@@ -100,7 +103,7 @@ def _parse_identities(text: str, path: Path) -> tuple[SecretStr, ...]:
     return tuple(identities)
 
 
-def _parse_recipients(text: str, path: Path) -> Iterator[str]:
+def _parse_recipients(text: str, path: str) -> Iterator[str]:
     for number, line in _meaningful_lines(text):
         if line.upper().startswith(age.SECRET_KEY_PREFIX):
             raise RecipientsError(

@@ -18,12 +18,12 @@ from coffre.errors import ExpectedError, RefusedError, UsageError
 from coffre.outside.text import split_lines
 from coffre.secrets import age, files
 from coffre.secrets.holders import keys
-from coffre.secrets.places import BUNDLE_SUFFIX, Places
+from coffre.secrets.places import BUNDLE_SUFFIX, LockShared, Places, list_bundles
 from coffre.secrets.store import DEFAULT_WAIT_SECONDS, check_is_recipient
-from coffre.workspace.files import write_atomically
+from coffre.workspace.file_store import FileStore
 
 PENDING_FILE = ".recipients-pending"
-_LOCK_FILE = ".recipients.lock"
+_LOCK = "recipients"
 
 OnProgress = Callable[[str], None]
 
@@ -51,37 +51,48 @@ class Vault:
 
     places: Places
     identity: Path
+    root: Path
     wait_seconds: float = DEFAULT_WAIT_SECONDS
 
     @classmethod
-    def open(cls, primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, str] = os.environ) -> "Vault":
-        """Return the vault of two folders; the environment gives the path of the operator's identity."""
-        places = Places(primary, escrow, root)
-        places.check_apart()
-        return cls(places, keys.identity_path(environment))
+    def open(
+        cls,
+        primary: FileStore | Path,
+        escrow: FileStore | Path,
+        root: Path,
+        *,
+        lock_shared: LockShared | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> "Vault":
+        """Return the vault of two places; the environment gives the path of the operator's identity."""
+        return cls(Places.open(primary, escrow, root, lock_shared), keys.identity_path(environment), root)
 
     @property
-    def pending(self) -> Path:
-        return self.places.primary / PENDING_FILE
+    def is_pending(self) -> bool:
+        """Whether some bundles are still encrypted for an earlier list."""
+        return self.places.primary.read(PENDING_FILE) is not None
 
     @cached_property
     def identities(self) -> tuple[SecretStr, ...]:
         """The operator's identities, read when a bundle is first opened."""
-        return keys.read_identities(self.identity, self.places.root)
+        return keys.read_identities(self.identity, self.root)
 
-    def bundles(self) -> list[Path]:
+    def bundles(self) -> list[tuple[FileStore, str]]:
         """Return every bundle of both places, the escrow's first, in the order of a save."""
-        places = self.places
-        return [folder / name for folder in (places.escrow, places.primary) for name in places.list_bundles(folder)]
+        return [(place, name) for place in reversed(self.places.both) for name in list_bundles(place)]
+
+    def read_list(self) -> str:
+        """Return the text of the list of recipients."""
+        return (self.places.primary.read(keys.RECIPIENTS_FILE) or b"").decode()
 
 
 def list_recipients(vault: Vault) -> RecipientList:
     """Return the recipients of the bundles, in the order of the file."""
-    known = keys.read_recipients(vault.places.recipients)
-    notes = _notes(vault.places.recipients.read_bytes().decode())
+    known = keys.read_recipients(vault.places.primary)
+    notes = _notes(vault.read_list())
     own = {age.public_half(identity) for identity in vault.identities} if vault.identity.exists() else set()
     found = tuple(Recipient(key, notes.get(key, ""), key in own) for key in known)
-    return RecipientList(found, vault.pending.exists())
+    return RecipientList(found, vault.is_pending)
 
 
 def add_recipient(vault: Vault, key: str, note: str, on_progress: OnProgress) -> int:
@@ -91,8 +102,8 @@ def add_recipient(vault: Vault, key: str, note: str, on_progress: OnProgress) ->
     """
     _check_key(key)
     with _changing(vault):
-        text = vault.places.recipients.read_bytes().decode()
-        if key not in keys.read_recipients(vault.places.recipients):
+        text = vault.read_list()
+        if key not in keys.read_recipients(vault.places.primary):
             text = text.rstrip("\n") + "\n" + (f"# {' '.join(note.split())}\n" if note.strip() else "") + f"{key}\n"
         return _change(vault, text, on_progress)
 
@@ -104,17 +115,17 @@ def remove_recipient(vault: Vault, key: str, on_progress: OnProgress) -> int:
     """
     _check_key(key)
     with _changing(vault):
-        current = keys.read_recipients(vault.places.recipients)
+        current = keys.read_recipients(vault.places.primary)
         if key not in current:
-            if vault.pending.exists():
-                return _change(vault, vault.places.recipients.read_bytes().decode(), on_progress)
+            if vault.is_pending:
+                return _change(vault, vault.read_list(), on_progress)
             raise UsageError("this key is not on the list", "`coffre secrets recipients list` shows those that are.")
         if len(current) - 1 < keys.MINIMUM_RECIPIENTS:
             raise RefusedError(
                 f"the list would have {len(current) - 1} key left; at least {keys.MINIMUM_RECIPIENTS} are needed",
                 "One lost key must not make all backups unreadable: first `coffre secrets recipients add` another.",
             )
-        text = _without(vault.places.recipients.read_bytes().decode(), key)
+        text = _without(vault.read_list(), key)
         return _change(vault, text, on_progress)
 
 
@@ -122,31 +133,30 @@ def _change(vault: Vault, text: str, on_progress: OnProgress) -> int:
     """Apply a list: write the mark, the list and the bundles, then remove the mark."""
     places = vault.places
     following = tuple(line for line in map(str.strip, split_lines(text)) if line and not line.startswith("#"))
-    check_is_recipient(vault.identities, following, vault.identity, places.recipients)
+    check_is_recipient(vault.identities, following, vault.identity, places.primary.shown(keys.RECIPIENTS_FILE))
     _check_all_open(vault)
-    with files.explained(f"write the list of recipients in {places.shown(places.primary)} and escrow"):
-        write_atomically(vault.pending, b"Some bundles are still encrypted for an earlier list.\n")
-        for path in (places.escrow_recipients, places.recipients):
-            write_atomically(path, text.encode())
+    with files.explained(f"write the list of recipients in {places.primary.shown()} and escrow"):
+        places.primary.write(PENDING_FILE, b"Some bundles are still encrypted for an earlier list.\n")
+        for place in reversed(places.both):
+            place.write(keys.RECIPIENTS_FILE, text.encode())
     # Listed only now: other runs write their bundles for the new list from here on.
     bundles = vault.bundles()
-    for path in bundles:
-        on_progress(f"encrypting {places.shown(path)} for {len(following)} recipients")
-        _encrypt_anew(vault, path, following)
-    with files.explained(f"remove {places.shown(vault.pending)}"):
-        vault.pending.unlink()
+    for place, name in bundles:
+        on_progress(f"encrypting {place.shown(name)} for {len(following)} recipients")
+        _encrypt_anew(vault, place, name, following)
+    with files.explained(f"remove {places.primary.shown(PENDING_FILE)}"):
+        places.primary.delete(PENDING_FILE)
     return len(bundles)
 
 
-def _encrypt_anew(vault: Vault, path: Path, recipients: Sequence[str]) -> None:
-    shown = vault.places.shown(path)
-    slug = path.name.removesuffix(BUNDLE_SUFFIX).rpartition(".")[0]
-    with _locked(vault, f".{slug}.lock"):
-        with files.explained(f"read {shown}"):
-            content = age.unseal(path.read_bytes(), vault.identities, shown)
+def _encrypt_anew(vault: Vault, place: FileStore, name: str, recipients: Sequence[str]) -> None:
+    shown = place.shown(name)
+    slug = name.removesuffix(BUNDLE_SUFFIX).rpartition(".")[0]
+    with vault.places.locked(slug, vault.wait_seconds):
+        content = age.unseal(_read(place, name), vault.identities, shown)
         with files.explained(f"write {shown}"):
-            write_atomically(path, age.seal(content, recipients))
-            written = path.read_bytes()
+            place.write(name, age.seal(content, recipients))
+        written = _read(place, name)
         if age.unseal(written, vault.identities, shown) != content:
             raise ExpectedError(
                 f"{shown} was written, but reading it back gave something else",
@@ -156,10 +166,13 @@ def _encrypt_anew(vault: Vault, path: Path, recipients: Sequence[str]) -> None:
 
 def _check_all_open(vault: Vault) -> None:
     """Check before any change: a bundle that does not open cannot be encrypted again."""
-    for path in vault.bundles():
-        shown = vault.places.shown(path)
-        with files.explained(f"read {shown}"):
-            age.unseal(path.read_bytes(), vault.identities, shown)
+    for place, name in vault.bundles():
+        age.unseal(_read(place, name), vault.identities, place.shown(name))
+
+
+def _read(place: FileStore, name: str) -> bytes:
+    with files.explained(f"read {place.shown(name)}"):
+        return place.read(name) or b""
 
 
 def _check_key(key: str) -> None:
@@ -198,22 +211,11 @@ def _without(text: str, key: str) -> str:
 def _changing(vault: Vault) -> Iterator[None]:
     """Let only one command at a time change the list; a list and an escrow must exist."""
     places = vault.places
-    keys.read_recipients(places.recipients)
-    if not places.escrow_recipients.is_file():
+    keys.read_recipients(places.primary)
+    if not places.has_escrow:
         raise ExpectedError(
-            f"{places.shown(places.escrow)} is not an escrow: its recipients.txt is missing",
+            f"{places.escrow.shown()} is not an escrow: its recipients.txt is missing",
             "Mount the escrow if it is not mounted; for a new one, run `coffre secrets init`.",
         )
-    with _locked(vault, _LOCK_FILE):
-        yield
-
-
-@contextmanager
-def _locked(vault: Vault, name: str) -> Iterator[None]:
-    """Hold a lock in both places, as the store does."""
-    places, wait = vault.places, vault.wait_seconds
-    with (
-        files.locked(places.primary / name, places.shown(places.primary), wait),
-        files.locked(places.escrow / name, f"{places.shown(places.escrow)} (escrow)", wait),
-    ):
+    with places.locked(_LOCK, vault.wait_seconds):
         yield

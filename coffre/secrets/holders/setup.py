@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from coffre.errors import RefusedError
+from coffre.errors import ExpectedError, RefusedError
 from coffre.secrets import age, files
 from coffre.secrets.holders import keys
-from coffre.secrets.places import Places
+from coffre.secrets.places import Places, list_bundles
 from coffre.secrets.store import DEFAULT_WAIT_SECONDS, check_is_recipient
+from coffre.workspace.file_store import FileStore, FolderStore
 from coffre.workspace.files import make_private_folder, write_atomically
 
 RECOVERY_FILE = "recovery-identity.txt"
@@ -47,7 +48,7 @@ class SetupResult:
 
     identity: Path
     recipients: tuple[str, ...]
-    created: tuple[Path, ...]
+    created: tuple[str, ...]
     recovery_identity: Path | None
 
 
@@ -55,89 +56,112 @@ class SetupResult:
 class _Setup:
     places: Places
     identity: Path
-    created: list[Path] = field(default_factory=list)
+    root: Path
+    created: list[str] = field(default_factory=list)
+
+    def shown(self, path: Path) -> str:
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
     @property
     def recovery(self) -> Path:
         return self.identity.with_name(RECOVERY_FILE)
 
 
-def init(primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, str] = os.environ) -> SetupResult:
+def init(
+    primary: FileStore | Path, escrow: FileStore | Path, root: Path, *, environment: Mapping[str, str] = os.environ
+) -> SetupResult:
     """Create the missing ones of identity, recovery key, list of recipients and folders; may run again at any time.
+
+    A bucket exists before: whoever pays for it creates it.
 
     RefusedError when bundles exist that a new key could not open, or when the list of recipients names keys and none of
     them is here: a new key would then hide that the right one is lost.
     """
-    places = Places(primary, escrow, root)
-    places.check_apart()
-    setup = _Setup(places, keys.identity_path(environment))
+    places = Places.open(primary, escrow, root)
+    _refuse_missing_bucket(places)
+    setup = _Setup(places, keys.identity_path(environment), root)
     keys.check_outside(setup.identity, root)
     keys.check_outside(setup.recovery, root)
     listed = _find_list(places)
     _check_may_start(setup, listed)
     with _locked(setup):
-        recipients_text = listed.read_text(encoding="utf-8") if listed else _mint_recipients(setup)
-        for folder in (places.primary, places.escrow):
-            with files.explained(f"make {places.shown(folder)}"):
-                if make_private_folder(folder):
-                    setup.created.append(folder)
+        text = (listed.read(keys.RECIPIENTS_FILE) if listed else None) or _mint_recipients(setup).encode()
+        for place in places.both:
+            _make_place(setup, place)
         # The list in the secrets folder comes last: it completes the set-up, and before it nothing can be saved.
-        for path in (places.escrow_recipients, places.recipients):
-            _write_missing(setup, path, recipients_text)
+        for place in (places.escrow, places.primary):
+            if place.read(keys.RECIPIENTS_FILE) is None:
+                with files.explained(f"write {place.shown(keys.RECIPIENTS_FILE)}"):
+                    place.write(keys.RECIPIENTS_FILE, text)
+                setup.created.append(place.shown(keys.RECIPIENTS_FILE))
     return SetupResult(
         identity=setup.identity,
-        recipients=keys.read_recipients(places.recipients),
+        recipients=keys.read_recipients(places.primary),
         created=tuple(setup.created),
         recovery_identity=setup.recovery if setup.recovery.exists() else None,
     )
 
 
 def make_identity(
-    primary: Path, escrow: Path, root: Path, *, environment: Mapping[str, str] = os.environ
+    primary: FileStore | Path, escrow: FileStore | Path, root: Path, *, environment: Mapping[str, str] = os.environ
 ) -> tuple[Path, str, bool]:
     """Create this operator's identity if it is missing, for work beside others; changes no list of recipients.
 
     Returns its file, its public key, and whether it was created now.
     """
-    setup = _Setup(Places(primary, escrow, root), keys.identity_path(environment))
+    setup = _Setup(Places.open(primary, escrow, root), keys.identity_path(environment), root)
     keys.check_outside(setup.identity, root)
     with _locked(setup):
         public = _ensure_identity(setup, setup.identity, _IDENTITY_TEXT)
     return setup.identity, public, bool(setup.created)
 
 
-def _find_list(places: Places) -> Path | None:
-    for path in (places.recipients, places.escrow_recipients):
-        if path.exists():
-            return path
-    return None
+def _find_list(places: Places) -> FileStore | None:
+    return next((place for place in places.both if place.read(keys.RECIPIENTS_FILE) is not None), None)
 
 
-def _check_may_start(setup: _Setup, listed: Path | None) -> None:
+def _make_place(setup: _Setup, place: FileStore) -> None:
+    if isinstance(place, FolderStore):
+        with files.explained(f"make {place.shown()}"):
+            if make_private_folder(place.folder):
+                setup.created.append(place.shown())
+
+
+def _refuse_missing_bucket(places: Places) -> None:
+    for place in places.both:
+        if not isinstance(place, FolderStore) and not place.exists():
+            raise ExpectedError(
+                f"there is no bucket for {place.shown()}",
+                "Create it at its service, with versioning, then run this again.",
+            )
+
+
+def _check_may_start(setup: _Setup, listed: FileStore | None) -> None:
     places = setup.places
-    bundles = places.list_bundles(places.primary) + places.list_bundles(places.escrow)
+    bundles = [*list_bundles(places.primary), *list_bundles(places.escrow)]
     if listed is None:
         if bundles:
             raise RefusedError(
                 f"there are already bundles ({bundles[0]}), but no recipients.txt with their recipients",
-                f"Restore {places.shown(places.recipients)} with the public keys of these bundles; "
+                f"Restore {places.primary.shown(keys.RECIPIENTS_FILE)} with the public keys of these bundles; "
                 "new keys could not open them.",
             )
         return
+    shown = listed.shown(keys.RECIPIENTS_FILE)
     if not setup.identity.exists():
         raise RefusedError(
-            f"{places.shown(listed)} names keys, but there is no identity at {setup.identity}",
+            f"{shown} names keys, but there is no identity at {setup.identity}",
             f"Bring one of their identities here, or name it with {keys.IDENTITY_VARIABLE}. Or make your own with "
             "`coffre secrets identity`: a colleague adds it."
             + ("" if bundles else " If nothing was ever saved, remove that file first."),
         )
-    identities = keys.read_identities(setup.identity, places.root)
-    check_is_recipient(identities, keys.read_recipients(listed), setup.identity, listed)
-    only_here = sorted(set(places.list_bundles(places.primary)) - set(places.list_bundles(places.escrow)))
-    if only_here and not places.escrow_recipients.exists():
+    identities = keys.read_identities(setup.identity, setup.root)
+    check_is_recipient(identities, keys.read_recipients(listed), setup.identity, shown)
+    only_here = sorted(set(list_bundles(places.primary)) - set(list_bundles(places.escrow)))
+    if only_here and not places.has_escrow:
         raise RefusedError(
-            f"{places.shown(places.escrow)} has no recipients.txt and lacks bundles (the first is {only_here[0]})",
-            f"Mount the escrow if it is not mounted; for a new one, copy everything of {places.shown(places.primary)} "
+            f"{places.escrow.shown()} has no recipients.txt and lacks bundles (the first is {only_here[0]})",
+            f"Mount the escrow if it is not mounted; for a new one, copy everything of {places.primary.shown()} "
             "there first.",
         )
 
@@ -155,16 +179,16 @@ def _ensure_identity(setup: _Setup, path: Path, text: str) -> str:
         secret = age.new_identity()
         _write_missing(setup, path, text.format(public=age.public_half(secret), secret=secret.get_secret_value()))
         return age.public_half(secret)
-    first: SecretStr = keys.read_identities(path, setup.places.root)[0]
+    first: SecretStr = keys.read_identities(path, setup.root)[0]
     return age.public_half(first)
 
 
 def _write_missing(setup: _Setup, path: Path, text: str) -> None:
     if path.exists():
         return
-    with files.explained(f"write {setup.places.shown(path)}"):
+    with files.explained(f"write {setup.shown(path)}"):
         write_atomically(path, text.encode())
-    setup.created.append(path)
+    setup.created.append(setup.shown(path))
 
 
 @contextmanager

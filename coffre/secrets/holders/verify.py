@@ -1,8 +1,9 @@
 """Verifies that the secrets are usable: opens and compares every copy, writes and shows nothing."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+from pydantic import SecretStr
 
 from coffre.errors import ExpectedError
 from coffre.secrets import age
@@ -11,8 +12,9 @@ from coffre.secrets.copies import Copy, judge
 from coffre.secrets.errors import BundleError
 from coffre.secrets.holders import keys
 from coffre.secrets.holders.recipients import Vault
-from coffre.secrets.places import BUNDLE_SUFFIX
+from coffre.secrets.places import BUNDLE_SUFFIX, list_bundles
 from coffre.spec import naming
+from coffre.workspace.file_store import FileStore, FolderStore
 
 _OTHERS_BITS = 0o077
 _MODELS: tuple[type[ControlBundle | DataBundle], ...] = (ControlBundle, DataBundle)
@@ -53,17 +55,22 @@ def verify(
     recipients, findings = _check_recipients(vault)
     findings += _check_folders(vault)
     places = vault.places
-    names = sorted({*places.list_bundles(places.primary), *places.list_bundles(places.escrow)})
+    names = sorted({name for place in places.both for name in list_bundles(place)})
     for name in names:
         findings += _check_name(name, tenant_ids)
-        for folder in (places.primary, places.escrow):
-            findings += _check_file(vault, folder / name, len(recipients))
+        for place in places.both:
+            findings += _check_file(vault, place, name, len(recipients))
     for slug, tenant_id in tenant_ids.items():
         for model in _MODELS:
             is_needed = slug in applied or (model is ControlBundle and slug in copied)
             findings += _check_copies(vault, slug, tenant_id, model, is_needed=is_needed)
     findings += _check_copies(vault, PROVIDER, PROVIDER, ProviderBundle, is_needed=False)
     return BundleVerification(len(names), len(recipients), tuple(sorted(set(findings))))
+
+
+def refuse_unopened(place: FileStore, name: str, identities: Sequence[SecretStr]) -> None:
+    """Raise BundleError unless a bundle is in this place and opens; nothing of it leaves this function."""
+    age.unseal(place.read(name) or b"", identities, place.shown(name))
 
 
 def count_recipients(sealed: bytes) -> int:
@@ -74,19 +81,19 @@ def count_recipients(sealed: bytes) -> int:
 
 def _check_recipients(vault: Vault) -> tuple[tuple[str, ...], list[BundleFinding]]:
     places = vault.places
-    shown = places.shown(places.recipients)
+    shown, in_escrow = (place.shown(keys.RECIPIENTS_FILE) for place in places.both)
     findings = []
     try:
-        recipients = keys.read_recipients(places.recipients)
+        recipients = keys.read_recipients(places.primary)
     except ExpectedError as problem:
         return (), [BundleFinding(shown, problem.message, problem.hint)]
     try:
-        if keys.read_recipients(places.escrow_recipients) != recipients:
+        if keys.read_recipients(places.escrow) != recipients:
             message = f"names other recipients than {shown}"
             hint = "The next apply writes it again; `coffre secrets recipients list` shows the expected keys."
-            findings.append(BundleFinding(places.shown(places.escrow_recipients), message, hint))
+            findings.append(BundleFinding(in_escrow, message, hint))
     except ExpectedError as problem:
-        findings.append(BundleFinding(places.shown(places.escrow_recipients), problem.message, problem.hint))
+        findings.append(BundleFinding(in_escrow, problem.message, problem.hint))
     try:
         own = {age.public_half(identity) for identity in vault.identities}
     except ExpectedError as problem:
@@ -98,7 +105,7 @@ def _check_recipients(vault: Vault) -> tuple[tuple[str, ...], list[BundleFinding
                     str(vault.identity), f"is not among the recipients of {shown}", "Use the identity that is."
                 )
             )
-    if vault.pending.exists():
+    if vault.is_pending:
         hint = "Run the interrupted `coffre secrets recipients add` or `remove` again."
         findings.append(BundleFinding(shown, "some bundles are still encrypted for an earlier list", hint))
     return recipients, findings
@@ -106,27 +113,27 @@ def _check_recipients(vault: Vault) -> tuple[tuple[str, ...], list[BundleFinding
 
 def _check_folders(vault: Vault) -> Iterator[BundleFinding]:
     places = vault.places
-    for folder in (places.primary, places.escrow):
-        if not folder.is_dir():
-            yield BundleFinding(places.shown(folder), "is missing", "Mount it if it is not mounted.")
-            continue
-        yield from _check_mode(vault, folder, "700")
-        for path in (folder / name for name in [*places.list_bundles(folder), keys.RECIPIENTS_FILE]):
-            if path.exists():
-                yield from _check_mode(vault, path, "600")
-    folders = [folder for folder in (places.primary, places.escrow) if folder.is_dir()]
-    if len(folders) == len({folder.stat().st_dev for folder in folders}) + 1:
+    for place in places.both:
+        if not place.exists():
+            yield BundleFinding(place.shown(), "is missing", "Mount it if it is not mounted.")
+        elif isinstance(place, FolderStore):
+            yield from _check_mode(place, "", "700")
+            for name in [*list_bundles(place), keys.RECIPIENTS_FILE]:
+                if (place.folder / name).exists():
+                    yield from _check_mode(place, name, "600")
+    if all(place.exists() for place in places.both) and not places.is_apart:
         yield BundleFinding(
-            places.shown(places.escrow),
-            f"is on the same file system as {places.shown(places.primary)}",
+            places.escrow.shown(),
+            f"is on the same file system as {places.primary.shown()}",
             "One broken disk would destroy both copies: move the escrow to another disk, away from the platform.",
             is_warning=True,
         )
 
 
-def _check_mode(vault: Vault, path: Path, wanted: str) -> Iterator[BundleFinding]:
+def _check_mode(place: FolderStore, name: str, wanted: str) -> Iterator[BundleFinding]:
+    path = place.folder / name
     if path.stat().st_mode & _OTHERS_BITS:
-        yield BundleFinding(vault.places.shown(path), "is accessible to other users", f"Run: chmod {wanted} {path}")
+        yield BundleFinding(place.shown(name), "is accessible to other users", f"Run: chmod {wanted} {path}")
 
 
 def _check_name(name: str, tenant_ids: Mapping[str, str]) -> Iterator[BundleFinding]:
@@ -150,16 +157,19 @@ def _describe_left(name: str, stack: str, tenant_ids: Mapping[str, str]) -> Bund
     return BundleFinding(name, f"belongs to {slug}, which has no tenant file", hint, is_warning=True)
 
 
-def _check_file(vault: Vault, path: Path, listed: int) -> Iterator[BundleFinding]:
-    shown = vault.places.shown(path)
+def _check_file(vault: Vault, place: FileStore, name: str, listed: int) -> Iterator[BundleFinding]:
+    shown = place.shown(name)
     try:
-        sealed = path.read_bytes()
-    except FileNotFoundError:
-        return
+        sealed = place.read(name)
     except OSError as error:
         yield BundleFinding(
             shown, f"cannot be read: {(error.strerror or '').lower()}", "Make it readable for its owner."
         )
+        return
+    except ExpectedError as problem:
+        yield BundleFinding(shown, problem.message, problem.hint)
+        return
+    if sealed is None:
         return
     count = count_recipients(sealed)
     if count and listed and count != listed:
@@ -178,24 +188,26 @@ def _check_copies(
     places = vault.places
     name = f"{slug}.{KINDS[model]}{BUNDLE_SUFFIX}"
     try:
-        copies = [_read(vault, folder / name, tenant_id, model) for folder in (places.primary, places.escrow)]
+        copies = [_read(vault, place, name, tenant_id, model) for place in places.both]
         judged = judge(*copies)
     except ExpectedError as problem:
-        yield BundleFinding(places.shown(places.primary / name), problem.message, problem.hint)
+        yield BundleFinding(places.primary.shown(name), problem.message, problem.hint)
         return
     if judged.notice:
         hint = f"Run `coffre apply {naming.slug_of_stack(slug)}`."
-        yield BundleFinding(places.shown(places.primary / name), judged.notice, hint)
+        yield BundleFinding(places.primary.shown(name), judged.notice, hint)
     if judged.bundle is None and is_needed:
         hint = f"Restore it from a backup: without it, the service of {slug} and its backups are unusable."
-        yield BundleFinding(places.shown(places.primary / name), f"is in neither place, and {slug} was applied", hint)
+        yield BundleFinding(places.primary.shown(name), f"is in neither place, and {slug} was applied", hint)
 
 
-def _read(vault: Vault, path: Path, tenant_id: str, model: type[B]) -> Copy[B]:
-    shown = vault.places.shown(path)
+def _read(vault: Vault, place: FileStore, name: str, tenant_id: str, model: type[B]) -> Copy[B]:
+    shown = place.shown(name)
     try:
-        sealed = path.read_bytes()
+        sealed = place.read(name)
     except OSError:
+        sealed = None
+    if sealed is None:
         return Copy(shown)
     try:
         return Copy(shown, from_document(age.unseal(sealed, vault.identities, shown), model, tenant_id, shown))

@@ -76,6 +76,11 @@ FolderPath = Annotated[
     _refers(_PATH, f"write a path, like {SECRETS_FOLDER}"),
     text_schema("A path, relative to the repository's root"),
 ]
+BundlePlace = Annotated[
+    Text,
+    _refers(f"{_PATH}|{S3_PLACE}", f"write a path, like {SECRETS_FOLDER}, or s3://BUCKET/PREFIX for a team"),
+    text_schema("A path, relative to the repository's root, or s3://BUCKET/PREFIX"),
+]
 TimeOfDay = Annotated[
     datetime.time,
     BeforeValidator(_parse_clock),

@@ -5,10 +5,11 @@ import hashlib
 import pytest
 
 from coffre.errors import ExpectedError, RefusedError
-from coffre.secrets import destruction, minting
+from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.destruction import BundleFiles
 from coffre.secrets.identifiers import SecretId, SecretKind
+from coffre.workspace.file_store import FolderStore
 from tests.unit.secrets.conftest import SLUG, TENANT_ID
 
 
@@ -63,14 +64,14 @@ def test_after_a_kill_in_the_middle_the_same_is_said(vault, monkeypatch, survivo
     expected = vault.store().find_files(SLUG, DataBundle)
     deleted = []
 
-    def killed(path):
-        deleted.append(path)
+    def killed(store, name):
+        deleted.append(name)
         if len(deleted) > 2 - survivors:
             raise KeyboardInterrupt
-        path.unlink()
+        (store.folder / name).unlink()
 
     with monkeypatch.context() as patch:
-        patch.setattr(destruction, "delete", killed)
+        patch.setattr(FolderStore, "delete", killed)
         with pytest.raises(KeyboardInterrupt):
             destroy(vault)
     assert sum(path.exists() for path in vault.copies()) == survivors
@@ -112,7 +113,7 @@ def test_nothing_goes_while_the_escrow_is_not_there(vault):
 
 def test_a_copy_that_comes_back_is_an_error(vault, monkeypatch):
     saved(vault)
-    monkeypatch.setattr(destruction, "delete", lambda path: None)
+    monkeypatch.setattr(FolderStore, "delete", lambda store, name: None)
     with pytest.raises(ExpectedError, match="was deleted and still exists"):
         destroy(vault)
 

@@ -17,6 +17,7 @@ from coffre.secrets.holders.verify import verify
 from coffre.secrets.identifiers import SecretId, describe
 from coffre.secrets.minting import new_access_key
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key
+from coffre.workspace.file_store import FolderStore
 from tests.unit.secrets.conftest import SLUG, TENANT_ID, Vault
 
 MADE_BEFORE = Path(__file__).parents[2] / "cases" / "bundles" / "version-1"
@@ -162,7 +163,7 @@ def test_the_rotation_comes_to_its_end(before: Vault) -> None:
 def test_copies_that_disagree_are_a_conflict_across_versions(before: Vault) -> None:
     control = before.store().get_control(SLUG, TENANT_ID)
     other = control.model_copy(update={"machine_keys": {**control.machine_keys, "server-01": new_access_key()}})
-    listed = keys.read_recipients(before.primary / keys.RECIPIENTS_FILE)
+    listed = keys.read_recipients(FolderStore(before.primary, before.root))
     before.copies("control")[1].write_bytes(age.seal(to_document(other), listed))
     with pytest.raises(ConflictingCopiesError, match=r"disagree about the key of server-01$"):
         before.store().get_control(SLUG, TENANT_ID)
@@ -171,7 +172,7 @@ def test_copies_that_disagree_are_a_conflict_across_versions(before: Vault) -> N
 def test_a_credential_that_escrow_alone_has_anew_counts_across_versions(before: Vault) -> None:
     control = before.store().get_control(SLUG, TENANT_ID)
     newer = control.model_copy(update={"credentials": {"sudo": SecretStr("autre")}})
-    listed = keys.read_recipients(before.primary / keys.RECIPIENTS_FILE)
+    listed = keys.read_recipients(FolderStore(before.primary, before.root))
     before.copies("control")[1].write_bytes(age.seal(to_document(newer), listed))
     assert before.store().get_control(SLUG, TENANT_ID) == newer
 

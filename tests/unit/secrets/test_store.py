@@ -12,7 +12,6 @@ import pytest
 
 from coffre.errors import BusyError, ExpectedError, InvalidFileError, RefusedError
 from coffre.secrets import age, files, minting
-from coffre.secrets import store as store_module
 from coffre.secrets.bundles import ControlBundle, DataBundle, all_secret_values, to_document
 from coffre.secrets.errors import (
     ConflictingCopiesError,
@@ -23,7 +22,7 @@ from coffre.secrets.errors import (
 from coffre.secrets.places import Places
 from coffre.secrets.sealed import SealedPassword
 from coffre.secrets.store import SecretStore
-from coffre.workspace.files import write_atomically
+from coffre.workspace.file_store import FolderStore
 
 if TYPE_CHECKING:
     from conftest import Vault
@@ -306,11 +305,13 @@ def test_save_that_does_not_read_back_is_an_error(
 ) -> None:
     """A disk that lies: the write of one copy says that it succeeded and keeps the old content."""
     vault.store().save_data(SLUG, data)
-    monkeypatch.setattr(
-        store_module,
-        "write_atomically",
-        lambda path, content: None if path.parent == vault.escrow else write_atomically(path, content),
-    )
+    write = FolderStore.write
+
+    def lie(store: FolderStore, name: str, content: bytes) -> None:
+        if store.folder != vault.escrow:
+            write(store, name, content)
+
+    monkeypatch.setattr(FolderStore, "write", lie)
     with pytest.raises(ExpectedError, match="reading it back gave something else") as caught:
         vault.store().save_data(SLUG, grown(data))
     assert str(vault.copies()[1]) in caught.value.message
@@ -340,7 +341,9 @@ def test_second_writer_waits_a_bounded_time_then_is_told_that_it_is_busy(vault: 
         holder.start()
         try:
             assert ready.wait(20)
-            store = SecretStore(Places(vault.primary, vault.escrow, vault.root), vault.identity, wait_seconds=0.2)
+            store = SecretStore(
+                Places.open(vault.primary, vault.escrow, vault.root), vault.identity, vault.root, wait_seconds=0.2
+            )
             with pytest.raises(BusyError, match="another run is writing the same secrets"):
                 store.save_data(SLUG, data)
         finally:

@@ -11,6 +11,7 @@ from coffre.secrets.bundles import DataBundle, to_document
 from coffre.secrets.errors import IdentityError, RecipientsError, WrongIdentityError
 from coffre.secrets.holders import keys
 from coffre.secrets.holders.keys import identity_path
+from coffre.workspace.file_store import FolderStore
 
 if TYPE_CHECKING:
     from conftest import Vault
@@ -143,4 +144,4 @@ def test_a_comment_among_the_recipients_hides_none(vault: "Vault", data: DataBun
     hidden = age.public_half(age.new_identity())
     listed = vault.primary / "recipients.txt"
     listed.write_bytes(f"# kept in the safe{end}{hidden}\n".encode() + listed.read_bytes())
-    assert hidden not in keys.read_recipients(listed)
+    assert hidden not in keys.read_recipients(FolderStore(vault.primary, vault.root))

@@ -16,7 +16,9 @@ from coffre.secrets.holders.keys import read_identities, read_recipients
 from coffre.secrets.holders.recipients import Vault as KeyVault
 from coffre.secrets.holders.recipients import add_recipient, list_recipients, remove_recipient
 from coffre.secrets.holders.verify import count_recipients
+from coffre.secrets.places import Places
 from coffre.secrets.sealed import SealedPassword
+from coffre.workspace.file_store import FolderStore
 from tests.unit.secrets.test_killed import MOST_STEPS, runs_through
 
 if TYPE_CHECKING:
@@ -55,19 +57,23 @@ def bundle_files(vault: "Vault") -> list[Path]:
     return sorted([*vault.primary.glob("*.age"), *vault.escrow.glob("*.age")])
 
 
+def listed_in(folder: Path) -> tuple[str, ...]:
+    return read_recipients(FolderStore(folder, folder))
+
+
 def test_a_key_that_is_added_opens_everything_and_one_that_is_removed_nothing(
     filled: "Vault", data: DataBundle
 ) -> None:
     assert add_recipient(opened(filled), COLLEAGUE_KEY, "Léa, from\nher laptop", quiet) == 4
     assert [opens(path, COLLEAGUE) for path in bundle_files(filled)] == [True] * 4
     assert [count_recipients(path.read_bytes()) for path in bundle_files(filled)] == [3] * 4
-    assert read_recipients(filled.primary / "recipients.txt") == read_recipients(filled.escrow / "recipients.txt")
+    assert listed_in(filled.primary) == listed_in(filled.escrow)
     listed = list_recipients(opened(filled))
     assert [(each.key, each.note) for each in listed.recipients][2] == (COLLEAGUE_KEY, "Léa, from her laptop")
     assert [each.is_own for each in listed.recipients] == [True, False, False]
     assert remove_recipient(opened(filled), COLLEAGUE_KEY, quiet) == 4
     assert [opens(path, COLLEAGUE) for path in bundle_files(filled)] == [False] * 4
-    assert read_recipients(filled.primary / "recipients.txt") == read_recipients(filled.escrow / "recipients.txt")
+    assert listed_in(filled.primary) == listed_in(filled.escrow)
     assert COLLEAGUE_KEY not in (filled.primary / "recipients.txt").read_text()
     assert "Léa" not in (filled.primary / "recipients.txt").read_text()
     assert filled.store().get_data(SLUG, TENANT_ID) == data
@@ -101,7 +107,7 @@ def test_killed_anywhere_every_bundle_opens_for_two_and_the_same_command_ends_th
         is_pending = list_recipients(opened(filled)).is_pending
         pending.add(is_pending)
         expected = work == "add"
-        if not is_pending and (COLLEAGUE_KEY in read_recipients(filled.primary / "recipients.txt")) == expected:
+        if not is_pending and (COLLEAGUE_KEY in listed_in(filled.primary)) == expected:
             assert {opens(path, COLLEAGUE) for path in bundle_files(filled)} == {expected}
         else:
             change()
@@ -167,13 +173,14 @@ def test_a_save_that_waited_while_the_list_changed_writes_for_the_new_list(
     """It read the list before its turn came: what it wrote would open for the key that was removed meanwhile."""
     add_recipient(opened(filled), COLLEAGUE_KEY, "", quiet)
     store = filled.store()
-    locked = store._locked
+    locked = Places.locked
 
-    def changed_before_the_lock(slug: str) -> object:
+    def changed_before_the_lock(places: Places, name: str, wait_seconds: float) -> object:
+        monkeypatch.setattr(Places, "locked", locked)
         remove_recipient(opened(filled), COLLEAGUE_KEY, quiet)
-        return locked(slug)
+        return locked(places, name, wait_seconds)
 
-    monkeypatch.setattr(store, "_locked", changed_before_the_lock)
+    monkeypatch.setattr(Places, "locked", changed_before_the_lock)
     larger = {**data.repository_passwords, "server-01": SealedPassword(SecretStr("x" * 43))}
     assert store.save_data(SLUG, data.model_copy(update={"repository_passwords": larger}))
     assert {opens(path, COLLEAGUE) for path in bundle_files(filled)} == {False}

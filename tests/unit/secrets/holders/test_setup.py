@@ -24,7 +24,8 @@ def test_first_init_makes_everything_private(bare_vault: "Vault") -> None:
     assert result.identity == bare_vault.identity
     assert result.recovery_identity == recovery
     assert len(set(result.recipients)) == 2
-    assert set(result.created) == {
+    created = {bare_vault.root / shown for shown in result.created}
+    assert created == {
         bare_vault.identity,
         recovery,
         bare_vault.primary,
@@ -32,7 +33,7 @@ def test_first_init_makes_everything_private(bare_vault: "Vault") -> None:
         bare_vault.primary / "recipients.txt",
         bare_vault.escrow / "recipients.txt",
     }
-    for path in result.created:
+    for path in created:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 
 
@@ -65,7 +66,7 @@ def test_identity_of_another_repository_is_used(vault: "Vault") -> None:
     root = vault.base / "second"
     root.mkdir()
     result = init(root / "secrets", root / "escrow", root, environment=vault.environment)
-    assert vault.identity not in result.created
+    assert str(vault.identity) not in result.created
     assert result.recipients[0] == vault.init().recipients[0]
 
 
@@ -119,7 +120,7 @@ def test_lost_secrets_folder_comes_back_from_the_escrow(vault: "Vault", data: Da
     listed = (vault.primary / "recipients.txt").read_text()
     shutil.rmtree(vault.primary)
     result = vault.init()
-    assert set(result.created) == {vault.primary, vault.primary / "recipients.txt"}
+    assert {vault.root / shown for shown in result.created} == {vault.primary, vault.primary / "recipients.txt"}
     assert (vault.primary / "recipients.txt").read_text() == listed
     assert vault.store().save_data(SLUG, vault.store().get_data(SLUG, TENANT_ID)) is True
     assert vault.copies()[0].read_bytes() == vault.copies()[1].read_bytes()
