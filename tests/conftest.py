@@ -41,6 +41,7 @@ LONGEST_FIRST = (
     "integration/offboarding/test_end_of_a_tenant.py",
     "e2e/offboarding/test_offboarding_machine.py",
     "integration/agents/test_by_itself.py",
+    "e2e/service/test_reviewed_change.py",
     "e2e/service/test_trust.py",
 )
 """The modules of two minutes and more: begun first, none of them is left to run on alone when the others are done."""

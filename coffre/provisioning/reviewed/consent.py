@@ -31,16 +31,22 @@ def judge_consent(
     account of the host: of an unknown one nobody can tell who it is.
     """
     needed = max(required, 1) if destroys else required
-    if needed == 0:
-        return _consent_of(change, ())
     by_hand = _BY_HAND.format(slug=slug)
-    what = f"destroys ({', '.join(each.value.replace('_', ' ') for each in destroys)})" if destroys else "changes it"
+    named = ", ".join(each.value.replace("_", " ") for each in destroys)
+    what = f"destroys ({named})" if destroys else "needs an approval"
     if change is None:
+        if needed == 0:
+            return Consent()
         way_out = f"{_CONFIGURE}, {by_hand}" if destroys else f"{_CONFIGURE}, or set review.required_approvals to 0."
         raise RefusedError(
             f"{slug}: the plan {what}, and nobody can tell who approved it: no git host is named", way_out
         )
     number = f"change {change.number}"
+    if destroys and change.merged_by is None:
+        raise RefusedError(
+            f"{slug}: the plan {what}, and the git host does not say who merged {number}",
+            f"Propose the change again and merge it with an account that exists, {by_hand}",
+        )
     if destroys and commit != change.head:
         raise RefusedError(
             f"{slug}: the plan {what}, and it was made after the approval of {number}: nobody approved this plan",
@@ -60,13 +66,9 @@ def judge_consent(
             f"{change.head[:12]} who are neither its author nor an author of its commits{not_merger}",
             f"Propose the change again and have it approved before the merge, {by_hand}",
         )
-    return _consent_of(change, tuple(persons))
+    return Consent(change.number, change.author, change.merged_by, tuple(persons))
 
 
 def _list_persons(change: Change, *, is_strict: bool) -> frozenset[str]:
     merger = (change.merged_by or "").casefold()
     return frozenset(who for who in change.second_persons if not is_strict or who.casefold() != merger)
-
-
-def _consent_of(change: Change | None, persons: tuple[str, ...]) -> Consent:
-    return Consent() if change is None else Consent(change.number, change.author, change.merged_by, persons)

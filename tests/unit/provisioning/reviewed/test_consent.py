@@ -58,6 +58,11 @@ def test_who_merges_a_plan_that_destroys_is_no_second_person() -> None:
     assert judge(merged_by="boris", approvals=both).approved_by == ("chloe",)
 
 
+def test_a_merge_by_nobody_is_no_merge_by_somebody_else() -> None:
+    assert "does not say who merged change 7" in refusal(merged_by=None)
+    assert judge((), merged_by=None).approved_by == ("boris",)
+
+
 def test_an_author_without_an_account_leaves_open_who_it_is() -> None:
     authors = frozenset({CommitAuthor("anna", "anna@smileo.example"), CommitAuthor(None, "who@nowhere.example")})
     assert "who@nowhere.example" in refusal(commit_authors=authors)
@@ -74,6 +79,7 @@ def test_the_number_of_approvals_is_a_setting_and_never_0_for_what_destroys() ->
     assert "1 of 2 persons" in refusal(required=2)
     assert "0 of 1 persons" in refusal(required=0, approvals=())
     assert judge((), required=0, approvals=()) == Consent(7, "anna", "anna", ())
+    assert judge((), required=0) == Consent(7, "anna", "anna", ("boris",))
 
 
 def test_without_a_git_host_only_what_nobody_has_to_approve_is_applied() -> None:
