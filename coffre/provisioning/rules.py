@@ -60,7 +60,8 @@ def refuse_orphan_stacks(stacks: Iterable[str], tenants: Collection[str]) -> Non
     raise RefusedError(
         f"tenants/{first}.yaml is gone but its storage still exists"
         + (f" (also: {', '.join(orphans[1:])})" if orphans[1:] else ""),
-        f"Put tenants/{first}.yaml back (`git log --diff-filter=D -- tenants/{first}.yaml` finds it). "
+        f"Put tenants/{first}.yaml back (`git log --diff-filter=D -- tenants/{first}.yaml` finds it; "
+        f"without it, `coffre import {first}`). "
         "To end a customer's service, write `status: leaving` in the file; never remove the file.",
     )
 

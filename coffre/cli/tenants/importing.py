@@ -125,7 +125,7 @@ def _with_names(questions: "Iterable[Question]") -> "Iterator[Question]":
     for question in questions:
         if question.loc[0] in ("machines", "plans") and len(question.loc) > 2 and question.loc[1] != named:
             named = str(question.loc[1])
-            output.error(f"{named}:")
+            output.progress(f"{named}:")
         yield question
 
 

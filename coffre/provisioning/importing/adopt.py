@@ -48,4 +48,9 @@ def _adopt(opened: OpenTenant, on_progress: Callable[[str], None]) -> list[Resou
     if control is None:  # a second copy that the file names and no platform has yet
         return []
     declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, control))
-    return TenantStack(opened.checkout, naming.stack_name(opened.tenant), control).up(declaration, on_progress)
+
+    def tell(doing: str) -> None:
+        # Pulumi calls it a creation until the provider has found the equal resource.
+        on_progress(doing.replace("create ", "look at ", 1) if doing.startswith("create ") else doing)
+
+    return TenantStack(opened.checkout, naming.stack_name(opened.tenant), control).up(declaration, tell)

@@ -115,8 +115,10 @@ def interview(sheet: Sheet) -> Iterator[Question]:
 
 def interview_rest(sheet: Sheet) -> Iterator[Question]:
     """Yield the questions that the sheet's data does not answer yet: of its contract, machines and plans."""
+    sold = sheet.data.get("licences")
     yield from _unanswered(sheet, _ask_contract(sheet))
-    yield from _unanswered(sheet, _ask_storage(sheet))
+    # Licences that are known are known for every kind: of a kind that is not named none were sold.
+    yield from (each for each in _unanswered(sheet, _ask_storage(sheet)) if not (sold and each.loc[0] == "licences"))
     if not sheet.names("plans"):
         yield Question(("plans",), "Name of the backup plan", "for the machines that have none", "office", kind=_NAME)
     for name in sheet.names("machines"):
@@ -126,7 +128,18 @@ def interview_rest(sheet: Sheet) -> Iterator[Question]:
 
 
 def _unanswered(sheet: Sheet, questions: Iterator[Question]) -> Iterator[Question]:
-    return (each for each in questions if find_at(sheet.data, each.loc) is None)
+    return (each for each in questions if not _is_answered(sheet.data, each.loc))
+
+
+def _is_answered(data: Any, loc: Loc) -> bool:
+    """Tell whether there is a value at a place, or one in the way to it: paths for all systems answer those of each."""
+    for part in loc:
+        if not isinstance(data, dict):
+            return True
+        data = data.get(part)
+        if data is None:
+            return False
+    return True
 
 
 def read_answers(content: bytes, file: str, slug: str, tenant_id: str, platforms: Sequence[str]) -> str:

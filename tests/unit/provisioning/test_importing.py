@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from datetime import date
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -170,6 +171,31 @@ def test_on_a_terminal_only_the_rest_is_asked() -> None:
     assert ("plans", "plan-1", "keep", "daily") in asked
     assert ("plans", "plan-1", "paths") not in asked
     assert "plan: plan-1" in sheet.text()
+
+
+def test_licences_that_the_records_know_are_not_asked() -> None:
+    sheet = Sheet(WHO.slug, WHO.id, ["lab"])
+    sheet.data = draft_tenant(found(past=PastFacts(licences={"workstation": 2})))
+    asked = [each.loc for each in takewhile(lambda each: each.loc[0] != "machines", interview_rest(sheet))]
+    assert ("contact", "email") in asked
+    assert ("storage", "quota") not in asked
+    assert not [loc for loc in asked if loc[0] == "licences"]
+    assert sheet.data["licences"] == {"workstation": 2}
+
+
+def test_machines_of_several_systems_keep_the_paths_of_their_orders() -> None:
+    other = ORDERS | {"machine": CAISSE, "plan": ORDERS["plan"] | {"paths": [r"C:\Users"]}}
+    machines = [
+        FoundMachine(CAISSE, bucket_of(CAISSE), True, other),
+        FoundMachine(COMPTA, bucket_of(COMPTA), True, ORDERS),
+    ]
+    sheet = Sheet(WHO.slug, WHO.id, ["lab"])
+    sheet.data = draft_tenant(found(machines=machines, past=PastFacts(licences={"workstation": 2})))
+    for name, system in ((CAISSE, "windows"), (COMPTA, "linux")):
+        sheet.data["machines"][name] |= {"kind": "workstation", "os": system, "connection": {"via": "pull"}}
+    asked = [each.loc for each in interview_rest(sheet)]
+    assert not [loc for loc in asked if "paths" in loc]
+    assert ("plans", "plan-2", "keep", "daily") in asked
 
 
 def test_a_hold_that_nobody_knows_of_is_not_lost() -> None:
