@@ -6,8 +6,10 @@ from datetime import datetime
 
 from coffre.findings import Finding
 from coffre.operations.access.gate import GateState
+from coffre.provisioning import inputs
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
+from coffre.provisioning.inputs import Inputs
 from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.rotation.tenant_rotation import KeyOutcome
 from coffre.provisioning.steps import (
@@ -87,6 +89,8 @@ def carry_out(
 ) -> TenantOutcome:
     """Do all steps for an open tenant whose lock is held; with ``planned`` exactly its changes of resources."""
     at = make_context(opened, intent, on_progress)
+    digests = Inputs(opened.checkout).digest(opened.checkout.tenants[opened.tenant.slug])
+    inputs.begin(opened.log, digests)
     reopened = keys.reopen(at)
     guarded = guard.do(at, reopened, clock())
     escrowed = secrets.do(at, guarded)
@@ -107,7 +111,7 @@ def carry_out(
     rotated = rotation.end(at, resumed, deployed)
     delivery = commitments.deliver(at, recorded, deployed)
     copied = second_copy.do(at, None if planned is None else planned.second_copy)
-    return TenantOutcome(
+    outcome = TenantOutcome(
         opened.tenant.slug,
         provisioned.changes,
         deployed.machines,
@@ -119,3 +123,6 @@ def carry_out(
         rotated,
         copied,
     )
+    if outcome.is_complete:
+        inputs.end(opened.log, digests, has_agents=not intent.storage_only)
+    return outcome

@@ -57,6 +57,7 @@ class EventKind(StrEnum):
     SECOND_COPY_CHANGE = "second_copy_change"
     RECORDS_BEGUN = "records_begun"
     REVIEWED_APPLY = "reviewed_apply"
+    INPUTS_APPLIED = "inputs_applied"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from coffre.cli.context import choose_tenants, open_checkout, turn_of
 from coffre.cli.service.gate import show_filling
 from coffre.cli.tenants.reviewed import apply_merged
 from coffre.cli.tenants.together import Terms, apply_together, choose_parallel
+from coffre.cli.tenants.unchanged import Compared, show_compared, sort_tenants
 from coffre.cli.words.machines import describe_outcome
 from coffre.cli.words.plan import show_plan
 from coffre.cli.words.rotation import describe_rotation
@@ -57,32 +58,50 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Save it for `apply --plan`.", show_default=False)
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="With --all: look at everything also of unchanged tenants.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Only compare files with the last applies; ask no platform.")
+    ] = False,
 ) -> None:
-    """Show what apply would change. Creates no key and changes nothing."""
+    """Show what apply would change. Creates no key and changes nothing.
+
+    With --all, a tenant whose file, platform settings and programs are those of its last complete apply gets a quick
+    look only: at its owner, wall and buckets on the platform.
+    """
     from coffre.provisioning.exact import plan_exactly, save_plans
     from coffre.provisioning.plan import refuse_orphans
 
     checkout = open_checkout(context)
     refuse_orphans(checkout)
+    if offline and (full or out is not None):
+        raise UsageError("--offline makes no whole plan", "Leave out --offline, or --full and --out.")
     names = choose_tenants(tenants, every, checkout.tenants, shard)
+    is_quick = offline or (every and not full and out is None)
+    compared = sort_tenants(checkout, names, is_offline=offline) if is_quick else Compared(names)
     plans, exact = [], []
-    failed: list[str] = []
-    for name in names:
+    failed = list(compared.failed)
+    for name in compared.to_plan:
         with turn_of(name, failed, alone=len(names) == 1):
             exact.append(plan_exactly(checkout, name, output.warning))
             plans.append(exact[-1].plan)
             if not as_json:
                 show_plan(plans[-1])
-    if any(planned.is_needed for planned in plans):
+    is_needed = compared.has_changed or any(planned.is_needed for planned in plans)
+    if is_needed:
         _warn_of_hours(checkout)
     _tell_empty(names, shard)
     if as_json:
-        output.result_json([{**asdict(planned), "is_needed": planned.is_needed} for planned in plans])
+        whole = [{**asdict(planned), "is_needed": planned.is_needed} for planned in plans]
+        output.result_json([*whole, *compared.as_values()])
+    else:
+        show_compared(compared)
     if failed:
         raise typer.Exit(1)
     if out is not None:
         save_plans(out, exact)
-    if exit_code and any(planned.is_needed for planned in plans):
+    if exit_code and is_needed:
         raise typer.Exit(CHANGES_PENDING)
 
 

@@ -83,6 +83,7 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.PATHS_ACCEPTED: None,
     EventKind.NEW_REPOSITORY: None,
     EventKind.MACHINE_REPLACED: None,
+    EventKind.INPUTS_APPLIED: None,
 }
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 

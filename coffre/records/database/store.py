@@ -160,6 +160,13 @@ class Records:
         rows = self._read(newest_first.limit(1))
         return self._event(rows[0]) if rows else None
 
+    def find_newest(self, kinds: Collection[EventKind]) -> dict[str, Event]:
+        """Return, for each tenant id that has one, the event of these kinds that was added last."""
+        table = tables.events
+        of_kinds = sa.select(sa.func.max(table.c.id)).where(table.c.kind.in_(sorted(kind.value for kind in kinds)))
+        rows = self._read(sa.select(table).where(table.c.id.in_(of_kinds.group_by(table.c.tenant_id))))
+        return {str(row["tenant_id"]): self._event(row) for row in rows}
+
     def has(self, tenant_id: str, kind: EventKind, machine: str | None = None) -> bool:
         """Tell whether such an event was ever added."""
         return self.find_last(tenant_id, kind, machine) is not None

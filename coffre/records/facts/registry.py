@@ -6,7 +6,7 @@ from typing import TypeVar
 from coffre.errors import ExpectedError
 from coffre.records import details
 from coffre.records.events import Event, EventKind
-from coffre.records.facts import agents, backups, contract, departure, password_uses, reviewed
+from coffre.records.facts import agents, backups, contract, departure, inputs, password_uses, reviewed
 from coffre.records.facts.fact import Fact
 
 F = TypeVar("F", bound=Fact)
@@ -53,6 +53,7 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.SECOND_COPY_CHANGE: contract.SecondCopyChange,
     EventKind.RECORDS_BEGUN: departure.RecordsBegun,
     EventKind.REVIEWED_APPLY: reviewed.ReviewedApply,
+    EventKind.INPUTS_APPLIED: inputs.InputsApplied,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

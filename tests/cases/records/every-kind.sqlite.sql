@@ -63,6 +63,7 @@ INSERT INTO "chain" VALUES(49,1,'event',49,'k7f3q9wz2m','copy','3fa634305529943c
 INSERT INTO "chain" VALUES(50,1,'event',50,'k7f3q9wz2m','second_copy_change','4e40755bb8aad95e4961c4a295592dc6','6e22426595f7f2e7416e9c406e23712af8578a5272e8b7d792bab94b3dbac11f','c6b088722b2168ba7260e4cc95ea44ac7933638fc98f4e67686b546970a1a9a8');
 INSERT INTO "chain" VALUES(51,1,'event',51,'k7f3q9wz2m','records_begun','ab13f0fe3a4b1d4b205404c3c172cacf','7c06ca83e351e20846c0463f3541c3cfe9ed9477ee5d646f7ada892bb7e34e5d','f655291b04b544f4ec431bb1a421bbf09f22d57e78baf0296af789e9f6f6f954');
 INSERT INTO "chain" VALUES(52,1,'event',52,'k7f3q9wz2m','reviewed_apply','8ace137b6fe1323bbc0f790d4a29df71','c3f4a04870c9b7def7ad6be9a19655c65b4621a5b1318c50b6c0c60ee7714878','d1dace37c04dc7379b55b0243b81f975c22b49ec74a4f2fe84ae223b0c22460c');
+INSERT INTO "chain" VALUES(53,1,'event',53,'k7f3q9wz2m','inputs_applied','43eeb77e44acb151d52d87d72278d227','48fabb559b3aa375d1b8f34c45e707a35cd90fe12c6107c480e724c7db69a2ef','a7317e4752d1da25f40d085f56374ee4ada96bb2249fe8494b874591ad891f62');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -70,7 +71,7 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',52,'d1dace37c04dc7379b55b0243b81f975c22b49ec74a4f2fe84ae223b0c22460c');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',53,'a7317e4752d1da25f40d085f56374ee4ada96bb2249fe8494b874591ad891f62');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
@@ -139,6 +140,7 @@ INSERT INTO "events" VALUES(49,'k7f3q9wz2m','boulangerie-martin','copy','2026-11
 INSERT INTO "events" VALUES(50,'k7f3q9wz2m','boulangerie-martin','second_copy_change','2026-11-20 03:53:05.000000','claire@smileo.example','0f3a',NULL,'{"platform": "aws-paris", "amendments": ["AV-2027-03"]}');
 INSERT INTO "events" VALUES(51,'k7f3q9wz2m','boulangerie-martin','records_begun','2026-11-30 02:00:00.000000','claire@smileo.example','0f3a',NULL,'{"reason": "the disk died"}');
 INSERT INTO "events" VALUES(52,'k7f3q9wz2m','boulangerie-martin','reviewed_apply','2026-11-30 02:00:00.000000','claire@smileo.example','0f3a',NULL,'{"state": "done", "plan_sha256": "abababababababababababababababababababababababababababababababab", "reviewed_commit": "0123456789abcdef0123456789abcdef01234567", "approved_by": ["boris"], "destroys": ["resources", "protection"], "change_number": 7, "author": "anna", "merged_by": "chloe"}');
+INSERT INTO "events" VALUES(53,'k7f3q9wz2m','boulangerie-martin','inputs_applied','2026-11-30 02:01:00.000000','claire@smileo.example','0f3a',NULL,'{"tenant_sha256": "abababababababababababababababababababababababababababababababab", "program_sha256": "abababababababababababababababababababababababababababababababab", "is_complete": true, "has_agents": false}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 

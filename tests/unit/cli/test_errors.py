@@ -35,6 +35,8 @@ def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], code: int, said: st
     [
         (("plan",), "no tenant is named"),
         (("plan", "--all", "boulangerie-martin"), "tenants are named and --all is given"),
+        (("plan", "--all", "--offline", "--full"), "--offline makes no whole plan"),
+        (("plan", "--all", "--offline", "--out", "x"), "--offline makes no whole plan"),
         (("plan", "--shard", "1/2", "boulangerie-martin"), "--shard is a part of all tenants"),
         (("apply", "--all", "--shard", "3/2"), "--shard needs a part and the number of parts"),
         (("apply", "--all", "--parallel", "2"), "--parallel needs --yes"),

@@ -11,7 +11,7 @@ import pytest
 from coffre.errors import ExpectedError
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
-from coffre.records.facts import agents, backups, contract, departure, reviewed
+from coffre.records.facts import agents, backups, contract, departure, inputs, reviewed
 from coffre.records.facts.fact import Fact, RecordedFinding
 from coffre.records.facts.mail import MailState
 from coffre.records.facts.password_uses import (
@@ -123,6 +123,7 @@ EXPECTED: list[Fact] = [
         "anna",
         "chloe",
     ),
+    inputs.InputsApplied(HASH, HASH, is_complete=True, has_agents=False),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 
