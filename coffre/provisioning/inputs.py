@@ -89,6 +89,11 @@ class Digests:
     tenant_sha256: str
     program_sha256: str
 
+    @property
+    def whole(self) -> str:
+        """One digest of everything."""
+        return _sha256([self.tenant_sha256, self.program_sha256])
+
 
 class Inputs:
     """Digests the inputs of the tenants of one checkout; what several have in common is read once."""

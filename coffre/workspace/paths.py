@@ -27,6 +27,9 @@ COMMAND_FOLDERS = RUN_FOLDER / ".work"
 STAGING_FOLDER = RUN_FOLDER / ".return-staging"
 """Bags that are built here when they cannot be built on their target."""
 
+PROGRESS_FOLDER = WORK_FOLDER / "progress"
+"""What commands over many tenants have done, until they end: the next one goes on from there."""
+
 LAB_KEY = WORK_FOLDER / "signing" / "lab-key.pem"
 LAB_CERTIFICATE = LAB_KEY.with_name("lab-certificate.pem")
 """The test key with which the embedded platform signs."""

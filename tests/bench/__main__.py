@@ -87,8 +87,17 @@ class Desk:
             "COFFRE_ACTOR": "bench@smileo.example",
             "TMPDIR": str(home / "tmp"),
         }
-        self._lab = lab
+        self._lab, self._folder = lab, folder
         self.copy_example()
+
+    def apart(self, name: str) -> "Desk":
+        """Return another repository on the same lab, without tenants, with secrets of its own."""
+        folder = self._folder / name
+        folder.mkdir()
+        desk = Desk(self._lab, folder)
+        (desk.root / "tenants" / f"{SLUG}.yaml").unlink()
+        desk.coffre("secrets", "init")
+        return desk
 
     def coffre(self, *arguments: str) -> Child:
         return run_child([COFFRE, *arguments], self.root, self.environment)
@@ -316,7 +325,9 @@ PARTS: dict[str, Callable[[Desk, Lab], list[Row]]] = {
     "agents": measure_agents,
     "erasing": measure_erasing,
     "returning": lambda desk, _: measure_returns(desk),
-    "review": lambda desk, _: fleet.measure_review(desk, say),
+    "review": lambda desk, _: fleet.measure_review(desk.apart("review"), say),
+    "plans": lambda desk, _: fleet.measure_plans(desk.apart("plans"), say),
+    "applies": lambda desk, _: fleet.measure_applies(desk.apart("applies"), say),
 }
 
 

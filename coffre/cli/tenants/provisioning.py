@@ -120,6 +120,9 @@ def apply(
             show_default=False,
         ),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="After an interrupted run: apply also the tenants that it completed.")
+    ] = False,
     storage_only: Annotated[bool, typer.Option("--storage-only", help="Do not change the agents.")] = False,
     plan_file: Annotated[
         Path | None,
@@ -199,6 +202,8 @@ def apply(
     from coffre.operations.acknowledge.replaced_machine import Replacement
     from coffre.provisioning.plan import refuse_orphans
     from coffre.provisioning.terms.context import Intent, Renewal
+    from coffre.workspace.clock import utc_now
+    from coffre.workspace.progress import open_progress
 
     checkout = open_checkout(context)
     refuse_orphans(checkout)
@@ -221,7 +226,9 @@ def apply(
     terms = Terms(checkout, intent)
     at_a_time = choose_parallel(parallel, terms, names)
     if len(names) > 1 and not is_asked:
-        failed = apply_together(terms, {name: saved.get(name) for name in names}, at_a_time, _show_outcome)
+        scope = repr(("apply", shard if every else sorted(names), intent, sorted(saved.items())))
+        progress = open_progress(checkout.root, scope, utc_now(), anew=again)
+        failed = apply_together(terms, {name: saved.get(name) for name in names}, at_a_time, progress, _show_outcome)
     else:
         failed = _apply_in_turn(checkout, names, intent, saved, is_asked=is_asked)
     _tell_empty(names, shard)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from coffre.provisioning.exact import ExactPlan
     from coffre.provisioning.terms.context import Intent
     from coffre.spec.loader import Checkout
+    from coffre.workspace.progress import Progress
     from coffre.workspace.workers import Ended
 
 STORAGE_BYTES = 270 * 1024**2
@@ -84,26 +85,43 @@ def apply_together(
     terms: Terms,
     plans: "Mapping[str, ExactPlan | None]",
     parallel: int,
+    progress: "Progress",
     show: "Callable[[TenantOutcome], None]",
 ) -> list[str]:
-    """Apply tenants, so many at a time; returns those that are not complete."""
+    """Apply tenants, so many at a time, but those that an interrupted run completed; returns the incomplete ones."""
+    from coffre.provisioning.inputs import Inputs
     from coffre.workspace.workers import Workers
 
+    inputs = Inputs(terms.checkout)
+    digests = {slug: inputs.digest(tenant).whole for slug, tenant in terms.checkout.tenants.items() if slug in plans}
+    left = [Job(slug, plan) for slug, plan in plans.items() if progress.done.get(slug, "") != digests.get(slug)]
+    if len(left) < len(plans):
+        output.progress(
+            f"{len(plans) - len(left)} of {len(plans)} tenants were applied by the run of "
+            f"{progress.began_at:%Y-%m-%d %H:%M} UTC, which was interrupted: they are left out (--again applies them)"
+        )
     failed: list[str] = []
-    warned: set[str] = set()
+    has_errors, warned = False, set[str]()
     began, done = time.monotonic(), 0
-    output.progress(f"applying {len(plans)} tenants, {parallel} at a time")
+    if left:
+        output.progress(f"applying {len(left)} tenants, {min(parallel, len(left))} at a time")
     workers: Workers[Job, Turn] = Workers(apply_one, terms, parallel)
     try:
-        for ended in workers.run([Job(slug, planned) for slug, planned in plans.items()]):
+        for ended in workers.run(left):
             done += 1
-            if not _tell(ended, warned, show):
-                failed.append(ended.job.slug)
-            left = describe_time_left(time.monotonic() - began, done, len(plans), parallel)
-            output.progress(f"{done} of {len(plans)} tenants{left}")
+            slug, has_outcome = ended.job.slug, ended.result is not None and ended.result.outcome is not None
+            if _tell(ended, warned, show):
+                progress.note(slug, digests[slug])
+            else:
+                failed.append(slug)
+            has_errors = has_errors or not has_outcome
+            time_left = describe_time_left(time.monotonic() - began, done, len(left), parallel)
+            output.progress(f"{done} of {len(left)} tenants{time_left}")
     except KeyboardInterrupt:
-        output.error(f"interrupted after {done} of {len(plans)} tenants: the others are not complete")
+        output.error(f"interrupted after {done} of {len(left)} tenants: the same command again goes on with the others")
         raise
+    if not has_errors:
+        progress.end()
     return failed
 
 

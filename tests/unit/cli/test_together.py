@@ -2,16 +2,22 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import pytest
 
+from coffre.cli.context import choose_tenants
 from coffre.cli.tenants import together
 from coffre.cli.tenants.together import MACHINE_BYTES, STORAGE_BYTES, Job, Terms, Turn, choose_parallel
 from coffre.cli.words.time_left import describe_time_left
 from coffre.provisioning.terms.context import Intent
 from coffre.spec.loader import load_checkout
 from coffre.tenant.shards import Shard
+from coffre.workspace.progress import open_progress
 from coffre.workspace.workers import Ended
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -44,12 +50,96 @@ def test_tenants_that_fail_are_each_told_in_one_piece_and_counted(repository: Pa
     assert done.stdout.startswith("0 of 2 tenants applied; not: ")
 
 
-def test_a_part_of_all_is_planned_and_the_other_part_elsewhere(repository: Path) -> None:
-    told = {number: run(repository, "plan", "--all", "--shard", f"{number}/2").stderr for number in (1, 2)}
-    for slug, tenant in load_checkout(repository).tenants.items():
-        assert [number for number in (1, 2) if f"{slug}" in told[number]] == [
-            number for number in (1, 2) if Shard(number, 2).has(tenant.id)
-        ]
+@dataclass(frozen=True)
+class Outcome:
+    """As much of an outcome as is told here."""
+
+    tenant: str
+    is_complete: bool = True
+    warnings: tuple[str, ...] = ()
+
+
+class InThisProcess:
+    """Stands in for the processes: ends each job as `ENDS` says, complete unless it is named there."""
+
+    ends: ClassVar[dict[str, Turn | None]] = {}
+    begun: ClassVar[list[str]] = []
+
+    def __init__(self, task: Any, setup: Any, count: int) -> None:
+        self.count = count
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Ended[Job, Turn]]:
+        for job in jobs:
+            self.begun.append(job.slug)
+            turn = self.ends.get(job.slug, Turn(cast("Any", Outcome(job.slug, warnings=("it is Sunday",)))))
+            if turn is None:
+                raise KeyboardInterrupt
+            yield Ended(job, turn, (f"creating keys for {job.slug}",))
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> type[InThisProcess]:
+    monkeypatch.setattr("coffre.workspace.workers.Workers", InThisProcess)
+    monkeypatch.setattr(InThisProcess, "ends", {})
+    monkeypatch.setattr(InThisProcess, "begun", [])
+    return InThisProcess
+
+
+def apply_both(repository: Path, shown: list[Any]) -> list[str]:
+    terms = Terms(load_checkout(repository), Intent())
+    progress = open_progress(repository, "apply", datetime.now(UTC))
+    return together.apply_together(terms, dict.fromkeys(SLUGS), 1, progress, shown.append)
+
+
+def test_an_interrupted_run_goes_on_with_the_tenants_that_are_not_as_they_were_then(
+    repository: Path, here: type[InThisProcess], capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.ends[SLUGS[1]] = None
+    with pytest.raises(KeyboardInterrupt):
+        apply_both(repository, [])
+    assert "interrupted after 1 of 2 tenants: the same command again goes on" in capsys.readouterr().err
+    assert apply_one_more(repository, here) == [SLUGS[1]]
+    assert "1 of 2 tenants were applied by the run of" in capsys.readouterr().err
+    file = repository / "tenants" / f"{SLUGS[0]}.yaml"
+    file.write_text(file.read_text("utf-8").replace("quota: 500 Go", "quota: 600 Go"), encoding="utf-8")
+    assert apply_one_more(repository, here) == SLUGS, "what was done of another file is not done"
+
+
+def apply_one_more(repository: Path, here: type[InThisProcess]) -> list[str]:
+    here.begun.clear()
+    with pytest.raises(KeyboardInterrupt):
+        apply_both(repository, [])
+    return list(here.begun)
+
+
+def test_a_tenant_with_an_error_is_begun_again_and_an_incomplete_one_begins_everything_again(
+    repository: Path, here: type[InThisProcess], capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.ends[SLUGS[0]] = Turn(None, ("durand: nobody answers",))
+    assert apply_both(repository, []) == [SLUGS[0]]
+    said = capsys.readouterr().err
+    assert f"{SLUGS[0]}: creating keys for {SLUGS[0]}\ndurand: nobody answers\n" in said
+    here.begun.clear()
+    here.ends[SLUGS[0]] = Turn(cast("Any", Outcome(SLUGS[0], is_complete=False)))
+    assert apply_both(repository, []) == [SLUGS[0]]
+    assert here.begun == [SLUGS[0]]
+    here.begun.clear()
+    here.ends.clear()
+    assert apply_both(repository, []) == []
+    assert here.begun == SLUGS, "a machine that is off is no interruption"
+
+
+def test_a_warning_that_holds_for_all_is_told_once(repository: Path, here: type[InThisProcess]) -> None:
+    shown: list[Outcome] = []
+    assert apply_both(repository, shown) == []
+    assert [each.warnings for each in shown] == [("it is Sunday",), ()]
+
+
+def test_a_part_of_all_is_chosen_and_the_other_part_elsewhere(repository: Path) -> None:
+    known = load_checkout(repository).tenants
+    parts = [choose_tenants(None, True, known, f"{number}/2") for number in (1, 2)]
+    assert sorted(slug for part in parts for slug in part) == SLUGS
+    assert parts == [[slug for slug, each in known.items() if Shard(number, 2).has(each.id)] for number in (1, 2)]
 
 
 def test_a_process_that_dies_is_named_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
