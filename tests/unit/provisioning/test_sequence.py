@@ -9,8 +9,8 @@ from coffre.provisioning.terms.context import Context
 
 
 def called_by_apply() -> list[str]:
-    """Return the functions of step modules that `apply_tenant` calls, in the order of its text."""
-    tree = ast.parse(inspect.getsource(apply.apply_tenant))
+    """Return the functions of step modules that `carry_out` calls, in the order of its text."""
+    tree = ast.parse(inspect.getsource(apply.carry_out))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
     modules = {name for name, value in vars(apply).items() if getattr(value, "__name__", "").startswith(STEPS)}
