@@ -213,8 +213,8 @@ class PlatformDriver(Protocol):
     def describe(self, platform: Platform) -> PlatformStatement:
         """Return what documents for customers state of this platform; sends no request."""
 
-    def find_endpoint(self, platform: Platform, root: Path) -> str | None:
-        """Return the address of a platform's S3 service; None where many customers share one (AWS)."""
+    def holds_store(self, platform: Platform, root: Path, address: str, key: AccessKey) -> bool:
+        """Tell by its address and its key whether an S3 store is on this platform; may ask whose the key is."""
 
     def connect(self, platform: Platform, root: Path) -> Storage:
         """Return a platform's storage, without a request to it. ExpectedError for unreadable settings."""

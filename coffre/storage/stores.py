@@ -1,7 +1,6 @@
 """Opens the places of state and bundles: a folder, or a bucket of a store of platform.yaml."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.outside.structured import UnreadableJsonError, read_json_object
@@ -31,29 +30,29 @@ def open_store(reference: str, settings: PlatformFile, root: Path) -> FileStore:
         raise InvalidFileError(
             f"platform.yaml: there is no store of the bucket {place.bucket}", "Add it to stores:, with its endpoint."
         )
-    refuse_on_platform(place, store, settings, root)
-    return _open_bucket(place, store, root)
+    key = _read_key(place, store, root)
+    refuse_on_platform(place, store, key, settings, root)
+    return _open_bucket(place, store, key, root)
 
 
-def refuse_on_platform(place: S3Place, store: S3Store, settings: PlatformFile, root: Path) -> None:
-    """Refuse a store at the endpoint of a platform that Coffre manages, the embedded one excepted."""
+def refuse_on_platform(place: S3Place, store: S3Store, key: AccessKey, settings: PlatformFile, root: Path) -> None:
+    """Refuse a store on a platform that Coffre manages, the embedded one excepted."""
     for name, platform in settings.platforms.items():
         if platform.is_marked_embedded:
             continue
-        own = driver_of(platform).find_endpoint(platform, root)
-        if own is not None and urlsplit(own).netloc.lower() == urlsplit(store.endpoint).netloc.lower():
+        if driver_of(platform).holds_store(platform, root, store.endpoint, key):
             raise RefusedError(
                 f"platform.yaml: {place} is on {name}, a platform that it opens",
                 "Name a bucket of another service: when that platform is lost, so would be what rebuilds it.",
             )
 
 
-def _open_bucket(place: S3Place, store: S3Store, root: Path) -> FileStore:
+def _open_bucket(place: S3Place, store: S3Store, key: AccessKey, root: Path) -> FileStore:
     from coffre.storage.s3.file_store import BucketStore
 
     ca_file = repository_file(root, store.ca_file) if store.ca_file else None
     endpoint = Endpoint(store.endpoint.rstrip("/"), region=store.region, ca_file=ca_file)
-    return BucketStore(endpoint, _read_key(place, store, root), place.bucket, place.prefix)
+    return BucketStore(endpoint, key, place.bucket, place.prefix)
 
 
 def _read_key(place: S3Place, store: S3Store, root: Path) -> AccessKey:

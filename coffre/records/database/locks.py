@@ -238,8 +238,10 @@ def _halves(key: int) -> dict[str, int]:
 
 
 def _has_news(descriptor: int) -> bool:
-    """Tell whether the server has said something unasked: the end of the connection, mostly."""
-    return bool(select.select([descriptor], [], [], 0)[0])
+    """Tell whether the server has said something unasked, the end of the connection mostly; also of a closed one."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _now() -> float:

@@ -1,5 +1,6 @@
 """Amazon S3 as a kind of platform: implements the PlatformDriver."""
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.util import find_spec
@@ -25,6 +26,7 @@ from coffre.storage.platform import (
     QuotaScope,
     TenantKeys,
 )
+from coffre.storage.values import AccessKey
 
 if TYPE_CHECKING:
     from coffre.storage.aws.declaration import AwsDeclaration
@@ -51,8 +53,11 @@ class AwsDriver:
         own = _own(platform)
         return PlatformStatement(MediaKeeper.AMAZON, account=own.account, region=own.region, host=AMAZON)
 
-    def find_endpoint(self, platform: Platform, root: Path) -> None:
-        """Return None: the bucket's account decides, not the address that all of AWS's customers share."""
+    def holds_store(self, platform: Platform, root: Path, address: str, key: AccessKey) -> bool:
+        from coffre.storage.aws.session import is_amazon, read_account
+
+        own = _own(platform)
+        return is_amazon(address, os.environ) and read_account(own, root, key) == own.account
 
     def connect(self, platform: Platform, root: Path) -> "AwsStorage":
         from coffre.storage.aws.connect import connect

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from botocore import UNSIGNED
@@ -259,3 +260,25 @@ def _read_credential(reference: str, root: Path) -> Credentials:
             raise InvalidFileError(f"{where} has no {name}", hint)
         texts[name] = value
     return Credentials(texts["access_key_id"], texts["secret_access_key"], texts.get("session_token"), method="coffre")
+
+
+def is_amazon(address: str, environment: Mapping[str, str]) -> bool:
+    """Tell whether an address is one of AWS's own, or the one that AWS_ENDPOINT_URL names in its place. Pure."""
+    host = urlsplit(address).netloc.lower()
+    named = urlsplit(environment.get("AWS_ENDPOINT_URL", "")).netloc.lower()
+    return host.partition(":")[0].endswith((".amazonaws.com", ".amazonaws.com.cn")) or (host == named != "")
+
+
+_accounts: dict[str, str] = {}
+"""The accounts of keys by their ids, asked once in a process."""
+
+
+def read_account(platform: AwsPlatform, root: Path, key: AccessKey) -> str:
+    """Return the account that a key belongs to; asks AWS once."""
+    if key.access_key_id not in _accounts:
+        client = AwsSession(platform, root).client_of("sts", key)
+        with aws_errors(f"ask whose the key {key.access_key_id} is", "AWS"):
+            answer = client.get_caller_identity()
+        with reading(f"ask whose the key {key.access_key_id} is"):
+            _accounts[key.access_key_id] = word(answer["Account"])
+    return _accounts[key.access_key_id]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from coffre.spec.storage_platform import CephPlatform, Platform
 from coffre.spec.tenant import Tenant
@@ -20,6 +21,7 @@ from coffre.storage.platform import (
     QuotaScope,
     TenantKeys,
 )
+from coffre.storage.values import AccessKey
 
 CAPABILITIES = Capabilities(
     hard_quota=QuotaScope.OWNER,
@@ -38,8 +40,9 @@ class CephDriver:
     def describe(self, platform: Platform) -> PlatformStatement:  # noqa: ARG002 - platform.yaml's hosting says it all
         return PlatformStatement()
 
-    def find_endpoint(self, platform: Platform, root: Path) -> str:
-        return read_endpoint(_own(platform), root).url
+    def holds_store(self, platform: Platform, root: Path, address: str, key: AccessKey) -> bool:  # noqa: ARG002
+        own = read_endpoint(_own(platform), root).url
+        return urlsplit(own).netloc.lower() == urlsplit(address).netloc.lower()
 
     def connect(self, platform: Platform, root: Path) -> CephStorage:
         return connect(_own(platform), root)

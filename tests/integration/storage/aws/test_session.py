@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coffre.errors import ExpectedError, InvalidFileError
+from coffre.storage.aws import session
 from coffre.storage.aws.connect import connect
+from coffre.storage.aws.driver import AwsDriver
 from coffre.storage.aws.faults import CredentialError, RoleRefusedError, WrongAccountError
 from coffre.storage.s3.faults import ExpiredCredentialError
 from coffre.storage.values import AccessKey
@@ -221,3 +223,23 @@ def test_a_proxy_is_used_by_the_products_own_rules(aws, tmp_path, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", aws.url)
     assert connect(make_platform(credential=key_in(tmp_path)), tmp_path).list_users("") == []
     assert aws.seen[-1].headers["host"] == "192.0.2.7:8"
+
+
+def test_a_store_is_on_the_platform_whose_account_its_key_has(aws, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "_accounts", {})
+    own, other = make_platform(credential=key_in(tmp_path)), make_platform(account="999999999999")
+    store, driver = AccessKey("AKIASTORE", SECRET), AwsDriver()
+    assert driver.holds_store(own, tmp_path, aws.url, store)
+    assert [(each.action, each.access_key_id) for each in aws.seen] == [("GetCallerIdentity", "AKIASTORE")]
+    assert not driver.holds_store(other, tmp_path, aws.url, store)
+    assert aws.actions() == ["GetCallerIdentity"]
+    aws.seen.clear()
+    assert not driver.holds_store(own, tmp_path, "https://s3.example", store)
+    assert aws.seen == []
+
+
+def test_addresses_of_aws_are_known():
+    for address in ("s3.eu-west-3.amazonaws.com", "S3.amazonaws.com:443", "s3.cn-north-1.amazonaws.com.cn/"):
+        assert session.is_amazon(f"https://{address}", {})
+    for address in ("s3.example", "amazonaws.com.pirate.example", "notamazonaws.com"):
+        assert not session.is_amazon(f"https://{address}", {})
