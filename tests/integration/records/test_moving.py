@@ -18,6 +18,7 @@ from coffre.records.database.moving import RecordsMoved, move_records
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.records.memory import KnownSnapshot
+from coffre.records.saved_plans import SavedPlan
 from coffre.secrets.minting import new_signing_key
 from coffre.workspace.clock import utc_now
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TENANT, AUTHOR = "k7f3q9wz2m", Author("claire@smileo.example", "1a2b3c")
 SNAPSHOT = "ab" * 32
+PLAN = SavedPlan(TENANT, "cd" * 32, datetime(2026, 11, 2, 9, tzinfo=UTC), "{}")
 
 
 def event(number: int = 0) -> Event:
@@ -51,6 +53,7 @@ def fill(records: Records) -> None:
     records.finish_run(run, utc_now(), RunOutcome.DONE)
     records.start_run("backup", ["martin"], utc_now(), AUTHOR)
     records.add_head(sign_head(records.read_tip(), new_signing_key(), utc_now()), "file:x")
+    records.save_plan(PLAN, PLAN.saved_at)
 
 
 @pytest.fixture
@@ -100,6 +103,7 @@ def test_nobody_goes_on_with_the_old_ones(old: "Database", postgresql_database: 
             lambda: before.append(event(9)),
             lambda: before.start_run("apply", ["martin"], utc_now(), AUTHOR),
             lambda: before.record_usage([Usage(TENANT, "x", date(2026, 11, 9), 1, 1, utc_now())]),
+            lambda: before.save_plan(PLAN, PLAN.saved_at),
             lambda: before.add_head(sign_head(before.read_tip(), new_signing_key(), utc_now()), "file:x"),
         ):
             with pytest.raises(ExpectedError, match="these records were moved"):
