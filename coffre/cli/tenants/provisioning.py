@@ -121,7 +121,7 @@ def apply(
         ),
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="After an interrupted run: apply also the tenants that it completed.")
+        bool, typer.Option("--again", help="After a run that was not completed: apply also the tenants that were.")
     ] = False,
     storage_only: Annotated[bool, typer.Option("--storage-only", help="Do not change the agents.")] = False,
     plan_file: Annotated[

@@ -98,7 +98,7 @@ def apply_together(
     if len(left) < len(plans):
         output.progress(
             f"{len(plans) - len(left)} of {len(plans)} tenants were applied by the run of "
-            f"{progress.began_at:%Y-%m-%d %H:%M} UTC, which was interrupted: they are left out (--again applies them)"
+            f"{progress.began_at:%Y-%m-%d %H:%M} UTC, which was not completed: they are left out (--again applies them)"
         )
     failed: list[str] = []
     has_errors, warned = False, set[str]()
