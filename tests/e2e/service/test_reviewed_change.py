@@ -12,6 +12,7 @@ from coffre.secrets.bundles import all_secret_values
 from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.driver import Bucket
 from coffre.storage.values import AccessKey
+from tests.doubles.git_host_server import GitHostServer, serve_git_host
 from tests.e2e.conftest import Desk
 from tests.e2e.recovery.test_killed import SLUG, Backstage, stopping, until_nothing_runs
 from tests.processes import watched_processes
@@ -151,6 +152,59 @@ def test_a_plan_that_destroys_is_refused_without_a_git_host(desk: Desk) -> None:
     assert "nobody can tell who approved it: no git host is named" in refused.stderr
     assert "Write git_host into platform.yaml" in refused.stderr
     git(desk, "reset", "-q", "--hard", "HEAD~1")
+
+
+def test_a_plan_that_destroys_is_applied_once_the_git_host_names_a_second_person(desk: Desk) -> None:
+    """The host is a stand-in that answers as Gitea does; its real answers are tested with a real Gitea."""
+    settings = desk.root / "platform.yaml"
+    before = settings.read_text(encoding="utf-8")
+    desk.environment["GIT_TOKEN"] = "a-token-that-nobody-may-see"
+    with serve_git_host() as server:
+        host = f"{{kind: gitea, url: {server.url}, repository: smileo/customers, token: env:GIT_TOKEN}}"
+        settings.write_text(f"{before}git_host: {host}\n", encoding="utf-8")
+        commit(desk, "A git host")
+        git(desk, "checkout", "-q", "shorter")
+        git(desk, "rebase", "-q", "main")
+        git(desk, "checkout", "-q", "main")
+        desk.coffre("review", "main...shorter", "--save-plans")
+        squash(desk, "shorter")
+        assert "the git host knows no merged change" in desk.coffre(*MERGED, expect=4).stderr
+        answer_as_gitea(desk, server, ["anna"])
+        assert "0 of 1 persons approved change 7" in desk.coffre(*MERGED, expect=4).stderr
+        answer_as_gitea(desk, server, ["anna", "boris"])
+        done = desk.coffre(*MERGED)
+        assert "change 7 by anna, approved by boris, merged by anna" in done.stdout
+        assert open_bucket(desk).undelete_days() == 7
+    events = desk.json("records", "list", "--tenant", SLUG, "--json")
+    last = [each["details"] for each in events if each["kind"] == "reviewed_apply"][-1]
+    assert (last["state"], last["approved_by"], last["author"], last["change_number"]) == ("done", ["boris"], "anna", 7)
+    assert {"earlier_versions", "protection"} <= set(last["destroys"])
+    settings.write_text(before, encoding="utf-8")
+    commit(desk, "No git host")
+
+
+def answer_as_gitea(desk: Desk, server: GitHostServer, approvers: list[str]) -> None:
+    """Have the host know the last commit as the merge of anna's branch, with these approvals of its head."""
+    head, merge = git(desk, "rev-parse", "shorter"), git(desk, "rev-parse", "HEAD")
+    base, anna = "GET /api/v1/repos/smileo/customers", {"login": "anna"}
+    pull = {
+        "number": 7,
+        "user": anna,
+        "base": {"ref": "main", "sha": merge},
+        "head": {"ref": "shorter", "sha": head, "repo": {"full_name": "smileo/customers"}},
+        "merged": True,
+        "merged_at": "2026-11-30T10:00:00Z",
+        "merged_by": anna,
+        "merge_commit_sha": merge,
+    }
+    author = {"author": anna, "commit": {"author": {"email": "anna@smileo.example"}}}
+    reviews = [{"user": {"login": who}, "state": "APPROVED", "commit_id": head} for who in approvers]
+    server.replies |= {
+        f"{base}/commits/{merge}/pull": pull,
+        f"{base}/pulls/7": pull,
+        f"{base}/pulls/7/commits": [author],
+        f"{base}/pulls/7/reviews": reviews,
+    }
 
 
 def test_a_killed_apply_goes_on_with_the_same_plan(desk: Desk) -> None:
