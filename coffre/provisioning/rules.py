@@ -108,16 +108,17 @@ def refuse_changed_agents(tenant: Tenant, existing: ExistingBuckets) -> None:
 def judge_escrow(*, is_apart: bool, is_lab: bool) -> str:
     """Refuse an escrow that would be lost together with the original; returns a warning, or an empty text.
 
-    ``is_apart`` tells whether secrets and escrow are on different file systems, ``is_lab`` whether the platform is the
-    embedded one, where one disk is enough.
+    ``is_apart`` tells whether secrets and escrow are on different file systems or services, ``is_lab`` whether the
+    platform is the embedded one, where one disk is enough.
     """
     if is_apart:
         return ""
     if is_lab:
-        return "the escrow is on the same disk as the secrets: only the embedded platform allows this"
+        return "the escrow is on the same disk or service as the secrets: only the embedded platform allows this"
     raise RefusedError(
-        "the escrow is on the same file system as the secrets: one broken disk would make every backup unreadable",
-        "Set `escrow:` in platform.yaml to a folder on another medium, separate from the platform.",
+        "the escrow is on the same file system or service as the secrets: one accident makes every backup unreadable",
+        "Set `escrow:` in platform.yaml to a folder on another medium or a bucket of another service, separate from "
+        "the platform.",
     )
 
 

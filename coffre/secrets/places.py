@@ -48,9 +48,8 @@ class Places:
 
     @property
     def is_apart(self) -> bool:
-        """Whether the two places are on different file systems; a bucket is apart from every folder."""
-        folders = [place.folder for place in self.both if isinstance(place, FolderStore)]
-        return len(folders) < len(self.both) or len({folder.stat().st_dev for folder in folders}) == len(folders)
+        """Whether the two places are on different file systems, or services."""
+        return self.primary.find_medium() != self.escrow.find_medium()
 
     def check_apart(self) -> None:
         """Refuse equal or nested places: one accident would destroy both copies."""

@@ -20,6 +20,9 @@ class FileStore(Protocol):
     def exists(self) -> bool:
         """Tell whether the store exists."""
 
+    def find_medium(self) -> Hashable:
+        """Return what two stores share that one accident would take: a file system, or a service."""
+
     def list_names(self, prefix: str = "") -> list[str]:
         """Return the names of all files that begin with the prefix, sorted; none without a store."""
 
@@ -49,6 +52,9 @@ class FolderStore:
 
     def exists(self) -> bool:
         return self.folder.is_dir()
+
+    def find_medium(self) -> Hashable:
+        return self.folder.stat().st_dev
 
     def list_names(self, prefix: str = "") -> list[str]:
         parent = self.folder / prefix.rpartition("/")[0]

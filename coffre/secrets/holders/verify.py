@@ -124,7 +124,7 @@ def _check_folders(vault: Vault) -> Iterator[BundleFinding]:
     if all(place.exists() for place in places.both) and not places.is_apart:
         yield BundleFinding(
             places.escrow.shown(),
-            f"is on the same file system as {places.primary.shown()}",
+            f"is on the same file system or service as {places.primary.shown()}",
             "One broken disk would destroy both copies: move the escrow to another disk, away from the platform.",
             is_warning=True,
         )

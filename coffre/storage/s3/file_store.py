@@ -49,6 +49,9 @@ class BucketStore:
             raise
         return True
 
+    def find_medium(self) -> Hashable:
+        return self.endpoint.url.lower()
+
     def list_names(self, prefix: str = "") -> list[str]:
         whole, found = f"{self._prefix}{prefix}", []
         with self._errors("list"):

@@ -120,6 +120,7 @@ def test_only_sealed_bundles_reach_a_bucket(team: Team) -> None:
         assert sealed.startswith(b"age-encryption.org/v1\n")
     done = verify(team.vault(), {SLUG: TENANT_ID}, ())
     assert done.is_sound, done.findings
+    assert [(each.place, each.is_warning) for each in done.findings] == [("s3://coffre-escrow/bundles", True)]
     assert done.bundles == 1
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TENANT_ID = "k7f3q9wz2m"
 SLUG = "boulangerie-martin"
-APART = "is on the same file system as"
+APART = "is on the same file system or service as"
 
 
 @pytest.fixture
