@@ -21,6 +21,7 @@ LONGEST_FIRST = (
     "e2e/service/test_tenant_life.py",
     "e2e/recovery/test_faults.py",
     "e2e/cluster/test_losses.py",
+    "e2e/githost/test_pull_requests.py",
     "e2e/service/test_rotation.py",
     "e2e/service/test_states.py",
     "e2e/service/test_restores.py",

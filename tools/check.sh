@@ -53,6 +53,9 @@ check "types (mypy)" mypy --no-error-summary
 check "imports (import-linter)" lint-imports
 check "dependencies (deptry)" deptry coffre stacks lab
 check "YAML (yamllint)" yamllint --strict .
+check "pipelines (actionlint)" actionlint -config-file tools/lint/actionlint.yaml templates/pipelines/actions/*.yml
+check "pipelines (check-jsonschema)" check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci \
+  templates/pipelines/gitlab/.gitlab-ci.yml
 check "playbooks (ansible-lint)" ansible-lint --offline -q playbooks
 check "Go format (gofmt)" in_agent go_is_formatted
 check "Go vet" in_agent go vet ./...

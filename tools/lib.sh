@@ -23,7 +23,7 @@ at_least() {
 
 # The newest Go that one of our modules asks for.
 go_wanted() {
-  awk '$1 == "go" { print $2 }' "$root/tools/go.mod" "$root/agent/go.mod" | sort -V | tail -n 1
+  awk '$1 == "go" { print $2 }' "$root/tools/go.mod" "$root"/tools/*/*/go.mod "$root/agent/go.mod" | sort -V | tail -n 1
 }
 
 # go_in DIRECTORY: put that Go first on PATH, with its caches among ours and no download of another toolchain.

@@ -190,16 +190,16 @@ build_agent() {
   link coffre-agent "$directory/coffre-agent"
 }
 
-# The linters of Go, as tools/lint/go.mod pins them; a newer Go needs them built anew.
+# The linters of Go, and that of pipelines, as tools/lint/go.mod pins them; a newer Go needs them built anew.
 build_go_linters() {
   local pinned directory
   pinned=$(cat "$root/tools/lint/go.mod" "$root/tools/lint/go.sum" <(go env GOVERSION) | sha256sum | cut -c 1-16)
   directory="$cache/go-linters-$pinned-$(uname -m)"
-  if [[ ! -x "$directory/staticcheck" || ! -x "$directory/errcheck" ]]; then
-    say "building staticcheck and errcheck (about a minute, once)"
+  if [[ ! -x "$directory/staticcheck" || ! -x "$directory/errcheck" || ! -x "$directory/actionlint" ]]; then
+    say "building staticcheck, errcheck and actionlint (about a minute, once)"
     local building="$directory.building-$$" linter
     rm -rf "$building"
-    for linter in honnef.co/go/tools/cmd/staticcheck github.com/kisielk/errcheck; do
+    for linter in honnef.co/go/tools/cmd/staticcheck github.com/kisielk/errcheck github.com/rhysd/actionlint/cmd/actionlint; do
       go_build "$root/tools/lint" "" "$building/${linter##*/}" "$linter" ||
         fail "${linter##*/} could not be built" "see go's messages above"
     done
@@ -208,6 +208,39 @@ build_go_linters() {
   fi
   link staticcheck "$directory/staticcheck"
   link errcheck "$directory/errcheck"
+  link actionlint "$directory/actionlint"
+}
+
+# ensure_git_host: Gitea with its templates, and its runner, as tools/githost pins them. With PostgreSQL it needs no C compiler.
+ensure_git_host() {
+  local pinned directory
+  pinned=$(cat "$root"/tools/githost/*/go.{mod,sum} | sha256sum | cut -c 1-16)
+  directory="$cache/githost-$pinned-$(uname -m)"
+  if [[ ! -x "$directory/gitea" || ! -x "$directory/gitea-runner" ]]; then
+    say "building Gitea and its runner (about 10 minutes, once)"
+    local building="$directory.building-$$" version source
+    version=$(awk '$2 == "code.gitea.io/gitea" { print substr($3, 2) }' "$root/tools/githost/gitea/go.mod")
+    rm -rf "$building"
+    go_build "$root/tools/githost/gitea" "-X main.Version=$version" "$building/gitea" code.gitea.io/gitea ||
+      fail "Gitea could not be built" "see go's messages above"
+    go_build "$root/tools/githost/runner" "" "$building/gitea-runner" gitea.com/gitea/runner ||
+      fail "Gitea's runner could not be built" "see go's messages above"
+    source=$(cd "$root/tools/githost/gitea" && go list -m -f '{{.Dir}}' code.gitea.io/gitea)
+    cp -r "$source/templates" "$source/options" "$source/public" "$building/"
+    rm -rf "$directory"
+    mv "$building" "$directory"
+  fi
+  ln -sfn "$directory" "$venv/githost"
+}
+
+# Accounts for a git host and for its runner, whose jobs run what a pull request says.
+ensure_users() {
+  local name
+  for name in coffre-git coffre-runner; do
+    id "$name" >/dev/null 2>&1 ||
+      useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$name" ||
+      fail "the user $name could not be made" "run this as root"
+  done
 }
 
 # What only tests and checks need: disks formatted for Windows, a reader of PDF, other shells, a PostgreSQL server of their
@@ -223,6 +256,8 @@ prepare_for_tests() {
   fi
   ensure_go
   build_go_linters
+  ensure_git_host
+  ensure_users
   local release
   for release in 18 16 20; do
     "$venv/bin/coffre" --root "$root" lab fetch "$release" >/dev/null || say "going on without Ceph $release"

@@ -1,6 +1,6 @@
 """offboard: end a contract, from the customer's letter to the certificate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, turn_of
 from coffre.errors import RefusedError, UsageError
 from coffre.records.facts.departure import Attested, Stage
 from coffre.spec.values.sizes import format_bytes
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from coffre.offboarding.lifecycle.stages import Waiting
     from coffre.spec.loader import Checkout
 
-TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
 DayOption = Annotated[
     datetime | None,
     typer.Option(
@@ -35,6 +34,9 @@ DayOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+FAILED = 1
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ def register(app: typer.Typer) -> None:
 
 def offboard(
     context: typer.Context,
-    tenant: TenantArgument,
+    tenant: Annotated[
+        str | None, typer.Argument(metavar="TENANT", help="The tenant, by file name.", show_default=False)
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every tenant whose file says `status: leaving`: for a nightly run.")
+    ] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Show the dates and, from live facts, what would be erased. Changes nothing.")
     ] = False,
@@ -122,13 +129,14 @@ def offboard(
     """
     from coffre.offboarding.lifecycle.stages import refuse_unless_reached
 
+    if every:
+        others = (tenant, machine, plan, french, ics, as_json, verify, approve, attest, document, dated, resend, to)
+        _run_all(open_checkout(context), _day(today), is_alone=not any(others) and not yes)
+        return
+    if tenant is None:
+        raise UsageError("no tenant is named", "Name one, or give --all.")
     asked = _Asked(open_checkout(context), tenant, machine, _day(today), as_json, key, on_behalf_of)
-    if sum([plan, verify, approve, attest is not None]) > 1:
-        raise UsageError("--plan, --approve, --verify and --attest are four commands", "Give one of them.")
-    if on_behalf_of is not None and key is None:
-        raise UsageError("--on-behalf-of needs --key", "Give the pipeline's key with --key.")
-    if (french or ics is not None) and not plan:
-        raise UsageError("--french and --ics need --plan", "Give --plan too.")
+    _refuse_together(asked, [plan, verify, approve, attest is not None], needs_plan=french or ics is not None)
     if plan:
         _plan(asked, french=french, ics=ics)
     elif approve:
@@ -139,9 +147,35 @@ def offboard(
         _attest(asked, attest, document, _day(dated))
     else:
         with _failed_checks_in_words():
-            outcome = _run(asked, yes=yes, resend=resend)
+            outcome = _run(asked, _say_yes if yes else _ask, resend=resend)
         if to is not None:
             refuse_unless_reached(tenant, to, outcome.stage, outcome.waiting)
+
+
+def _refuse_together(asked: _Asked, commands: Sequence[bool], *, needs_plan: bool) -> None:
+    """Raise UsageError for options that exclude each other; ``commands`` begins with --plan."""
+    if sum(commands) > 1:
+        raise UsageError("--plan, --approve, --verify and --attest are four commands", "Give one of them.")
+    if asked.on_behalf_of is not None and asked.key is None:
+        raise UsageError("--on-behalf-of needs --key", "Give the pipeline's key with --key.")
+    if needs_plan and not commands[0]:
+        raise UsageError("--french and --ics need --plan", "Give --plan too.")
+
+
+def _run_all(checkout: "Checkout", day: date | None, *, is_alone: bool) -> None:
+    """Go on with every departure, up to its erasure: that is a person's."""
+    from coffre.spec.tenant import TenantStatus
+
+    if not is_alone:
+        raise UsageError("--all goes with --today alone", "Name one tenant for the other options.")
+    leaving = sorted(slug for slug, each in checkout.tenants.items() if each.status is TenantStatus.LEAVING)
+    failed: list[str] = []
+    for slug in leaving:
+        with turn_of(slug, failed, alone=False), _failed_checks_in_words():
+            _run(_Asked(checkout, slug, None, day, as_json=False), partial(_leave_to_a_person, slug), resend=False)
+    output.result(f"{len(leaving) - len(failed)} of {len(leaving)} departures are where they can be today")
+    if failed:
+        raise typer.Exit(FAILED)
 
 
 @contextmanager
@@ -155,14 +189,14 @@ def _failed_checks_in_words() -> Iterator[None]:
         raise RefusedError(f"{problem.message}: {describe_checks(problem.failed)}", problem.hint) from problem
 
 
-def _run(asked: _Asked, *, yes: bool, resend: bool) -> "DepartureOutcome":
+def _run(asked: _Asked, confirm: Callable[[str], None], *, resend: bool) -> "DepartureOutcome":
     from coffre.offboarding.erase.retired_machine import offboard_machine
     from coffre.offboarding.lifecycle.procedure import Manner
     from coffre.offboarding.lifecycle.procedure import offboard as run
 
     manner = Manner(
         on_progress=partial(output.progress_of, asked.tenant),
-        confirm=_say_yes if yes else _ask,
+        confirm=confirm,
         resends=resend,
         key=asked.key,
         on_behalf_of=asked.on_behalf_of,
@@ -184,6 +218,12 @@ def _say_yes(_: str) -> None:
 
 def _ask(question: str) -> None:
     asking.confirm(question)
+
+
+def _leave_to_a_person(tenant: str, _: str) -> None:
+    raise RefusedError(
+        "its data may be erased today, which --all never does", f"A person runs `coffre offboard {tenant}`."
+    )
 
 
 def _show_outcome(outcome: "DepartureOutcome") -> None:

@@ -60,6 +60,7 @@ def render_repository(answers: RepositoryAnswers) -> dict[str, str]:
     _refuse_answers(answers)
     files = {path: _render(template, answers) for path, template in _list_templates(answers).items()}
     files |= {path: render_schema(about) for about, path in SCHEMA_FILES.items()}
+    files |= _read_pipelines(answers.host)
     judged = judge_platform(SourceFile(PLATFORM_FILE, PLATFORM_FILE, files[PLATFORM_FILE].encode()))
     if judged.problems:
         raise InvalidRepositoryError(judged.problems)
@@ -77,6 +78,15 @@ def _list_templates(answers: RepositoryAnswers) -> dict[str, str]:
         ".pre-commit-config.yaml": "pre-commit-config.yaml.j2",
         ".vscode/settings.json": "vscode-settings.json.j2",
     }
+
+
+def _read_pipelines(host: GitHost) -> dict[str, str]:
+    """Return the pipelines of a git host by their paths, as docs/pipelines.md describes them."""
+    templates = toolchain.bundled("templates") / "pipelines"
+    if host is GitHost.GITLAB:
+        return {".gitlab-ci.yml": (templates / "gitlab" / ".gitlab-ci.yml").read_text(encoding="utf-8")}
+    files = sorted((templates / "actions").glob("*.yml"))
+    return {f".{host}/workflows/{each.name}": each.read_text(encoding="utf-8") for each in files}
 
 
 def _render(template: str, answers: RepositoryAnswers) -> str:

@@ -357,3 +357,33 @@ def test_any_folder_ends_in_tenants_and_problems(
     if not found.problems:
         assert sorted(f"{slug}.yaml".encode() for slug in found.tenants) == sorted(expected)
     assert all(isinstance(problem, Problem) for problem in found.problems)
+
+
+@pytest.mark.parametrize("mode", [LINK, SUBMODULE, ORDINARY])
+def test_a_folder_of_tenants_that_is_none_is_a_problem(
+    mode: str, repository: TenantRepository, environment: Environment
+) -> None:
+    """A link leads out of the repository, a submodule to another one: neither is followed, and nobody is gone."""
+    platform = repository.git("rev-parse", "HEAD:platform.yaml")
+    target = "1" * 40 if mode == SUBMODULE else repository.store("blob", b"/etc")
+    commit = repository.commit_tree(repository.tree((ORDINARY, b"platform.yaml", platform), (mode, b"tenants", target)))
+    found = head(repository, commit, environment)
+    assert [problem.file for problem in found.problems] == ["tenants"]
+    assert found.tenants == {}
+
+
+@pytest.mark.parametrize("mode", [LINK, SUBMODULE, FOLDER])
+def test_settings_that_are_no_file_are_a_problem(
+    mode: str, repository: TenantRepository, environment: Environment
+) -> None:
+    target = {
+        LINK: repository.store("blob", b"/etc/passwd"),
+        SUBMODULE: "1" * 40,
+        FOLDER: repository.git("rev-parse", "HEAD:tenants"),
+    }[mode]
+    tenants = repository.git("rev-parse", "HEAD:tenants")
+    commit = repository.commit_tree(repository.tree((mode, b"platform.yaml", target), (FOLDER, b"tenants", tenants)))
+    found = head(repository, commit, environment)
+    assert found.settings is None
+    assert "platform.yaml" in [problem.file for problem in found.problems]
+    assert "root:" not in str(found.problems)

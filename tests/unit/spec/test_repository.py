@@ -102,3 +102,18 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     with pytest.raises(RefusedError):
         settle_repository(tmp_path / "new", render_repository(ANSWERS))
     assert not (tmp_path / "there" / "taken").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "paths"),
+    [
+        (GitHost.GITEA, [f".gitea/workflows/{name}.yml" for name in ("apply", "check", "nightly", "review")]),
+        (GitHost.GITHUB, [f".github/workflows/{name}.yml" for name in ("apply", "check", "nightly", "review")]),
+        (GitHost.GITLAB, [".gitlab-ci.yml"]),
+    ],
+)
+def test_the_pipelines_of_the_git_host_are_there_as_they_come_with_coffre(host: GitHost, paths: list[str]) -> None:
+    files = render_repository(replace(ANSWERS, host=host))
+    assert [path for path in sorted(files) if "workflows" in path or "gitlab-ci" in path] == paths
+    for path in paths:
+        assert "coffre" in files[path]
