@@ -1,5 +1,6 @@
 """A new repository: each file from its answers, valid at once, and never over another file."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from coffre.errors import RefusedError, UsageError
 from coffre.spec.intake.hosts import GitHost
 from coffre.spec.intake.repository import ProviderAnswers, RepositoryAnswers, render_repository
 from coffre.spec.intake.settling import settle_repository
+from coffre.spec.judging import SourceFile, judge_platform
 from coffre.spec.loader import load_checkout
 from coffre.spec.problems.problems import InvalidRepositoryError
 
@@ -32,6 +34,17 @@ def test_what_it_writes_is_valid_at_once(tmp_path: Path) -> None:
     platform = checkout.settings.platforms["grenoble"]
     assert not platform.is_marked_embedded
     assert (tmp_path / "new" / "endpoints" / "grenoble.json").is_file()
+
+
+@pytest.mark.parametrize("host", GitHost)
+def test_the_settings_that_are_commented_out_are_valid_ones(host: GitHost) -> None:
+    text = render_repository(replace(ANSWERS, host=host))["platform.yaml"]
+    in_force = re.sub(r"^# (git_host|offboarding|mail|anchor): ", r"\1: ", text, flags=re.MULTILINE)
+    judged = judge_platform(SourceFile("platform.yaml", "platform.yaml", in_force.encode()))
+    assert judged.problems == ()
+    assert judged.settings is not None
+    assert judged.settings.git_host is not None
+    assert judged.settings.mail is not None
 
 
 def test_nothing_of_it_is_a_secret_or_the_lab() -> None:
