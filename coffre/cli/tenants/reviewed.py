@@ -41,8 +41,11 @@ def apply_merged(checkout: "Checkout", commits: str, show: "Callable[[TenantOutc
             if not is_complete:
                 failed.append(slug)
                 codes.add(FAILED)
-    done = len(slugs) - len(failed)
-    output.result(f"{done} of {len(slugs)} tenants applied" + (f"; not: {', '.join(failed)}" if failed else ""))
+    if not slugs:
+        output.result("no tenant file differs between these commits, nothing was changed")
+    elif len(slugs) > 1:
+        done = f"{len(slugs) - len(failed)} of {len(slugs)} tenants are as merged"
+        output.result(done + (f"; not: {', '.join(failed)}" if failed else ""))
     if failed:
         raise typer.Exit(REFUSED if codes == {REFUSED} else FAILED)
 

@@ -75,8 +75,8 @@ def to_text(review: "Review") -> Iterator[str]:
             yield f"  {line}"
         for each in _changes(tenant, quote_plainly):
             yield f"  {'!' if each.is_red else '~'} {each.text}{' (weaker protection)' if each.is_red else ''}"
-        for text in list_plan(tenant.plan, quote_plainly):
-            yield f"  {text}"
+        for depth, text in list_plan(tenant.plan, quote_plainly):
+            yield f"{'  ' * (depth + 1)}{text}"
     yield from _rest(len(review.tenants) - MAX_TENANTS)
 
 
@@ -126,7 +126,7 @@ def _details(tenant: "TenantReview", room: int) -> list[str]:
     count, weaker = len(tenant.changes), sum(each.is_weaker for each in tenant.changes)
     summary = _plural(count, "difference") + (f", 🔴 {weaker} of them weaker protection" if weaker else "")
     lines = [f"- {'🔴 ' if each.is_red else ''}{each.text}" for each in _changes(tenant, quote_markdown)]
-    lines += [f"- {text}" for text in list_plan(tenant.plan, quote_markdown)]
+    lines += [f"{'  ' * depth}- {text}" for depth, text in list_plan(tenant.plan, quote_markdown)]
     return ["", "<details>", f"<summary>{summary}</summary>", "", *_fit(lines, room), "", "</details>"]
 
 

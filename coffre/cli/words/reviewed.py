@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from coffre.provisioning.plan import TenantPlan
     from coffre.provisioning.reviewed.carrying import Approved
     from coffre.review.review import PlannedChange, Unplanned
 
@@ -19,21 +20,30 @@ def describe_planned(planned: "PlannedChange | Unplanned | None", quote: Quote) 
     if isinstance(planned, Unplanned):
         yield f"NOT PLANNED: {quote(planned.error)}"
         return
-    changes = "an apply makes these changes" if planned.plan.is_needed else "an apply changes nothing"
-    yield f"plan: {changes}; it is saved for `coffre apply --reviewed` after the merge"
+    yield f"plan: {_count(planned.plan)}; it is saved for `coffre apply --reviewed` after the merge"
     if planned.destroys:
         yield f"this plan destroys: {name_destruction(planned.destroys)}. A second person approves it on the git host"
 
 
-def list_plan(planned: "PlannedChange | Unplanned | None", quote: Quote) -> Iterator[str]:
-    """Yield the lines of a plan; every one has values of a file in it."""
+def _count(plan: "TenantPlan") -> str:
+    if not plan.is_needed:
+        return "an apply changes nothing"
+    resources = len(plan.storage) + (0 if plan.second_copy is None else len(plan.second_copy.storage))
+    agents = sum(machine.action != "none" for machine in plan.machines)
+    return f"an apply changes resources: {resources}, agents: {agents}"
+
+
+def list_plan(planned: "PlannedChange | Unplanned | None", quote: Quote) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a plan, each with its depth; all but the heading have values of a file in them."""
     if planned is None:
         return
     from coffre.cli.words.plan import say_plan
     from coffre.review.review import PlannedChange
 
-    if isinstance(planned, PlannedChange):
-        yield from (f"plan: {quote(line)}" for line in say_plan(planned.plan))
+    lines = list(say_plan(planned.plan)) if isinstance(planned, PlannedChange) else []
+    if lines:
+        yield 0, "the plan of an apply:"
+    yield from ((2 if line.startswith(" ") else 1, quote(line.strip())) for line in lines)
 
 
 def name_destruction(destroys: Iterable[str]) -> str:

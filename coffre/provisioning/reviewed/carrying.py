@@ -1,6 +1,6 @@
 """Applies a reviewed plan: under the tenant's lock exactly what was planned, or the rest of it, or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from coffre.errors import RefusedError
@@ -53,17 +53,19 @@ def apply_reviewed(
     with lock_recorded(checkout, slug, COMMAND, on_progress) as opened:
         last = opened.log.last(ReviewedApply)
         _refuse_older(slug, last, contains)
-        is_known = last is not None and last.fact.plan_sha256 == approved.plan.sha256
-        if is_known and last is not None and last.fact.state is ApplyState.DONE:
+        begun = last if last is not None and last.fact.plan_sha256 == approved.plan.sha256 else None
+        if begun is not None and begun.fact.state is ApplyState.DONE:
             return None
         now = make_exact(opened, plan_tenant(opened, FULLY))
         # A squash or a rebase gives the same content another commit: the files are compared, and the reviewed commit
         # is recorded.
         bound = replace(planned, commit=now.commit)
-        if list_differences(bound, now) and not now.plan.is_needed and _has_same_files(bound, now):
+        later: Collection[str] = () if begun is None else _list_later(opened, begun)
+        # By hand, or by the command that came after an interruption: else the interrupted apply is brought to its end.
+        if (begun is None or later) and _is_in_effect(bound, now):
             return None
-        if is_known and last is not None:
-            _refuse_moved(opened, last)
+        if begun is not None:
+            _refuse_moved(slug, later)
             refuse_beyond(bound, now)
         else:
             refuse_unless_same(bound, now)
@@ -75,9 +77,10 @@ def apply_reviewed(
         return outcome
 
 
-def _has_same_files(planned: ExactPlan, now: ExactPlan) -> bool:
+def _is_in_effect(planned: ExactPlan, now: ExactPlan) -> bool:
+    """Tell whether a plan that would change something has nothing left to change, of the same files."""
     files = [(each.tenant_file_sha256, each.platform_file_sha256) for each in (planned, now)]
-    return files[0] == files[1]
+    return files[0] == files[1] and not now.plan.is_needed and bool(list_differences(planned, now))
 
 
 def _refuse_older(slug: str, last: RecordedFact[ReviewedApply] | None, contains: Contains) -> None:
@@ -90,14 +93,17 @@ def _refuse_older(slug: str, last: RecordedFact[ReviewedApply] | None, contains:
         )
 
 
-def _refuse_moved(opened: OpenTenant, begun: RecordedFact[ReviewedApply]) -> None:
-    """Refuse to go on with an interrupted apply when another command has changed the tenant since."""
-    slug = opened.tenant.slug
-    later = {
+def _list_later(opened: OpenTenant, begun: RecordedFact[ReviewedApply]) -> set[str]:
+    """Return the commands that have changed the tenant since an apply of the plan began."""
+    return {
         run.command
         for run in opened.records.list_runs()
-        if run.command in _MOVING and slug in run.tenants and run.started_at > begun.at
+        if run.command in _MOVING and opened.tenant.slug in run.tenants and run.started_at > begun.at
     }
+
+
+def _refuse_moved(slug: str, later: Collection[str]) -> None:
+    """Refuse to go on with an interrupted apply when another command has changed the tenant since."""
     if later:
         raise RefusedError(
             f"{slug}: an apply of this plan was interrupted, and `coffre {min(later)}` has changed the tenant since",

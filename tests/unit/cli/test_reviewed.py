@@ -52,6 +52,7 @@ def test_a_plan_is_in_every_form_of_a_review() -> None:
         assert "~ UserQuota wall" in text
         assert "max_bytes: 1 → 2" in text
         assert "~ agent on compta-01" in text
+        assert "an apply changes resources: 2, agents: 1" in text
     for text in show(Unplanned("the platform `lab` does not answer")):
         assert "NOT PLANNED: " in text
     for text in show(PlannedChange(PLAN, ())):
@@ -94,7 +95,7 @@ def test_what_was_done_and_what_was_not_is_said_for_each_tenant(
     assert done.exit_code == 0, done.output
     assert "acme: the merged change is in effect already, nothing was changed" in done.stdout
     assert "this plan destroys: resources of the platform, protection of the customer's data" in done.stdout
-    assert "2 of 2 tenants applied" in done.stdout
+    assert "2 of 2 tenants are as merged" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_one_that_is_refused_stops_no_other_and_is_the_exit_code(
     answer(monkeypatch, **problems)
     done = apply(merged, "--reviewed", "HEAD~1..HEAD")
     assert done.exit_code == code
-    assert f"{2 - len(problems)} of 2 tenants applied; not: {', '.join(problems)}" in done.stdout
+    assert f"{2 - len(problems)} of 2 tenants are as merged; not: {', '.join(problems)}" in done.stdout
     assert all(problem.message in done.output for problem in problems.values())
 
 
@@ -120,7 +121,7 @@ def test_a_range_without_tenants_and_one_that_is_not_checked_out(
     merged: TenantRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch)
-    assert "0 of 0 tenants applied" in apply(merged, "--reviewed", "HEAD..HEAD").stdout
+    assert "no tenant file differs between these commits" in apply(merged, "--reviewed", "HEAD..HEAD").stdout
     assert isinstance(apply(merged, "--reviewed", "HEAD..HEAD~1").exception, UsageError)
 
 

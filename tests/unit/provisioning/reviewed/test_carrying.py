@@ -138,7 +138,7 @@ def kill_at(workshop: Workshop, approved: Approved, step: str, monkeypatch: pyte
             carry(workshop, approved)
 
 
-STEPS = ["secrets.do", "storage.do", "keys.do", "repositories.do", "orders.do", "deployment.do", "commitments.deliver"]
+STEPS = ["secrets.do", "storage.do", "keys.do", "repositories.do", "orders.do", "deployment.do", "second_copy.do"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -179,6 +179,15 @@ def test_after_a_kill_and_another_command_nobody_goes_on(
     workshop.platform.set_wall(workshop.estate.buckets.owner_uid, 1)
     with pytest.raises(RefusedError, match=f"`coffre {command}` has changed the tenant since"):
         carry(workshop, approved)
+
+
+def test_after_a_kill_and_an_apply_by_hand_the_change_is_in_effect(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approved = approve(workshop.plan_exactly())
+    kill_at(workshop, approved, "orders.do", monkeypatch)
+    workshop.apply()
+    assert carry(workshop, approved) is None
 
 
 def test_an_older_commit_than_the_applied_one_is_refused(workshop: Workshop) -> None:
