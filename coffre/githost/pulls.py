@@ -3,6 +3,7 @@
 Sources: docs.github.com/rest (version 2022-11-28), and the API of Gitea 1.26, which a test runs.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from http import HTTPStatus
 from itertools import islice
@@ -81,7 +82,7 @@ class _Permission(Answer):
     permission: Short
 
 
-class PullRequestHost:
+class PullRequestHost(ABC):
     """What GitHub and Gitea do alike."""
 
     def __init__(self, client: Client, repository: str) -> None:
@@ -133,13 +134,13 @@ class PullRequestHost:
         body = {"context": status.name, "state": status.state.value, "description": status.description}
         self._client.write(f"set the status of the commit {commit}", "POST", f"{self._base}/statuses/{commit}", body)
 
+    @abstractmethod
     def _list_merged(self, commit: str, doing: str) -> Iterator[int]:
         """Yield the numbers of the merged pull requests whose merge made this commit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _counts(self, review: _Review) -> bool:
         """Tell whether the account of an approval may approve."""
-        raise NotImplementedError
 
     def _find_account(self) -> str:
         """Return the account of the token."""

@@ -291,6 +291,8 @@ def protect(admin: Person) -> None:
             "rule_name": "main",
             "enable_push": False,
             "required_approvals": 1,
+            "enable_approvals_whitelist": True,
+            "approvals_whitelist_username": ["anna", "bruno"],
             "enable_status_check": True,
             "status_check_contexts": ["coffre/review"],
             "block_on_rejected_reviews": True,
