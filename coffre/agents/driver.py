@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -117,6 +118,51 @@ class DeployResult:
     identity: MachineIdentity | None = None
 
 
+class AgentPart(StrEnum):
+    """The part of an agent that is not on its machine as it should be."""
+
+    PROGRAMS = "programs"
+    """The agent's own programs, their folder and commands."""
+    CONFIGURATION = "configuration"
+    SCHEDULE = "schedule"
+    """What starts the backups: missing, changed or masked."""
+    SCHEDULE_OFF = "schedule_off"
+    """What starts the backups is there, and switched off."""
+    RESTIC = "restic"
+    """The program that the orders name."""
+    ORDERS = "orders"
+    """Newer orders are in the bucket."""
+    STATE = "state"
+    """Something else, of which the agent tells."""
+
+
+@dataclass(frozen=True)
+class AgentDrift:
+    """A part of an agent that differs; ``detail`` is what would be done about it, in the machine's own words: hostile.
+
+    An agent with other programs or another configuration is not asked about the rest.
+    """
+
+    part: AgentPart
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class AgentLook:
+    """What a machine has of its agent.
+
+    ``ok``: it was looked at, and ``drift`` is everything that differs. Otherwise ``message`` is one sentence with the
+    remedy; ``unreachable`` covers every obstacle before the look.
+    """
+
+    slug: str
+    machine: str
+    ok: bool
+    unreachable: bool = False
+    message: str = ""
+    drift: tuple[AgentDrift, ...] = ()
+
+
 @dataclass(frozen=True)
 class OrderedProgram:
     """A program that orders name: its version, the SHA-256 of its file in hexadecimal, and that file here."""
@@ -165,6 +211,12 @@ class Agents(Protocol):
 
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Install or repair the agent and make it apply its orders; changes nothing that is already correct."""
+
+    def look(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[AgentLook]:
+        """Tell what `deploy` would change; changes nothing, neither there nor in the storage.
+
+        The requests have no password of a repository: the agent's credentials are not compared, but it uses them.
+        """
 
     def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Remove everything of ours from the machines and nothing else; what is already gone is no error."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from coffre.agents.driver import AgentDriver, Agents, DeployRequest, DeployResult, OnProgress, RemoveRequest
+from coffre.agents.driver import AgentDriver, AgentLook, Agents, DeployRequest, DeployResult, OnProgress, RemoveRequest
 from coffre.agents.repository import RepositoryFormat, RepositoryLayout
 from coffre.agents.restic.kind import ResticKind
 from coffre.errors import RefusedError
@@ -97,6 +97,15 @@ def deploy(machines: Mapping[str, Machine], requests: Iterable[DeployRequest], w
     """Install or repair the agents of these machines, kind by kind; returns the results by machine."""
     done = (agents.deploy(each, way.on_progress) for agents, each in _by_kind(machines, requests, way))
     return {result.machine: result for results in done for result in results}
+
+
+def look(requests: Iterable[tuple[AgentKind, DeployRequest]], way: Way) -> dict[tuple[str, str], AgentLook]:
+    """Tell what a deployment would change on machines, of any tenants; returns the looks by slug and machine."""
+    found: dict[AgentKind, list[DeployRequest]] = {}
+    for kind, request in requests:
+        found.setdefault(kind, []).append(request)
+    looks = (DRIVERS[kind].connect(way.scratch, way.slugs).look(each, way.on_progress) for kind, each in found.items())
+    return {(each.slug, each.machine): each for seen in looks for each in seen}
 
 
 def remove(machines: Mapping[str, Machine], requests: Iterable[RemoveRequest], way: Way) -> dict[str, DeployResult]:

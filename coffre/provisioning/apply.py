@@ -25,6 +25,7 @@ from coffre.provisioning.steps import (
     second_copy,
     secrets,
     storage,
+    users,
 )
 from coffre.provisioning.steps.second_copy import CopySettled
 from coffre.provisioning.terms.context import FULLY, Intent, make_context
@@ -101,7 +102,8 @@ def carry_out(
     provisioned = storage.do(at, escrowed, revoked, None if planned is None else planned.storage)
     forgotten = retirement.forget(at, escrowed, provisioned)
     keyed = keys.do(at, reopened, forgotten)
-    admitted = access.do(at, keyed)
+    enabled = users.do(at, keyed)
+    admitted = access.do(at, enabled)
     resumed = rotation.resume(at, escrowed, keyed, admitted)
     initialised = repositories.do(at, resumed)
     ordered = orders.do(at, published, initialised)

@@ -127,7 +127,7 @@ def refuse_unread(plan: TenantPlan) -> None:
     """Refuse (RefusedError) a plan that was made without a look into the buckets: no plan is exact then. Pure."""
     if any(note.kind is NoteKind.BUCKETS_UNREAD for note in plan.notes):
         raise RefusedError(
-            f"{plan.tenant}: no plan is exact while the platform has no key of the owner: its buckets are not read",
+            f"{plan.tenant}: no plan is exact while the owner's key opens no bucket: they are not read",
             f"Nothing was changed. Run `coffre apply {plan.tenant}`, or with --storage-only to leave the agents.",
         )
 
@@ -168,9 +168,9 @@ def _compare_copies(planned: CopyPlan | None, now: CopyPlan | None) -> list[str]
     return [f"the second copy's {each}" for each in differing_changes(planned.storage, now.storage)]
 
 
-def _sum_up(copied: CopyPlan) -> tuple[str, bool, bool]:
+def _sum_up(copied: CopyPlan) -> tuple[str, bool, bool, str]:
     """Return what binds of a copy beside its changes; an error is another one each time."""
-    return copied.platform, copied.needs_key, bool(copied.unseen)
+    return copied.platform, copied.needs_key, bool(copied.unseen), repr(_plain([asdict(each) for each in copied.steps]))
 
 
 def _binding(plan: TenantPlan) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from coffre.provisioning.steps import (
     second_copy,
     secrets,
     storage,
+    users,
 )
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.found import Found
@@ -54,6 +55,7 @@ STEPS = (
     ApplyStep(storage.do, storage.look),
     ApplyStep(retirement.forget),
     ApplyStep(keys.do, keys.look),
+    ApplyStep(users.do, users.look),
     ApplyStep(access.do, access.look, reads_buckets=True),
     ApplyStep(rotation.resume, rotation.look),
     ApplyStep(repositories.do, repositories.look, reads_buckets=True),

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import (
     AccessKey,
     BucketFacts,
@@ -173,6 +174,15 @@ class Users(Protocol):
         """Return a user's buckets and usage; ``exact`` makes the platform count first, else the numbers may be old."""
 
     def list_users(self, prefix: str) -> Sequence[str]: ...
+
+    def survey_user(self, uid: str) -> SurveyedUser | None:
+        """Return what an apply looks at of a user; None when the user does not exist."""
+
+    def lift_bucket_quota(self, uid: str, bucket: str | None) -> None:
+        """Take away the limit of one bucket of a user alone, or without one of each single bucket. May run twice.
+
+        Only where `SurveyedUser` or `BucketFacts` show such a limit.
+        """
 
     def list_key_ids(self, uid: str) -> Sequence[str]:
         """Return the ids of a user's keys; none when the user does not exist."""

@@ -13,6 +13,7 @@ from coffre.spec.tenant import Tenant
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.costs import CostEstimate, NoPrices
 from coffre.storage.driver import Storage
+from coffre.storage.survey import HomeSurvey, ResourceDrift
 from coffre.storage.values import AccessKey
 
 PLACEHOLDER = AccessKey("MINTEDATTHENEXTAPPLY", "minted at the next apply")
@@ -190,8 +191,11 @@ class Declaration(Protocol):
         None where the provider runs in this process (`served`).
         """
 
-    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Collection[str]:
-        """Return the names of the resources that are missing or different on the platform."""
+    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Sequence[ResourceDrift]:
+        """Return how the platform differs from these resources of the stack's state."""
+
+    def is_recorded(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> bool | None:
+        """Tell whether these resources of the state are exactly the declared ones; None when only Pulumi knows."""
 
     def prepare(self) -> None:
         """Start slow preparations that Pulumi needs later; returns at once."""
@@ -202,6 +206,16 @@ class Declaration(Protocol):
         None where Pulumi starts the provider by itself. With ``takes_unequal`` it also adopts and changes existing
         resources that are not in the state and differ.
         """
+
+
+class Survey(Protocol):
+    """Reads one platform for many tenants, with few requests. Safe to use from many threads; changes nothing.
+
+    What is the same for all tenants is read once, so a survey serves one command.
+    """
+
+    def look(self, declaration: Declaration, resources: Sequence[RecordedResource], secret_of: SecretOf) -> HomeSurvey:
+        """Read what the platform has of a tenant; its ``drift`` is that of `Declaration.find_drift`."""
 
 
 class PlatformDriver(Protocol):
@@ -218,6 +232,9 @@ class PlatformDriver(Protocol):
 
     def connect(self, platform: Platform, root: Path) -> Storage:
         """Return a platform's storage, without a request to it. ExpectedError for unreadable settings."""
+
+    def open_survey(self, platform: Platform, root: Path) -> Survey:
+        """Return the reader of a platform for many tenants, without a request to it."""
 
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> Declaration:
         """Return the declaration of a tenant's storage with these keys, without a request to the platform."""

@@ -103,6 +103,7 @@ class BucketFacts:
     ``lifetime_id`` is constant during the bucket's life and unique, also among later buckets of the same name;
     ``index_id`` identifies the index of its objects, which a platform may rebuild. ``entries`` counts versions without
     delete markers; ``stored_bytes`` are theirs and those of unfinished uploads. Both are the platform's count.
+    ``quota_bytes`` is a limit of this bucket alone, None without one: Coffre sets none.
     """
 
     name: str
@@ -111,6 +112,7 @@ class BucketFacts:
     lifetime_id: str
     entries: int
     stored_bytes: int = 0
+    quota_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from coffre import toolchain
 from coffre.spec.loader import load_checkout
 from coffre.storage.ceph.connect import connect
 from tests.bench import bare, erasing, fleet
+from tests.bench.drifting import measure_drift
 from tests.bench.measure import RUNS, Child, Row, median_of, run_child, table, timed
 from tests.bench.returning import measure_returns
 
@@ -325,6 +326,7 @@ PARTS: dict[str, Callable[[Desk, Lab], list[Row]]] = {
     "agents": measure_agents,
     "erasing": measure_erasing,
     "returning": lambda desk, _: measure_returns(desk),
+    "drift": lambda desk, _: measure_drift(desk.apart("drift"), say),
     "review": lambda desk, _: fleet.measure_review(desk.apart("review"), say),
     "plans": lambda desk, _: fleet.measure_plans(desk.apart("plans"), say),
     "applies": lambda desk, _: fleet.measure_applies(desk.apart("applies"), say),

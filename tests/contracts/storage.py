@@ -198,6 +198,21 @@ def test_a_bucket_is_erased_whole_and_another_of_its_name_is_another(place: Plac
     assert anew.lifetime_id != facts.lifetime_id
 
 
+def test_a_user_is_surveyed_with_its_keys_and_its_suspension(place: Place) -> None:
+    assert place.storage.survey_user(f"{place.owner}.nobody") is None
+    before = place.storage.survey_user(place.owner)
+    assert before is not None
+    assert (before.uid, before.is_suspended, before.bucket_quota_bytes) == (place.owner, False, None)
+    assert place.key.access_key_id in before.key_ids
+    place.storage.suspend_user(place.owner, True)
+    try:
+        after = place.storage.survey_user(place.owner)
+        assert after is not None
+        assert after.is_suspended
+    finally:
+        place.storage.suspend_user(place.owner, False)
+
+
 def test_a_suspended_owner_is_said_to_be_so(place: Place) -> None:
     assert place.storage.suspend_user(place.owner, True)
     assert not place.storage.suspend_user(place.owner, True)

@@ -14,7 +14,10 @@ from typing import Any
 
 from coffre.agents.driver import (
     AgentBuild,
+    AgentDrift,
+    AgentLook,
     AgentOwner,
+    AgentPart,
     Agents,
     DeployRequest,
     DeployResult,
@@ -41,6 +44,9 @@ class FileAgents:
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         return [self._deploy(request, on_progress) for request in requests]
 
+    def look(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[AgentLook]:
+        return [self._look(request.target) for request in requests]
+
     def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
         return [self._remove(request.target) for request in requests]
 
@@ -56,6 +62,11 @@ class FileAgents:
             place.write_text("[]", encoding="utf-8")
             is_new = True
         return DeployResult(target.slug, target.machine, True, is_new, False, agent_version="1.0")
+
+    def _look(self, target: Target) -> AgentLook:
+        is_there = self.place_of(target.tenant_id, target.machine).exists()
+        drift = () if is_there else (AgentDrift(AgentPart.PROGRAMS, "its file is gone"),)
+        return AgentLook(target.slug, target.machine, True, drift=drift)
 
     def _remove(self, target: Target) -> DeployResult:
         place = self.place_of(target.tenant_id, target.machine)

@@ -1,6 +1,6 @@
 """A kind of platform for tests that creates the access keys and has no wall: its stack has neither keys nor quota."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +23,11 @@ from coffre.storage.platform import (
     QuotaScope,
     RecordedResource,
     SecretOf,
+    Survey,
     TenantKeys,
 )
 from coffre.storage.s3 import lifecycle
+from coffre.storage.survey import ResourceDrift
 from coffre.storage.values import TENANT_ID_TAG
 from tests.doubles.storage import MemoryPlatform
 
@@ -37,6 +39,9 @@ class GivenKeysDriver:
 
     def __init__(self, platform: MemoryPlatform) -> None:
         self._platform = platform
+
+    def open_survey(self, platform: Platform, root: Path) -> Survey:
+        raise AssertionError("nobody looks for drift here")
 
     def describe(self, platform: Platform) -> PlatformStatement:
         return PlatformStatement(MediaKeeper.AMAZON)
@@ -83,8 +88,11 @@ class GivenKeysDeclaration:
     def program_without_keys(self) -> None:
         self.program()
 
-    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Collection[str]:
+    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Sequence[ResourceDrift]:
         raise AssertionError("the stack in memory compares by itself")
+
+    def is_recorded(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> None:
+        return None
 
     def prepare(self) -> None:
         """Nothing to prepare."""

@@ -12,8 +12,11 @@ from typing import Any
 from coffre.agents import desired
 from coffre.agents.driver import (
     AgentBuild,
+    AgentDrift,
     AgentDriver,
+    AgentLook,
     AgentOwner,
+    AgentPart,
     Agents,
     DeployRequest,
     DeployResult,
@@ -64,6 +67,9 @@ class Fleet:
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         return [self.install(request) for request in requests]
 
+    def look(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[AgentLook]:
+        return [self._look(request) for request in requests]
+
     def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
         return [self._remove(request) for request in requests]
 
@@ -88,6 +94,17 @@ class Fleet:
         changed = (machine.key, machine.orders) != (key, orders)
         machine.key, machine.orders = key, orders
         return DeployResult(slug, name, True, changed, False, agent_version="1.0")
+
+    def _look(self, request: DeployRequest) -> AgentLook:
+        slug, name, storage = request.target.slug, request.target.machine, request.storage
+        machine = self.machine(name)
+        assert storage is not None
+        assert storage.repository_password is None, "a look uses no password"
+        if not machine.answers:
+            return AgentLook(slug, name, False, True, f"{name}: it does not answer")
+        has_key = machine.key is not None and machine.key.access_key_id == storage.access_key_id
+        drift = () if has_key else (AgentDrift(AgentPart.CONFIGURATION, "another key"),)
+        return AgentLook(slug, name, True, drift=drift)
 
     def _remove(self, request: RemoveRequest) -> DeployResult:
         slug, name = request.target.slug, request.target.machine

@@ -7,7 +7,7 @@ import atexit
 import hashlib
 import json
 import pickle
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,9 +33,11 @@ from coffre.storage.platform import (
     QuotaScope,
     RecordedResource,
     SecretOf,
+    Survey,
     TenantKeys,
 )
 from coffre.storage.serving import served
+from coffre.storage.survey import Part, ResourceDrift
 from coffre.storage.values import AccessKey
 from tests.doubles.storage import MemoryPlatform
 
@@ -80,6 +82,9 @@ class MemoryDriver:
             }
         return MemoryDeclaration(open_platform(self._file), users, buckets)
 
+    def open_survey(self, platform: Platform, root: Path) -> Survey:
+        raise AssertionError("nobody looks for drift here")
+
     def describe(self, platform: Platform) -> PlatformStatement:
         return PlatformStatement()
 
@@ -120,13 +125,16 @@ class MemoryDeclaration:
     def program_without_keys(self) -> None:
         raise NotImplementedError("nobody looks at this platform with a plain Pulumi")
 
-    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Collection[str]:
-        return [each.name for each in resources if not self._is_there(each)]
+    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> Sequence[ResourceDrift]:
+        return [ResourceDrift(Part.OTHER, each.name) for each in resources if not self._is_there(each)]
 
     def beside(self, resources: Sequence[RecordedResource]) -> "MemoryDeclaration":
         return self
 
     def plugin_terms(self, environment: Mapping[str, str]) -> None:
+        return None
+
+    def is_recorded(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> None:
         return None
 
     def prepare(self) -> None:

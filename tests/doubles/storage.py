@@ -12,6 +12,7 @@ from pathlib import Path
 from coffre.errors import RemoteError
 from coffre.outside.faults import Fault
 from coffre.storage.platform import KeyOrigin
+from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import (
     AccessKey,
     BucketFacts,
@@ -47,6 +48,7 @@ class _User:
     keys: dict[str, str] = field(default_factory=dict)
     wall_bytes: int | None = None
     suspended: bool = False
+    bucket_quota_bytes: int | None = None
 
 
 @dataclass
@@ -59,6 +61,7 @@ class _State:
     versions: list[_Version] = field(default_factory=list)
     expiry_days: dict[str, int] = field(default_factory=dict)
     switches: set[str] = field(default_factory=set)
+    bucket_quota_bytes: int | None = None
 
     @property
     def stored_bytes(self) -> int:
@@ -91,6 +94,11 @@ class MemoryPlatform:
         """Create a user without a key, unless it exists."""
         self._users.setdefault(uid, _User())
 
+    def set_bucket_quota(self, uid: str, bucket: str | None, quota_bytes: int) -> None:
+        """Set a limit of one bucket alone, or of each single bucket of a user, as somebody would by hand."""
+        holder = self._users[uid] if bucket is None else self._buckets[bucket]
+        holder.bucket_quota_bytes = quota_bytes
+
     def set_wall(self, uid: str, wall_bytes: int | None) -> None:
         self._users[uid].wall_bytes = wall_bytes
 
@@ -114,6 +122,14 @@ class MemoryPlatform:
 
     def list_users(self, prefix: str) -> list[str]:
         return sorted(uid for uid in self._users if uid.startswith(prefix))
+
+    def survey_user(self, uid: str) -> SurveyedUser | None:
+        user = self._users.get(uid)
+        return None if user is None else SurveyedUser(uid, user.suspended, tuple(user.keys), user.bucket_quota_bytes)
+
+    def lift_bucket_quota(self, uid: str, bucket: str | None) -> None:
+        holder = self._users[uid] if bucket is None else self._buckets[bucket]
+        holder.bucket_quota_bytes = None
 
     def list_key_ids(self, uid: str) -> list[str]:
         user = self._users.get(uid)
@@ -174,7 +190,13 @@ class MemoryPlatform:
             return None
         entries = sum(not each.facts.is_marker for each in state.versions)
         return BucketFacts(
-            name, state.owner, f"{state.lifetime_id}.index", state.lifetime_id, entries, state.stored_bytes
+            name,
+            state.owner,
+            f"{state.lifetime_id}.index",
+            state.lifetime_id,
+            entries,
+            state.stored_bytes,
+            state.bucket_quota_bytes,
         )
 
     def list_owned_buckets(self, uid: str) -> list[str]:

@@ -15,6 +15,8 @@ HIDDEN = "its output is hidden because it handles secrets"
 SAID_BYTES = 64 * 1024
 """How much of a machine's output is kept."""
 MAX_VERSION_LENGTH = 64
+MAX_CHANGES, MAX_CHANGE_LENGTH = 50, 200
+"""How many changes of an agent are kept, and how much of each."""
 
 AnsibleEvent = Mapping[str, Any]
 _SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deserialization failed")
@@ -34,7 +36,8 @@ class HostOutcome:
 
     ``changes`` are the names of the tasks that changed something, or would have. ``failed_task`` and ``reason`` are
     empty after a success; ``reason`` is the output of the task or ssh, sometimes of several lines. ``agent_version`` is
-    the agent's own statement, empty when it was not asked; ``identity`` is its statement on its machine.
+    the agent's own statement, empty when it was not asked; ``identity`` is its statement on its machine, and
+    ``agent_changes`` what it changed, or would have.
     """
 
     ok: bool
@@ -44,6 +47,7 @@ class HostOutcome:
     reason: str = ""
     agent_version: str = ""
     identity: MachineIdentity | None = None
+    agent_changes: tuple[str, ...] = ()
 
 
 class EventLog:
@@ -58,6 +62,7 @@ class EventLog:
         self._ended: dict[str, int] = {}
         self._agent_versions: dict[str, str] = {}
         self._identities: dict[str, MachineIdentity | None] = {}
+        self._agent_changes: dict[str, tuple[str, ...]] = {}
         self.has_begun = False
         """Whether Ansible began a play."""
 
@@ -76,6 +81,7 @@ class EventLog:
         if kind == "runner_on_ok" and task == APPLY:
             self._agent_versions[host] = read_agent_version(result.get("stdout"))
             self._identities[host] = read_identity(result.get("stdout"))
+            self._agent_changes[host] = read_agent_changes(result.get("stdout"))
         if kind == "runner_on_start" and not task.startswith(OWN_CHECK):
             self._on_task(host, task)
         elif kind == "runner_on_ok" and "censored" in result:
@@ -105,7 +111,8 @@ class EventLog:
             words = f": {last_line(output)}" if last_line(output) else ""
             return HostOutcome(False, False, changes, "", f"Ansible ended before this machine was finished{words}")
         version, identity = self._agent_versions.get(host, ""), self._identities.get(host)
-        return HostOutcome(True, False, changes, agent_version=version, identity=identity)
+        said = self._agent_changes.get(host, ())
+        return HostOutcome(True, False, changes, agent_version=version, identity=identity, agent_changes=said)
 
     def _list_changes(self, host: str) -> tuple[str, ...]:
         """Name the changes. A task with secrets gives no event; the totals at the end show it by the difference."""
@@ -121,6 +128,16 @@ def read_agent_version(said: object) -> str:
     except UnreadableJsonError:
         return ""
     return version if isinstance(version, str) and len(version) <= MAX_VERSION_LENGTH else ""
+
+
+def read_agent_changes(said: object) -> tuple[str, ...]:
+    """Return the changes in the agent's output of an apply, so many and so much of each as is kept."""
+    try:
+        changes = read_json_object(str(said), SAID_BYTES).get("changes")
+    except UnreadableJsonError:
+        return ()
+    listed = changes if isinstance(changes, list) else []
+    return tuple(one_line(each, MAX_CHANGE_LENGTH) for each in listed[:MAX_CHANGES] if isinstance(each, str))
 
 
 def read_identity(said: object) -> MachineIdentity | None:

@@ -20,6 +20,8 @@ from coffre.workspace.private_folder import private_folder
 MAX_FORKS = 20
 DEADLINE_SECONDS = 2 * 3600
 """For a whole run; sending programs of 55 MB over a customer's slow line takes minutes."""
+LOOK_SECONDS = 60
+"""For one task of a run that only looks: it sends nothing."""
 SSH_FOLDER = "ssh"
 
 # While it waits for machines, Ansible polls for answers a thousand times a second: a seventh of its time.
@@ -32,11 +34,18 @@ OnTask = Callable[[str, str], None]
 
 
 def run_playbook(
-    playbook: str, inventory: Inventory, scratch: Path, on_task: OnTask, *, with_folder: WithFolder | None = None
+    playbook: str,
+    inventory: Inventory,
+    scratch: Path,
+    on_task: OnTask,
+    *,
+    with_folder: WithFolder | None = None,
+    only_looks: bool = False,
 ) -> dict[str, HostOutcome]:
     """Run one of the bundled playbooks with an inventory and return the result for each host.
 
-    ``with_folder`` adds this run's private folder on this computer to the inventory.
+    ``with_folder`` adds this run's private folder on this computer to the inventory. With ``only_looks`` nothing is
+    changed (Ansible's check mode), and each task with a machine ends in time.
 
     The inventory, which may contain secrets, and all files of Ansible are in a private folder, in memory where the
     system has a tmpfs, else under ``scratch``; it is removed at the end, or by the next run if this one was killed.
@@ -50,10 +59,11 @@ def run_playbook(
     with private_folder(scratch) as folder:
         inventory_file = _prepare(folder, with_folder(inventory, folder) if with_folder is not None else inventory)
         environment = ansible_environment(os.environ, folder, max(1, min(MAX_FORKS, len(hosts))))
+        if only_looks:
+            environment["ANSIBLE_TASK_TIMEOUT"] = str(LOOK_SECONDS)
         program, play = toolchain.find_tool("ansible-playbook"), toolchain.bundled("playbooks") / playbook
-        ended = ansible_process.play(
-            [program, "-i", inventory_file, play], environment, folder, DEADLINE_SECONDS, log.add
-        )
+        arguments: list[str | Path] = [program, *(["--check"] if only_looks else []), "-i", inventory_file, play]
+        ended = ansible_process.play(arguments, environment, folder, DEADLINE_SECONDS, log.add)
     if not log.has_begun:
         raise RemoteError(
             f"Ansible ended with {ended.exit_code}: {one_line(ended.output[-600:]) or 'no output'}",

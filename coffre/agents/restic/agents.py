@@ -8,7 +8,7 @@ from coffre.agents.ansible.connection import Inventory, host_name
 from coffre.agents.ansible.errors import explain_failure, explain_login, is_known
 from coffre.agents.ansible.events import HostOutcome
 from coffre.agents.ansible.runner import run_playbook
-from coffre.agents.driver import DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
+from coffre.agents.driver import AgentLook, DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
 from coffre.agents.reach.bounded_ssh import ENDLESS
 from coffre.agents.reach.ssh_errors import Account, explain_ssh
 from coffre.agents.reach.winrm_errors import explain_winrm
@@ -20,12 +20,14 @@ from coffre.agents.restic.inventory import (
     build_remove_inventory,
     with_private_folder,
 )
+from coffre.agents.restic.look import judge_look
 from coffre.agents.restic.owner import LOOK, explain_look
 from coffre.agents.restic.programs import AGENT, RESTIC, AgentPrograms
 from coffre.errors import ExpectedError
 from coffre.outside.processes import EndlessOutputError
 from coffre.spec.tenant import OperatingSystem, WinrmConnection
 
+DEPLOY = "deploy_agents.yml"
 __all__ = ["AGENT", "RESTIC", "AgentPrograms", "ResticAgents", "judge"]
 
 
@@ -46,18 +48,27 @@ class ResticAgents:
 
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Install or repair the agent on each machine and make it apply its orders. May run twice."""
-        systems = {request.target.system for request in requests}
-        inventory = build_deploy_inventory(
-            requests,
-            Installation({system: self._find(system).installables() for system in systems}, _token()),
-            {host_name(request.target): read_authorities(bucket_of(request).ca_file) for request in requests},
-        )
-        return self._play("deploy_agents.yml", inventory, [request.target for request in requests], on_progress)
+        return self._play(DEPLOY, self._inventory(requests), [request.target for request in requests], on_progress)
+
+    def look(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[AgentLook]:
+        """Tell what `deploy` would change on each machine, by the same playbook."""
+        targets = [request.target for request in requests]
+        outcomes = self._run(DEPLOY, self._inventory(requests), targets, on_progress, only_looks=True)
+        seen = [(target, outcomes[host_name(target)]) for target in targets]
+        return [judge_look(judge(target, outcome, self._slugs), outcome.agent_changes) for target, outcome in seen]
 
     def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Stop the agent on each machine and delete everything of ours. May run twice."""
         targets = [request.target for request in requests]
         return self._play("remove_agents.yml", build_remove_inventory(targets, _token()), targets, on_progress)
+
+    def _inventory(self, requests: Sequence[DeployRequest]) -> Inventory:
+        systems = {request.target.system for request in requests}
+        return build_deploy_inventory(
+            requests,
+            Installation({system: self._find(system).installables() for system in systems}, _token()),
+            {host_name(request.target): read_authorities(bucket_of(request).ca_file) for request in requests},
+        )
 
     def _find(self, system: OperatingSystem) -> AgentPrograms:
         if system is OperatingSystem.LINUX and self._programs is not None:
@@ -67,17 +78,29 @@ class ResticAgents:
     def _play(
         self, playbook: str, inventory: Inventory, targets: Sequence[Target], on_progress: OnProgress
     ) -> list[DeployResult]:
+        outcomes = self._run(playbook, inventory, targets, on_progress)
+        return [judge(target, outcomes[host_name(target)], self._slugs) for target in targets]
+
+    def _run(
+        self,
+        playbook: str,
+        inventory: Inventory,
+        targets: Sequence[Target],
+        on_progress: OnProgress,
+        *,
+        only_looks: bool = False,
+    ) -> dict[str, HostOutcome]:
         if not targets:
-            return []
+            return {}
         machines = {host_name(target): target.machine for target in targets}
-        outcomes = run_playbook(
+        return run_playbook(
             playbook,
             inventory,
             self._scratch,
             lambda host, task: on_progress(machines.get(host, host), task),
             with_folder=with_private_folder,
+            only_looks=only_looks,
         )
-        return [judge(target, outcomes[host_name(target)], self._slugs) for target in targets]
 
 
 _NO_MEMORY = ("MemoryError", "malloc failure", "Cannot allocate memory")

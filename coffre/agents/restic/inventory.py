@@ -40,7 +40,10 @@ class Installation:
 def build_deploy_inventory(
     requests: Sequence[DeployRequest], installation: Installation, certificates: Mapping[str, bytes]
 ) -> Inventory:
-    """Return a deployment's inventory, secrets included; ``certificates`` are CA certificates (PEM) by host name."""
+    """Return a deployment's inventory, secrets included; ``certificates`` are CA certificates (PEM) by host name.
+
+    Without the password of a repository there are no credentials: for a look.
+    """
     inventory = _empty()
     for request in requests:
         target, name = request.target, host_name(request.target)
@@ -55,7 +58,7 @@ def build_deploy_inventory(
             # In base64: Ansible would take braces in a value for a template.
             f"{role}_settings": _base64(render_settings(request)),
             f"{role}_certificates": _base64(certificates[name]),
-            f"{role}_credentials": _base64(render_credentials(request)),
+            f"{role}_credentials": _base64(render_credentials(request)) if _has_password(request) else "",
             f"{role}_apply_arguments": list_apply_arguments(request),
         }
     return inventory
@@ -131,6 +134,10 @@ def render_credentials(request: DeployRequest) -> bytes:
             "repository_password": password_of(storage).get_secret_value(),
         }
     )
+
+
+def _has_password(request: DeployRequest) -> bool:
+    return bucket_of(request).repository_password is not None
 
 
 def bucket_of(request: DeployRequest) -> BucketStorage:

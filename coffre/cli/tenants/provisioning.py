@@ -23,6 +23,7 @@ from coffre.errors import UsageError
 if TYPE_CHECKING:
     from coffre.provisioning.apply import TenantOutcome
     from coffre.provisioning.changes import ResourceChange
+    from coffre.provisioning.drift.values import Drift, Unseen
     from coffre.provisioning.exact import ExactPlan
     from coffre.provisioning.terms.context import Intent
     from coffre.spec.loader import Checkout
@@ -64,6 +65,14 @@ def plan(
     offline: Annotated[
         bool, typer.Option("--offline", help="Only compare files with the last applies; ask no platform.")
     ] = False,
+    connect: Annotated[
+        bool,
+        typer.Option(
+            "--connect",
+            help="Ask the machines as well what a deployment would change on them, for example a masked timer; not "
+            "with --out.",
+        ),
+    ] = False,
 ) -> None:
     """Show what apply would change. Creates no key and changes nothing.
 
@@ -78,22 +87,34 @@ def plan(
     if offline and (full or out is not None):
         raise UsageError("--offline makes no whole plan", "Leave out --offline, or --full and --out.")
     names = choose_tenants(tenants, every, checkout.tenants, shard)
-    is_quick = offline or (every and not full and out is None)
+    if connect and (offline or out is not None):
+        raise UsageError("--connect asks machines", "Leave it out, or --offline and --out: no saved plan has it.")
+    is_quick = not connect and (offline or (every and not full and out is None))
     compared = sort_tenants(checkout, names, is_offline=offline) if is_quick else Compared(names)
     plans, exact = [], []
+    on_machines: dict[str, Sequence[Drift | Unseen]] = {}
     failed = list(compared.failed)
     for name in compared.to_plan:
         with turn_of(name, failed, alone=len(names) == 1):
             exact.append(plan_exactly(checkout, name, output.warning))
+            on_machines[name] = _ask(checkout, name) if connect else ()
             plans.append(exact[-1].plan)
             if not as_json:
-                show_plan(plans[-1])
-    is_needed = compared.has_changed or any(planned.is_needed for planned in plans)
+                show_plan(plans[-1], on_machines[name])
+    needed = {planned.tenant for planned in plans if planned.is_needed or _has_drift(on_machines[planned.tenant])}
+    is_needed = compared.has_changed or bool(needed)
     if is_needed:
         _warn_of_hours(checkout)
     _tell_empty(names, shard)
     if as_json:
-        whole = [{**asdict(planned), "is_needed": planned.is_needed} for planned in plans]
+        whole = [
+            {
+                **asdict(planned),
+                "is_needed": planned.tenant in needed,
+                **({"on_machines": on_machines[planned.tenant]} if connect else {}),
+            }
+            for planned in plans
+        ]
         output.result_json([*whole, *compared.as_values()])
     else:
         show_compared(compared)
@@ -269,6 +290,18 @@ def _apply_in_turn(
             if not outcome.is_complete:
                 failed.append(name)
     return failed
+
+
+def _ask(checkout: "Checkout", name: str) -> "Sequence[Drift | Unseen]":
+    from coffre.provisioning.drift.fleet import ask_agents
+
+    return ask_agents(checkout, name, output.warning, partial(output.progress_of, name))
+
+
+def _has_drift(found: "Sequence[Drift | Unseen]") -> bool:
+    from coffre.provisioning.drift.values import Drift
+
+    return any(isinstance(each, Drift) for each in found)
 
 
 def _read_plan(path: Path, *, has_others: bool) -> "dict[str, ExactPlan]":

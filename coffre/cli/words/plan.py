@@ -1,6 +1,6 @@
 """Prints a plan: what apply would change, in the terms of the tenant file, and the effect."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from coffre.cli import output
@@ -10,6 +10,7 @@ from coffre.spec.values.sizes import format_bytes, format_sold
 
 if TYPE_CHECKING:
     from coffre.provisioning.changes import ResourceChange
+    from coffre.provisioning.drift.values import Drift, Unseen
     from coffre.provisioning.plan import TenantPlan
     from coffre.provisioning.terms.differences import Difference
     from coffre.provisioning.terms.found import AccessSwitch, Change, CopyPlan, Value
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
 
 
-def show_plan(planned: "TenantPlan") -> None:
-    """Print a plan."""
-    output.result(f"{planned.tenant}:" if planned.is_needed else f"{planned.tenant}: nothing to change")
-    for line in say_plan(planned):
+def show_plan(planned: "TenantPlan", on_machines: "Sequence[Drift | Unseen]" = ()) -> None:
+    """Print a plan, with what the machines say if they were asked."""
+    is_needed = planned.is_needed or bool(on_machines)
+    output.result(f"{planned.tenant}:" if is_needed else f"{planned.tenant}: nothing to change")
+    for line in (*say_plan(planned), *_say_machines(on_machines)):
         output.result(f"  {line}")
 
 
@@ -52,6 +54,17 @@ def say_plan(planned: "TenantPlan") -> Iterator[str]:
             yield f"! option {option}: manual, not yet carried out by Coffre"
 
 
+def _say_machines(found: "Sequence[Drift | Unseen]") -> Iterator[str]:
+    """Yield what a deployment would change on the machines that were asked, and which ones were not reached."""
+    if not found:
+        return
+    from coffre.cli.words.drift import describe, describe_unseen
+    from coffre.provisioning.drift.values import Drift
+
+    for each in found:
+        yield f"~ agent on {describe(each)}" if isinstance(each, Drift) else f"! {describe_unseen(each)}"
+
+
 def _say_copy(copied: "CopyPlan | None") -> Iterator[str]:
     """Yield what apply would change on the platform of the second copy."""
     if copied is None:
@@ -59,12 +72,14 @@ def _say_copy(copied: "CopyPlan | None") -> Iterator[str]:
     where = f"second copy on {copied.platform}"
     if copied.unseen:
         yield f"! {where}: not compared: {copied.unseen}"
-    if copied.needs_key or copied.storage:
+    if copied.is_needed:
         yield f"{where}:"
     if copied.needs_key:
         yield "  a key of its own to create"
     for change in copied.storage:
         yield from (f"  {line}" for line in _say_change(change))
+    for step in copied.steps:
+        yield f"  ~ {describe_step(step)}"
 
 
 def describe_switch(switch: "AccessSwitch") -> str:
@@ -184,8 +199,8 @@ _DIFFERENCES = {
 _TENANT_NOTES = {
     "leaving": "leaving: `coffre offboard {tenant} --plan` has the dates and what will go",
     "buckets_unread": (
-        "the platform has no access key of the owner: what the buckets have is not compared here, and `coffre apply` "
-        "has a key created first"
+        "the owner's access key opens no bucket: the platform no longer has it, or somebody suspended the owner. What "
+        "the buckets have is not compared here, and `coffre apply` mends that first"
     ),
     "suspended": "suspended: its machines neither back up nor restore, and agents are left as they are",
 }
@@ -218,6 +233,8 @@ _WORDS = {
         "access keys of {machines}: the platform no longer has them; it creates new ones, and the agents get them"
     ),
     "delete keys": "access keys of {machines} that are in no bundle are deleted",
+    "enable users": "users enabled that somebody suspended: {machines}",
+    "lift quotas": "limits of single buckets lifted that somebody set: {machines}",
     "quota_change": "quota sold: {before} → {after}",
     "licence_change": "licences sold: {before} → {after}",
     "option_change": "options: {before} → {after}",

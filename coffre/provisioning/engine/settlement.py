@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coffre.provisioning.engine.states import StackStates
-from coffre.storage.platform import Declaration, SecretOf
+from coffre.storage.platform import Declaration, SecretOf, Survey
+from coffre.storage.survey import HomeSurvey
 from coffre.workspace.files import write_atomically
 
 
@@ -19,6 +20,18 @@ class StackLook:
     is_settled: bool
     has_drift: bool
     has_pending_operations: bool
+
+
+@dataclass(frozen=True)
+class StackSurvey:
+    """What a platform has of a stack's tenant, and how the stack stands to the declaration.
+
+    ``has_state``: Pulumi has a state of it. ``is_declared``: the state is certainly this declaration.
+    """
+
+    seen: HomeSurvey
+    has_state: bool
+    is_declared: bool
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,17 @@ class Settlement:
             has_drift=has_drift,
             has_pending_operations=state.has_pending_operations,
         )
+
+    def survey(self, wanted: Declaration, survey: Survey) -> StackSurvey:
+        """Compare as `look` does, with the reader of many tenants, which also sees what is no resource."""
+        state = self.states.read(self.stack)
+        seen = survey.look(wanted, state.resources if state is not None else (), self.secret_of)
+        if state is None:
+            return StackSurvey(seen, has_state=False, is_declared=False)
+        # The note is of this checkout, and of this version of Coffre: without it the declaration itself may know.
+        is_noted = self._read() == _line(wanted, state.digest)
+        is_declared = is_noted or wanted.is_recorded(state.resources, self.secret_of) is True
+        return StackSurvey(seen, has_state=True, is_declared=is_declared and not state.has_pending_operations)
 
     def write(self, wanted: Declaration) -> None:
         """Record, after a fully successful update, which state belongs to which declaration."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from coffre.outside.environment import temporary_folder
 from coffre.provisioning.changes import ResourceChange, refuse_other_changes
-from coffre.provisioning.engine.settlement import Settlement
+from coffre.provisioning.engine.settlement import Settlement, StackSurvey
 from coffre.provisioning.engine.state import StateFolder
 from coffre.provisioning.engine.states import BucketStates, StackStates
 from coffre.secrets import minting
@@ -17,7 +17,7 @@ from coffre.spec.loader import Checkout
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.kinds import driver_of
-from coffre.storage.platform import Declaration, TenantKeys
+from coffre.storage.platform import Declaration, Survey, TenantKeys
 from coffre.storage.stores import open_store
 from coffre.workspace.moved import refuse_moved
 from coffre.workspace.paths import PULUMI_FOLDER, stack_folder
@@ -67,6 +67,10 @@ class TenantStack:
             secret_of=lambda access_key_id: _find_secret(control, access_key_id),
             note=self._work_dir / "settled",
         )
+
+    def survey(self, declaration: Declaration, survey: Survey) -> StackSurvey:
+        """Return what the platform has of the tenant; asks neither Pulumi nor a lock."""
+        return self._settlement.survey(declaration, survey)
 
     def preview(self, declaration: Declaration, *, takes_unequal: bool = False) -> list[ResourceChange]:
         """Return what `up` would change; changes neither platform nor state."""

@@ -8,7 +8,7 @@ from coffre.operations.access.gate import settle_gate as settle
 from coffre.operations.access.suspension import settle_suspension, shut_out_early
 from coffre.operations.holds.settle import settle_hold
 from coffre.provisioning.terms.context import Context
-from coffre.provisioning.terms.done import Admitted, Escrowed, Guarded, Keyed, Ordered, ShutOut
+from coffre.provisioning.terms.done import Admitted, Enabled, Escrowed, Guarded, Ordered, ShutOut
 from coffre.provisioning.terms.found import AccessSwitch, Change, ChangeKind
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import find_reason
@@ -36,7 +36,7 @@ def look(at: Context) -> list[AccessSwitch | Change]:
     return [*judge_switches(at.tenant, suspended), *_look_at_expiry(at)]
 
 
-def do(at: Context, keyed: Keyed) -> Admitted:
+def do(at: Context, enabled: Enabled) -> Admitted:
     """Apply holds, then suspensions, to every bucket, with the owner's key."""
     settle_hold(at.tenant, at.opened.buckets)
     settle_suspension(at.tenant, at.opened.buckets)

@@ -22,6 +22,7 @@ from coffre.orders.generations import find_written
 from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
 from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
+from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
 from coffre.spec.loader import Checkout
@@ -251,16 +252,25 @@ def judge_machine(
     return MachineOutcome(name, MachineState.UPDATED if result.changed else MachineState.UNCHANGED)
 
 
+def request_look(opened: OpenTenant, name: str) -> DeployRequest:
+    """Return the request to look at a machine's agent: without the password of its repository, so no use of one."""
+    return _make_request(opened, opened.secrets.control(), name, None)
+
+
 def _request(opened: OpenTenant, secrets: Escrowed, name: str) -> DeployRequest:
+    password = None
+    if driver_of(opened.machine(name)).repositories is not None:
+        password = use_password(opened.secrets, opened.log, name, RoutineUse(RoutineTask.INSTALL_AGENT))
+    return _make_request(opened, secrets.control, name, password)
+
+
+def _make_request(opened: OpenTenant, control: ControlBundle, name: str, password: SecretStr | None) -> DeployRequest:
     driver, storage, trust = driver_of(opened.machine(name)), None, None
     if driver.needs_bucket:
-        password = None
-        if driver.repositories is not None:
-            password = use_password(opened.secrets, opened.log, name, RoutineUse(RoutineTask.INSTALL_AGENT))
-        key = access_key(secrets.control.machine_keys[name])
+        key = access_key(control.machine_keys[name])
         storage = storage_of(opened.storage.endpoint, opened.buckets.name(name), key, password)
     if driver.takes_orders:
-        public_key = base64.b64decode(public_key_of(secrets.control.signing_key))
+        public_key = base64.b64decode(public_key_of(control.signing_key))
         trust = OrdersTrust(public_key, find_written(opened.log, name))
     return DeployRequest(
         target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name),

@@ -48,10 +48,11 @@ def look(at: Context) -> list[MachinePlan]:
     if find_reason(at.tenant) is not None:
         # Without access: their agents are left unchanged.
         return [MachinePlan(name, "none", ()) for name in active]
-    return [_look_at(at, name) for name in active]
+    return [look_at(at, name) for name in active]
 
 
-def _look_at(at: Context, name: str) -> MachinePlan:
+def look_at(at: Context, name: str) -> MachinePlan:
+    """Return what would be done to one machine, by its records and the orders in its bucket."""
     opened, intent = at.opened, at.intent
     machine = opened.machine(name)
     has_its_storage = at.existing.has(name) or not driver_of(machine).needs_bucket

@@ -1,6 +1,6 @@
 """Access keys that the platform creates: a user's key comes after the user, and is in escrow before the next one.
 
-Where keys are chosen, they come with the users, and nothing happens here.
+Where keys are chosen, they come with the users; here those are deleted that no bundle has.
 """
 
 from collections.abc import Collection, Iterable
@@ -59,52 +59,65 @@ def judge_keys(control: ControlBundle, subject: Subject, live_ids: Collection[st
 def look(at: Context) -> list[Change]:
     """Return the users for which the platform would create a key, or whose unknown keys would be deleted."""
     opened = at.opened
-    if not opened.capabilities.gives_keys:
-        return []
-    subjects, control = _list_users(opened.tenant), opened.secrets.find_control()
+    subjects, control = list_users(opened.tenant), opened.secrets.find_control()
+    gives_keys = opened.capabilities.gives_keys
     if control is None:
-        return [Change(ChangeKind.NEW_KEYS, tuple(map(_name, subjects)))]
+        return [Change(ChangeKind.NEW_KEYS, tuple(map(name_of, subjects)))] if gives_keys else []
     found = {
-        _name(subject): judge_keys(control, subject, opened.storage.list_key_ids(uid_of(opened.tenant, subject)))
+        name_of(subject): judge_keys(control, subject, opened.storage.list_key_ids(uid_of(opened.tenant, subject)))
         for subject in subjects
     }
-    changed = {
-        ChangeKind.NEW_KEYS: tuple(name for name, keys in found.items() if keys.state is KeyState.NEW),
-        ChangeKind.REPLACE_KEYS: tuple(name for name, keys in found.items() if keys.state is KeyState.LOST),
-        ChangeKind.DELETE_KEYS: tuple(name for name, keys in found.items() if keys.unknown),
-    }
+    changed = {ChangeKind.DELETE_KEYS: tuple(name for name, keys in found.items() if keys.unknown)}
+    if gives_keys:
+        changed = {
+            ChangeKind.NEW_KEYS: tuple(name for name, keys in found.items() if keys.state is KeyState.NEW),
+            ChangeKind.REPLACE_KEYS: tuple(name for name, keys in found.items() if keys.state is KeyState.LOST),
+            **changed,
+        }
     return [Change(kind, names) for kind, names in changed.items() if names]
 
 
 def opens_buckets(at: Context) -> bool:
-    """Tell whether the owner's key opens the existing buckets; asked of the platform only where it creates keys."""
+    """Tell whether the owner's key opens the existing buckets: the owner is not suspended, and has the key.
+
+    Where keys are chosen a missing one is a missing resource of the stack.
+    """
     opened = at.opened
-    if not opened.capabilities.gives_keys or not at.existing:
+    owner = opened.storage.survey_user(opened.buckets.owner_uid) if at.existing else None
+    if owner is None:
         return True
+    if owner.is_suspended or not opened.capabilities.gives_keys:
+        return not owner.is_suspended
     control = opened.secrets.control()
     if rotations.find_key(control, rotations.OWNER) is None:
         return False
-    key = rotations.trusted_key(control, rotations.OWNER)
-    return key.access_key_id in opened.storage.list_key_ids(opened.buckets.owner_uid)
+    return rotations.trusted_key(control, rotations.OWNER).access_key_id in owner.key_ids
 
 
 def reopen(at: Context) -> Reopened:
-    """Give the owner its key when its buckets exist, before anything reads them: a kill or a loss left none."""
+    """Let the owner's key open its buckets before anything reads them: it may be lost, or the owner suspended."""
     opened = at.opened
     is_needed = opened.capabilities.gives_keys and bool(at.existing)
     if is_needed:
         settle_key(opened, opened.secrets.control(), rotations.OWNER, at.on_progress)
+    if at.existing and opened.storage.suspend_user(opened.buckets.owner_uid, False):
+        at.on_progress(f"enabled user {opened.buckets.owner_uid}, which somebody suspended")
     return Reopened(is_owner_settled=is_needed)
 
 
 def do(at: Context, reopened: Reopened, forgotten: Forgotten) -> Keyed:
-    """Let the platform create the key of each user that has none, and save each before the next one. May run twice."""
-    control = forgotten.control
-    if at.opened.capabilities.gives_keys:
-        for subject in _list_users(at.tenant):
-            # A platform may list a key only some time after its creation: no user is looked at twice.
-            if subject != rotations.OWNER or not reopened.is_owner_settled:
-                control = settle_key(at.opened, control, subject, at.on_progress)
+    """Let the platform create the key of each user that has none, and save each before the next one. May run twice.
+
+    Where keys are chosen, those that no bundle has are deleted.
+    """
+    control, storage = forgotten.control, at.opened.storage
+    for subject in list_users(at.tenant):
+        if not at.opened.capabilities.gives_keys:
+            uid = uid_of(at.tenant, subject)
+            _delete(storage, uid, _unknown(control, subject, storage.list_key_ids(uid)), at.on_progress)
+        # A platform may list a key only some time after its creation: no user is looked at twice.
+        elif subject != rotations.OWNER or not reopened.is_owner_settled:
+            control = settle_key(at.opened, control, subject, at.on_progress)
     return Keyed(control)
 
 
@@ -177,11 +190,13 @@ def _end_rotation(opened: OpenTenant, control: ControlBundle, subject: Subject) 
     return ended
 
 
-def _list_users(tenant: Tenant) -> list[Subject]:
+def list_users(tenant: Tenant) -> list[Subject]:
+    """Return the users of a tenant that have a key: its owner, and each machine in service that has a bucket. Pure."""
     return [rotations.OWNER, *map(rotations.machine_key, with_bucket(tenant.active_machines()))]
 
 
-def _name(subject: Subject) -> str:
+def name_of(subject: Subject) -> str:
+    """Return the machine of a user, OWNER for the tenant itself. Pure."""
     return subject.machine or OWNER
 
 

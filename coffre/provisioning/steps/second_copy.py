@@ -10,7 +10,7 @@ from coffre.errors import ExpectedError, RefusedError, RemoteError
 from coffre.operations.holds.settle import settle_hold
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.rotation.tenant_rotation import KeyOutcome, TenantRotation
-from coffre.provisioning.steps import keys, storage
+from coffre.provisioning.steps import keys, storage, users
 from coffre.provisioning.steps.secrets import ensure_secrets
 from coffre.provisioning.terms.context import Context, make_context
 from coffre.provisioning.terms.done import Forgotten, KeysRevoked
@@ -41,7 +41,8 @@ def look(at: Context) -> list[CopyPlan]:
         changes = pick(storage.look(there), ResourceChange)
         control = copied.secrets.find_control()
         needs_key = control is None or control.owner_key is None
-        return [CopyPlan(platform, changes, needs_key)]
+        steps = () if needs_key else (*keys.look(there), *users.look(there))
+        return [CopyPlan(platform, changes, needs_key, steps=steps)]
     except RemoteError as problem:
         return [CopyPlan(platform, unseen=problem.message)]
 
@@ -66,6 +67,7 @@ def do(at: Context, planned: CopyPlan | None) -> CopySettled | None:
         changes = None if planned is None else planned.storage
         provisioned = storage.do(there, escrowed, KeysRevoked(), changes)
         keyed = keys.do(there, reopened, Forgotten(escrowed.control))
+        users.do(there, keyed)
         settle_hold(copied.tenant, copied.buckets)
         rotation = TenantRotation(copied, keyed.control, at.on_progress)
         rotation.resume()

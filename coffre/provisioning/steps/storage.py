@@ -7,6 +7,7 @@ from pathlib import Path
 from coffre.outside.environment import temporary_folder
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.engine.stack import TenantStack, declare, state_folder
+from coffre.provisioning.steps.keys import opens_buckets
 from coffre.provisioning.steps.secrets import declared_keys
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Escrowed, KeysRevoked, Provisioned
@@ -18,6 +19,8 @@ from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 def look(at: Context) -> list[ResourceChange | Change]:
     """Return each change of each resource, and the change of the wall."""
     opened, tenant = at.opened, at.tenant
+    if not opened.capabilities.gives_keys and not opens_buckets(at):
+        return [*_look_at_wall(at)]  # what the owner's buckets have is read with its own key
     control = opened.secrets.find_control()
     declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, control))
     if control is not None and naming.stack_name(tenant) in state_folder(opened.checkout).list_stacks():

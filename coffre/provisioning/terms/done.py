@@ -84,6 +84,11 @@ class Keyed:
 
 
 @dataclass(frozen=True)
+class Enabled:
+    """No user of the tenant is suspended, and no single bucket has a limit of its own."""
+
+
+@dataclass(frozen=True)
 class Admitted:
     """Holds and suspensions are on every bucket as the file says."""
 

@@ -63,6 +63,10 @@ class ChangeKind(StrEnum):
     """The platform no longer has the keys of the bundle: it creates new ones, and the agents get them."""
     DELETE_KEYS = "delete keys"
     """The platform has keys of these users that no bundle has."""
+    ENABLE_USERS = "enable users"
+    """Somebody suspended these users."""
+    LIFT_QUOTAS = "lift quotas"
+    """Single buckets of these users have a limit of their own, which Coffre does not set."""
     QUOTA = EventKind.QUOTA_CHANGE.value
     LICENCES = EventKind.LICENCE_CHANGE.value
     OPTIONS = EventKind.OPTION_CHANGE.value
@@ -95,16 +99,18 @@ class CopyPlan:
     """What apply would change on the platform of the second copy.
 
     ``needs_key``: the copy's owner has no key yet. ``unseen``: the platform gave this error instead of an answer.
+    ``steps`` are the changes of its owner beyond the stack.
     """
 
     platform: str
     storage: tuple[ResourceChange, ...] = ()
     needs_key: bool = False
     unseen: str = ""
+    steps: tuple[Change, ...] = ()
 
     @property
     def is_needed(self) -> bool:
-        return bool(self.storage) or self.needs_key
+        return bool(self.storage or self.steps) or self.needs_key
 
 
 Found = CopyPlan | SecretToMint | ResourceChange | MachinePlan | AccessSwitch | PendingRotation | Change

@@ -23,7 +23,7 @@ class NoteKind(StrEnum):
     AGENT_STANDS = "agent_stands"
     REPOSITORY_GONE = "repository_gone"
     BUCKETS_UNREAD = "buckets_unread"
-    """The platform has no key of the owner: what the buckets have is compared once an apply has had one created."""
+    """The owner's key opens no bucket: it is lost, or the owner suspended. Apply mends that before it compares them."""
     OVERSHOOT = "overshoot"
     COSTS = "costs"
     NO_PRICES = "no_prices"

@@ -10,10 +10,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from coffre.spec.storage_platform import AwsPlatform
+from coffre.storage.aws.drift import list_drift
 from coffre.storage.aws.layout import StorageLayout
-from coffre.storage.aws.live import Found, find, list_drift, read_live
+from coffre.storage.aws.live import Found, find, read_live
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.platform import PluginTerms, PulumiProvider, RecordedResource, SecretOf
+from coffre.storage.survey import ResourceDrift
 
 _AWS = ".amazonaws.com"
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_STS")
@@ -52,8 +54,11 @@ class AwsDeclaration:
         live = read_live(self.session, self.storage)
         return replace(self, found=find(self.storage, live, _names(resources)))
 
-    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> list[str]:  # noqa: ARG002
+    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> list[ResourceDrift]:  # noqa: ARG002
         return list_drift(self.storage, read_live(self.session, self.storage), _names(resources))
+
+    def is_recorded(self, *_state: object) -> None:
+        """Return None: the plugin adds values of its own to what the program declares."""
 
     def prepare(self) -> None:
         """There is nothing to prepare: Pulumi starts the plugin."""

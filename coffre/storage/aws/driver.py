@@ -31,6 +31,7 @@ from coffre.storage.values import AccessKey
 if TYPE_CHECKING:
     from coffre.storage.aws.declaration import AwsDeclaration
     from coffre.storage.aws.storage import AwsStorage
+    from coffre.storage.aws.survey import AwsSurvey
 
 CAPABILITIES = Capabilities(
     hard_quota=QuotaScope.NONE,
@@ -63,6 +64,12 @@ class AwsDriver:
         from coffre.storage.aws.connect import connect
 
         return connect(_own(platform), root)
+
+    def open_survey(self, platform: Platform, root: Path) -> "AwsSurvey":
+        from coffre.storage.aws.session import AwsSession
+        from coffre.storage.aws.survey import AwsSurvey
+
+        return AwsSurvey(AwsSession(_own(platform), root))
 
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> "AwsDeclaration":
         from coffre.storage.aws.declaration import AwsDeclaration

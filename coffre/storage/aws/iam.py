@@ -10,6 +10,7 @@ from coffre.storage.aws.names import USER_PATH, user_name
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.s3.answers import reading, walk_pages, word
 from coffre.storage.s3.faults import AccessRefusedError
+from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import AccessKey
 
 
@@ -63,6 +64,17 @@ class Iam:
             return []
         with reading(doing):
             return [KeyFacts(word(key["AccessKeyId"]), key["Status"] == "Active") for key in found]
+
+    def survey(self, uid: str) -> SurveyedUser | None:
+        """Return a user with its keys; None when it does not exist.
+
+        It is suspended when it has keys and none is active: IAM cannot suspend a user itself.
+        """
+        if not self.has_user(uid):
+            return None
+        keys = self.list_keys(uid)
+        is_suspended = bool(keys) and not any(key.is_active for key in keys)
+        return SurveyedUser(uid, is_suspended, tuple(key.access_key_id for key in keys))
 
     def create_key(self, uid: str) -> AccessKey:
         doing = f"create an access key of IAM user {uid}"

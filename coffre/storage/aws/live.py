@@ -1,7 +1,6 @@
-"""What AWS has of a tenant's storage: users, buckets and their settings, and how it differs from the layout."""
+"""What AWS has of a tenant's storage: users, buckets and their settings, and what the program has to know of it."""
 
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +8,8 @@ from typing import Any
 from coffre.errors import RefusedError
 from coffre.storage.aws.faults import NoSuchEntityError, aws_errors
 from coffre.storage.aws.iam import Iam
-from coffre.storage.aws.layout import MachineStorage, StorageLayout
-from coffre.storage.aws.names import MACHINE_POLICY, programs_bucket
-from coffre.storage.aws.policy import bucket_policy, machine_policy
-from coffre.storage.aws.protection import ENCRYPTION, NOTHING_PUBLIC, OWNERSHIP, VERSIONING
+from coffre.storage.aws.layout import StorageLayout
+from coffre.storage.aws.names import MACHINE_POLICY
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, NotConfiguredError
@@ -172,55 +169,6 @@ def find(layout: StorageLayout, live: Live, recorded: Collection[str]) -> Found:
     }
     untagged = frozenset(name for name, tags, _ in things if name in to_import and dict(tags) != dict(layout.tags))
     return Found(frozenset(to_import), untagged, switches)
-
-
-def list_drift(layout: StorageLayout, live: Live, recorded: Collection[str]) -> list[str]:
-    """Return the names of the recorded resources that are missing or different on the platform. Pure."""
-    return sorted(
-        {name for name in (*_drifted_users(layout, live), *_drifted_buckets(layout, live)) if name in recorded}
-    )
-
-
-def _drifted_users(layout: StorageLayout, live: Live) -> Iterator[str]:
-    programs = programs_bucket(layout.account, layout.region)
-    for name in (layout.owner, *(machine.user for machine in layout.machines if machine.user is not None)):
-        user = live.users.get(name)
-        if user is None or dict(user.tags) != dict(layout.tags):
-            yield name
-    for machine in layout.machines:
-        user = None if machine.user is None else live.users.get(machine.user)
-        wanted = machine_policy(layout.account, machine.bucket, programs)
-        if machine.user is not None and (user is None or not policy.is_same(user.document, wanted)):
-            yield f"{machine.user}-policy"
-
-
-def _drifted_buckets(layout: StorageLayout, live: Live) -> Iterator[str]:
-    for machine in layout.machines:
-        bucket = live.buckets.get(machine.bucket)
-        if bucket is None:
-            yield machine.bucket
-            yield from (f"{machine.bucket}-{part}" for part in _PARTS)
-        else:
-            if dict(bucket.tags) != dict(layout.tags):
-                yield machine.bucket
-            yield from (
-                f"{machine.bucket}-{part}" for part, is_right in _judge(layout, machine, bucket) if not is_right
-            )
-
-
-_PARTS = ("versioning", "public-access", "ownership", "encryption", "lifecycle", "policy")
-
-
-def _judge(layout: StorageLayout, machine: MachineStorage, bucket: LiveBucket) -> Iterator[tuple[str, bool]]:
-    rules = {} if layout.keeps_everything else lifecycle.rules(layout.undelete_days)
-    wanted_rules = lifecycle.normalise_all(rules)
-    wanted = policy.by_sid(bucket_policy(layout, machine, {}))
-    yield "versioning", bucket.versioning == VERSIONING
-    yield "public-access", dict(bucket.public_access_block or {}) == NOTHING_PUBLIC
-    yield "ownership", bucket.ownership == OWNERSHIP
-    yield "encryption", bucket.encryption == ENCRYPTION
-    yield "lifecycle", json.dumps(dict(bucket.rules), sort_keys=True) == json.dumps(wanted_rules, sort_keys=True)
-    yield "policy", policy.owned(bucket.document) == wanted
 
 
 def _tags(listed: Sequence[Mapping[str, Any]]) -> dict[str, str]:

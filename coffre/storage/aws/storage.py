@@ -19,6 +19,7 @@ from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.client import ClientCache, make_client
 from coffre.storage.s3.eraser import S3BucketEraser
 from coffre.storage.s3.faults import AccessRefusedError, GoneError, s3_errors
+from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import (
     AccessKey,
     BucketFacts,
@@ -75,20 +76,26 @@ class AwsStorage:
 
         A user is suspended when it has keys and none is active: IAM cannot suspend a user itself.
         """
-        if not self._iam.has_user(uid):
+        user = self._iam.survey(uid)
+        if user is None:
             return None
-        found = self._iam.list_keys(uid)
         owned = self.list_owned_buckets(uid)
         return OwnerFacts(
             uid=uid,
             wall_bytes=None,
             used_bytes=sum(self.stored_bytes(name) if exact else self._recent_bytes(name) for name in owned),
-            suspended=bool(found) and not any(key.is_active for key in found),
+            suspended=user.is_suspended,
             buckets=tuple(owned),
         )
 
     def list_users(self, prefix: str) -> list[str]:
         return self._iam.list_users(prefix)
+
+    def survey_user(self, uid: str) -> SurveyedUser | None:
+        return self._iam.survey(uid)
+
+    def lift_bucket_quota(self, uid: str, bucket: str | None) -> None:
+        raise NotImplementedError(f"S3 has no quota of a bucket ({uid}, {bucket})")
 
     def list_key_ids(self, uid: str) -> list[str]:
         return [key.access_key_id for key in self._iam.list_keys(uid)]

@@ -14,9 +14,11 @@ from coffre.spec.storage_platform import CephPlatform
 from coffre.storage.ceph.connect import read_admin_key, read_endpoint
 from coffre.storage.ceph.layout import StorageLayout
 from coffre.storage.platform import RecordedResource, SecretOf
+from coffre.storage.survey import ResourceDrift
 from coffre.storage.values import AccessKey, Endpoint
 
 if TYPE_CHECKING:
+    from coffre.storage.ceph.provider.resources.base import Resource
     from coffre.storage.ceph.provider.shell import RgwProvider
 
 
@@ -64,11 +66,31 @@ class CephDeclaration:
     def plugin_terms(self, environment: Mapping[str, str]) -> None:  # noqa: ARG002
         return None
 
-    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> list[str]:
+    def find_drift(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> list[ResourceDrift]:
         from coffre.storage.ceph.drift import find_drift
 
-        clear = [replace(each, inputs=_with_secret(each.inputs, secret_of)) for each in resources]
-        return find_drift(self.endpoint, self.admin_key, clear)
+        return find_drift(self.endpoint, self.admin_key, self.in_clear(resources, secret_of))
+
+    def is_recorded(self, resources: Sequence[RecordedResource], secret_of: SecretOf) -> bool:
+        from coffre.storage.ceph.provider.dispatch import RESOURCES
+        from coffre.storage.ceph.provider.scope import scope_of
+
+        declared = scope_of(self.storage).declared or {}
+        wanted = {
+            (token, kind.identify(inputs)): inputs
+            for token, kind in RESOURCES.items()
+            for inputs in declared.get(kind, ())
+        }
+        recorded = {
+            (each.token, each.resource_id): _complete(RESOURCES.get(each.token), each.inputs)
+            for each in self.in_clear(resources, secret_of)
+        }
+        return wanted == recorded
+
+    @staticmethod
+    def in_clear(resources: Sequence[RecordedResource], secret_of: SecretOf) -> list[RecordedResource]:
+        """Return resources with the decrypted secrets of their access keys."""
+        return [replace(each, inputs=_with_secret(each.inputs, secret_of)) for each in resources]
 
     def prepare(self) -> None:
         from coffre.storage.s3.client import load_in_background
@@ -77,12 +99,13 @@ class CephDeclaration:
 
     @contextmanager
     def served(self, address: Path, *, takes_unequal: bool) -> "Iterator[RgwProvider]":
+        from coffre.storage.ceph.api.admin import AdminClient
         from coffre.storage.ceph.provider.platform import RgwPlatform
         from coffre.storage.ceph.provider.scope import scope_of
         from coffre.storage.ceph.provider.shell import RgwProvider
         from coffre.storage.serving import served
 
-        serving = RgwPlatform(self.endpoint, self.admin_key), scope_of(self.storage)
+        serving = RgwPlatform(self.endpoint, AdminClient(self.endpoint, self.admin_key)), scope_of(self.storage)
         provider = RgwProvider({}, serving, takes_unequal=takes_unequal)
         with served(provider, address):
             yield provider
@@ -95,6 +118,11 @@ def _list_sources() -> list[Path]:
 
     packages = (stacks.__file__, s3.__file__, __file__)
     return [path for package in packages for path in sorted(Path(str(package)).parent.glob("*.py"))]
+
+
+def _complete(kind: "type[Resource] | None", inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return a resource's inputs with their defaults; None for a kind that this version does not know."""
+    return None if kind is None else kind.check(inputs)[0]
 
 
 def _with_secret(inputs: Mapping[str, Any], secret_of: SecretOf) -> dict[str, Any]:

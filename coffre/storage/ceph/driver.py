@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from coffre.spec.storage_platform import CephPlatform, Platform
 from coffre.spec.tenant import Tenant
-from coffre.storage.ceph.connect import connect, read_endpoint
+from coffre.storage.ceph.connect import connect, read_admin_key, read_endpoint
 from coffre.storage.ceph.declaration import CephDeclaration
 from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.ceph.storage import CephStorage
@@ -22,6 +23,9 @@ from coffre.storage.platform import (
     TenantKeys,
 )
 from coffre.storage.values import AccessKey
+
+if TYPE_CHECKING:
+    from coffre.storage.ceph.survey import CephSurvey
 
 CAPABILITIES = Capabilities(
     hard_quota=QuotaScope.OWNER,
@@ -46,6 +50,12 @@ class CephDriver:
 
     def connect(self, platform: Platform, root: Path) -> CephStorage:
         return connect(_own(platform), root)
+
+    def open_survey(self, platform: Platform, root: Path) -> "CephSurvey":
+        from coffre.storage.ceph.survey import CephSurvey
+
+        own = _own(platform)
+        return CephSurvey(read_endpoint(own, root), read_admin_key(own, root))
 
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> CephDeclaration:
         return CephDeclaration(tenant_storage(tenant, platform, keys), _own(platform), root)

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from coffre.storage.ceph.api.admin import AdminClient
+from coffre.storage.ceph.api.admin import AdminClient, survey_user
 from coffre.storage.ceph.api.faults import NoSuchUserError
 from coffre.storage.ceph.programs import CephProgramShelf
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.client import ClientCache, make_client
 from coffre.storage.s3.eraser import S3BucketEraser
 from coffre.storage.s3.faults import UnknownKeyError, s3_errors
+from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import AccessKey, BucketFacts, DailyFigure, Endpoint, OwnerFacts, Publication
 
 
@@ -61,7 +62,13 @@ class CephStorage:
         if found is None:
             return None
         return BucketFacts(
-            found.name, found.owner, found.instance, found.marker, found.object_count, found.stored_bytes
+            found.name,
+            found.owner,
+            found.instance,
+            found.marker,
+            found.object_count,
+            found.stored_bytes,
+            found.quota_bytes,
         )
 
     def list_leftovers(self, names: Collection[str]) -> list[str]:
@@ -97,6 +104,13 @@ class CephStorage:
 
     def list_users(self, prefix: str) -> list[str]:
         return [uid for uid in self.admin.list_users() if uid.startswith(prefix)]
+
+    def survey_user(self, uid: str) -> SurveyedUser | None:
+        user = self.admin.find_user(uid)
+        return None if user is None else survey_user(user)
+
+    def lift_bucket_quota(self, uid: str, bucket: str | None) -> None:
+        self.admin.clear_bucket_quotas(uid, bucket)
 
     def list_key_ids(self, uid: str) -> list[str]:
         user = self.admin.find_user(uid)

@@ -44,7 +44,7 @@ class World:
         self.prefix = prefix
         self.admin = AdminClient(endpoint, admin_key)
         self.storage = CephStorage(endpoint, admin_key)
-        self._platform = RgwPlatform(endpoint, admin_key)
+        self._platform = RgwPlatform(endpoint, self.admin)
 
     def resource(self, kind: str) -> Resource:
         return RESOURCES[f"rgw:index:{kind}"](self._platform)

@@ -98,8 +98,8 @@ def test_machines_that_are_shut_out_or_let_in_are_named(switch: AccessSwitch, wo
         ),
         (
             TenantNote(NoteKind.BUCKETS_UNREAD),
-            "the platform has no access key of the owner: what the buckets have is not compared here, and `coffre "
-            "apply` has a key created first",
+            "the owner's access key opens no bucket: the platform no longer has it, or somebody suspended the owner. "
+            "What the buckets have is not compared here, and `coffre apply` mends that first",
         ),
         (
             OvershootNote(40, 1000 * 2**20),

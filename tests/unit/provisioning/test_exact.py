@@ -168,7 +168,7 @@ def test_what_is_measured_is_no_difference_but_no_plan_without_the_buckets_is_ex
     planned, now = (replace(PLAN, plan=replace(PLAN.plan, notes=(OvershootNote(n, n),))) for n in (40, 5))
     refuse_unless_same(planned, now)
     unread = replace(PLAN, plan=replace(PLAN.plan, notes=(TenantNote(NoteKind.BUCKETS_UNREAD),)))
-    with pytest.raises(RefusedError, match="no plan is exact while the platform has no key of the owner"):
+    with pytest.raises(RefusedError, match="no plan is exact while the owner's key opens no bucket"):
         refuse_unless_same(unread, unread)
 
 

@@ -188,7 +188,7 @@ def test_a_plan_after_a_kill_before_the_owner_s_key_reads_no_bucket_and_says_so(
     assert TenantNote(NoteKind.BUCKETS_UNREAD) in plan.notes
     assert {step.kind for step in plan.steps} == {ChangeKind.NEW_KEYS, ChangeKind.COMMISSION}
     planned = workshop.plan_exactly()
-    with pytest.raises(RefusedError, match="no plan is exact while the platform has no key of the owner"):
+    with pytest.raises(RefusedError, match="no plan is exact while the owner's key opens no bucket"):
         workshop.apply(planned=planned)
     with pytest.raises(MissingKeyError, match="the owner's key does not exist yet"):
         workshop.estate.buckets.owner_key()

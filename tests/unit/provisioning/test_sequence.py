@@ -38,4 +38,4 @@ def test_each_step_takes_only_what_steps_before_it_gave() -> None:
 
 def test_a_plan_is_made_of_the_looks_of_that_list() -> None:
     looks = [step.look for step in sequence.STEPS if step.look.__module__.startswith(STEPS)]
-    assert len(looks) == len(set(looks)) == 12
+    assert len(looks) == len(set(looks)) == 13

@@ -1,10 +1,11 @@
 """A client of the Admin Ops API: users, keys, the user's quota, buckets and their content."""
 
+import base64
 import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from coffre.storage.ceph.api.admin_http import AdminHttp
 from coffre.storage.ceph.api.faults import ConcurrentWriteError, NoSuchUserError
 from coffre.storage.s3.answers import Progress, count, reading, whole, word
 from coffre.storage.s3.faults import NoSuchBucketError, NoSuchKeyError, S3Error
+from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import AccessKey, Endpoint
 
 T = TypeVar("T")
@@ -37,7 +39,8 @@ _KEY_OF_NOBODY = (
 class AdminUser:
     """A user as the Admin API returns it; ``quota_bytes`` is None when its user_quota is not enforced.
 
-    ``max_buckets``: -1 none allowed, 0 no limit (RGW's own numbers).
+    ``max_buckets``: -1 none allowed, 0 no limit (RGW's own numbers). ``bucket_quota_bytes`` is the enforced limit of
+    each single bucket, None without one.
     """
 
     uid: str
@@ -46,13 +49,15 @@ class AdminUser:
     suspended: bool
     quota_bytes: int | None
     keys: tuple[AccessKey, ...]
+    bucket_quota_bytes: int | None = None
 
 
 @dataclass(frozen=True)
 class AdminBucket:
     """A bucket as the Admin API returns it; ``stored_bytes`` counts all versions and unfinished parts.
 
-    ``instance`` changes when RGW re-shards the index, ``marker`` never changes.
+    ``instance`` changes when RGW re-shards the index, ``marker`` never changes. ``quota_bytes`` is the enforced limit
+    of this bucket alone, None without one.
     """
 
     name: str
@@ -61,6 +66,15 @@ class AdminBucket:
     marker: str
     stored_bytes: int
     object_count: int
+    quota_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class BucketRecord:
+    """RGW's own record of a bucket: its flags (versioning is one), and its settings by name, as RGW keeps them."""
+
+    flags: int
+    settings: Mapping[str, bytes]
 
 
 class AdminClient:
@@ -69,9 +83,10 @@ class AdminClient:
     Writes on one user wait for each other here, and are repeated after a conflict with another writer.
     """
 
-    def __init__(self, endpoint: Endpoint, key: AccessKey) -> None:
+    def __init__(self, endpoint: Endpoint, key: AccessKey, connections: AdminHttp | None = None) -> None:
+        """``connections`` are shared with another client of the same platform and key."""
         self.endpoint = endpoint
-        self._http = AdminHttp(endpoint, key)
+        self._http = connections or AdminHttp(endpoint, key)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._locks_guard = threading.Lock()
 
@@ -159,6 +174,15 @@ class AdminClient:
         }
         self._write(uid, f"set the user_quota of {uid}", "PUT", "/admin/user", values)
 
+    def clear_bucket_quotas(self, uid: str, bucket: str | None) -> None:
+        """Enforce no limit on a bucket alone, or without one on each single bucket of a user."""
+        values = {"quota": "", "enabled": False, "max-size": -1, "max-objects": -1}
+        if bucket is None:
+            doing, path, more = f"lift the bucket_quota of {uid}", "/admin/user", {"quota-type": "bucket"}
+        else:
+            doing, path, more = f"lift the quota of bucket {bucket}", "/admin/bucket", {"bucket": bucket}
+        self._write(uid, doing, "PUT", path, {**values, **more})
+
     def used_bytes(self, uid: str, exact: bool) -> int:
         """Return the bytes that count for the user_quota; without ``exact``, from RGW's last own count."""
         doing = f"read the use of user {uid}"
@@ -211,15 +235,29 @@ class AdminClient:
         except NoSuchBucketError:
             return None
         with reading(f"read bucket {name}"):
-            usage = (answer.get("usage") or {}).values()
-            return AdminBucket(
-                name=word(answer["bucket"]),
-                owner=word(answer["owner"]),
-                instance=word(answer["id"]),
-                marker=word(answer["marker"]),
-                stored_bytes=sum(count(part.get("size", 0)) for part in usage),
-                object_count=sum(count(part.get("num_objects", 0)) for part in usage),
-            )
+            return _read_bucket(answer)
+
+    def list_bucket_facts(self, uid: str) -> list[AdminBucket]:
+        """Return every bucket of a user in one call; none when the user does not exist."""
+        doing = f"read the buckets of user {uid}"
+        try:
+            answer = self._get(doing, "/admin/bucket", uid=uid, stats=True)
+        except NoSuchUserError:
+            return []
+        with reading(doing):
+            return [_read_bucket(each) for each in answer or []]
+
+    def find_bucket_record(self, name: str, instance: str) -> BucketRecord | None:
+        """Return RGW's own record of a bucket; None when that instance does not exist."""
+        doing = f"read the record of bucket {name}"
+        try:
+            answer = self._get(doing, "/admin/metadata/bucket.instance", key=f"{name}:{instance}")
+        except (NoSuchBucketError, NoSuchKeyError):
+            return None
+        with reading(doing):
+            data = answer["data"]
+            settings = {word(each["key"]): base64.b64decode(each["val"]) for each in data["attrs"]}
+            return BucketRecord(whole(data["bucket_info"]["flags"]), settings)
 
     def _list_metadata_page(
         self, doing: str, section: str, count: int, marker: str | None
@@ -253,6 +291,29 @@ def _repeated(call: Callable[[], T]) -> T:
     return call()
 
 
+def _read_bucket(answer: dict[str, Any]) -> AdminBucket:
+    usage = (answer.get("usage") or {}).values()
+    return AdminBucket(
+        name=word(answer["bucket"]),
+        owner=word(answer["owner"]),
+        instance=word(answer["id"]),
+        marker=word(answer["marker"]),
+        stored_bytes=sum(count(part.get("size", 0)) for part in usage),
+        object_count=sum(count(part.get("num_objects", 0)) for part in usage),
+        quota_bytes=_read_quota(answer.get("bucket_quota") or {}),
+    )
+
+
+def _read_quota(quota: Mapping[str, Any]) -> int | None:
+    return whole(quota["max_size"]) if quota.get("enabled") else None
+
+
+def survey_user(user: AdminUser) -> SurveyedUser:
+    """Return what is looked at of a user of a tenant. Pure."""
+    keys = tuple(key.access_key_id for key in user.keys)
+    return SurveyedUser(user.uid, user.suspended, keys, user.bucket_quota_bytes)
+
+
 def _user(answer: dict[str, Any]) -> AdminUser:
     with reading("read a user"):
         return _read_user(answer)
@@ -260,13 +321,13 @@ def _user(answer: dict[str, Any]) -> AdminUser:
 
 def _read_user(answer: dict[str, Any]) -> AdminUser:
     uid = word(answer["user_id"])
-    quota = answer.get("user_quota") or {}
     return AdminUser(
         uid=uid,
         display_name=word(answer["display_name"]),
         max_buckets=whole(answer["max_buckets"]),
         suspended=bool(answer["suspended"]),
-        quota_bytes=whole(quota["max_size"]) if quota.get("enabled") else None,
+        quota_bytes=_read_quota(answer.get("user_quota") or {}),
+        bucket_quota_bytes=_read_quota(answer.get("bucket_quota") or {}),
         # The user of a subuser's key is "uid:subuser".
         keys=tuple(
             AccessKey(word(each["access_key"]), word(each["secret_key"]))

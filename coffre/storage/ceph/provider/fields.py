@@ -128,6 +128,19 @@ def entry_path(name: str, key: str) -> str:
     return f"{name}.{key}" if key.replace("_", "").isalnum() else f'{name}["{key}"]'
 
 
+def find_entry(path: str, wanted: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[str, str, Any, Any]:
+    """Return the field and the entry (empty: the whole field) of a difference's path, and its two values."""
+    if path in wanted or path in live:
+        return path, "", wanted.get(path), live.get(path)
+    for name in {**wanted, **live}:
+        was, is_now = (each.get(name) for each in (wanted, live))
+        if isinstance(was, Mapping) and isinstance(is_now, Mapping):
+            for key in {**was, **is_now}:
+                if entry_path(name, key) == path:
+                    return name, key, was.get(key), is_now.get(key)
+    raise KeyError(path)
+
+
 def _diff_entries(name: str, before: Mapping[str, Any], after: Mapping[str, Any], replaces: bool) -> list[InputChange]:
     return [
         InputChange(entry_path(name, key), _kind(key in before, key in after), replaces)

@@ -76,12 +76,13 @@ class TenantScope:
 def scope_of(storage: StorageLayout) -> TenantScope:
     """Return the scope of an apply: what the Pulumi program declares for this storage, and nothing else."""
     declared: dict[Kind, list[Inputs]] = {kind: [] for kind in RESOURCES.values()}
-    for kind, given in _declare(storage):
+    for kind, given in declare_all(storage):
         declared[kind].append(kind.check(given)[0])
     return TenantScope(storage.owner_uid, declared)
 
 
-def _declare(storage: StorageLayout) -> list[tuple[Kind, Inputs]]:
+def declare_all(storage: StorageLayout) -> list[tuple[Kind, Inputs]]:
+    """Return every resource of a storage with its inputs, as the Pulumi program declares them."""
     given: list[tuple[Kind, Inputs]] = [
         (User, {"uid": storage.owner_uid, "display_name": storage.display_name}),
         (AccessKey, _key(storage.owner_uid, storage.owner_key)),

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pulumi.provider.experimental.provider as protocol
 from pulumi.provider.experimental.property_value import Computed, PropertyValue
 
+from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.environment import SETTINGS, read_environment
 from coffre.storage.ceph.provider.fields import UNKNOWN, Field, InputChange, InputChangeKind, Inputs
@@ -166,7 +167,7 @@ class RgwProvider(protocol.Provider):
         with self._guard:
             if self._served is None:
                 endpoint, admin_key, owner_uid = read_environment(self._environment, self._configured)
-                self._served = RgwPlatform(endpoint, admin_key), TenantScope(owner_uid)
+                self._served = RgwPlatform(endpoint, AdminClient(endpoint, admin_key)), TenantScope(owner_uid)
         return self._served
 
 

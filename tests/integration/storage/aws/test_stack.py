@@ -15,9 +15,12 @@ from botocore.exceptions import ClientError
 
 from coffre.errors import RefusedError
 from coffre.storage.aws.names import MACHINE_POLICY, USER_PATH, AwsPrincipals
+from coffre.storage.aws.session import AwsSession
+from coffre.storage.aws.survey import AwsSurvey
 from coffre.storage.s3 import policy
+from coffre.storage.survey import HomeSurvey, Part
 from tests.integration.storage.aws.stack_world import PASSPHRASE, StackWorld, client, operations
-from tests.moto_server import ACCOUNT, Moto, moto_server
+from tests.moto_server import ACCOUNT, REGION, Moto, moto_server
 from tests.pulumi_aws import PLUGIN_FOLDER, STOP, STOPPED
 
 SECRET = "a secret that no file may hold"
@@ -114,11 +117,58 @@ def test_drift_of_each_kind_of_resource_is_found_and_healed(world: StackWorld) -
     client("iam").untag_user(UserName=user, TagKeys=list(world.layout().tags))
     client("iam").delete_user_policy(UserName=gone, PolicyName=MACHINE_POLICY)
     client("iam").delete_user(UserName=gone)
+    seen = survey(world)
+    parts = {each.part for each in seen.drift if each.holder == bucket}
+    assert parts == {
+        Part.BUCKET,
+        Part.POLICY,
+        Part.VERSIONING,
+        Part.PUBLIC_ACCESS,
+        Part.OWNERSHIP,
+        Part.ENCRYPTION,
+        Part.LIFECYCLE,
+    }
+    owner = world.layout().owner
+    assert {(each.part, each.holder) for each in seen.drift if each.holder != bucket} == {
+        (Part.USER, f"{owner}.compta-01"),
+        (Part.USER_POLICY, f"{owner}.compta-01"),
+        (Part.USER, f"{owner}.caisse-01"),
+        (Part.USER_POLICY, f"{owner}.caisse-01"),
+    }
     drifted = [*(f"{bucket}{suffix}" for suffix in BEHIND_ITS_BACK), user, f"{user}-policy", gone, f"{gone}-policy"]
     assert sorted(each.name for each in world.plan()) == sorted(drifted)
     world.up()
     assert world.up() == []
     assert world.plan() == []
+    assert list(survey(world).drift) == []
+
+
+def survey(world: StackWorld) -> HomeSurvey:
+    """Look as `coffre drift` does."""
+    reader = AwsSurvey(AwsSession(world.platform, world.root))
+    return reader.look(world.declaration(), world.state.resources, lambda _: None)
+
+
+def test_a_survey_sees_what_is_no_resource(world: StackWorld) -> None:
+    world.up()
+    owner, user, bucket = world.layout().owner, world.user("compta-01"), world.bucket("compta-01")
+    given = client("iam").create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    client("iam").update_access_key(UserName=user, AccessKeyId=given, Status="Inactive")
+    client("iam").create_user(UserName=f"{owner}.poste-99", Path=USER_PATH)
+    extra = f"{bucket}-extra"
+    client("s3").create_bucket(Bucket=extra, CreateBucketConfiguration={"LocationConstraint": REGION})
+    tags = [{"Key": key, "Value": value} for key, value in world.layout().tags.items()]
+    client("s3").put_bucket_tagging(Bucket=extra, Tagging={"TagSet": tags})
+    set_switch(world, "compta-01", closed=True)
+    seen = survey(world)
+    assert list(seen.drift) == []
+    machine = seen.users[f"{owner}.compta-01"]
+    assert (machine.key_ids, machine.is_suspended) == ((given,), True)
+    assert set(seen.users) == {owner, f"{owner}.compta-01", f"{owner}.caisse-01", f"{owner}.poste-99"}
+    assert set(seen.buckets) == {bucket, world.bucket("caisse-01"), extra}
+    assert seen.buckets[bucket].is_gate_closed
+    assert seen.buckets[bucket].has_machine
+    assert not seen.buckets[extra].has_machine
 
 
 def test_a_changed_declaration_is_one_update(world: StackWorld) -> None:

@@ -8,7 +8,7 @@ from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.platform import OpenBucket
 from coffre.storage.ceph.provider.resources.base import Resource
-from coffre.storage.s3.faults import BucketAlreadyExistsError, BucketNotEmptyError, NotConfiguredError, s3_errors
+from coffre.storage.s3.faults import BucketAlreadyExistsError, BucketNotEmptyError, s3_errors
 
 _WHY_VERSIONED = "the rights of a machine do not stop it from overwriting, versions do"
 
@@ -55,13 +55,11 @@ class Bucket(Resource):
         bucket = self._rgw.find_bucket(resource_id)
         if bucket is None:
             return None
-        with bucket.doing("read versioning"):
-            versioning = bucket.s3.get_bucket_versioning(Bucket=resource_id).get("Status", "never enabled")
         return {
             "name": resource_id,
             "owner": bucket.facts.owner,
-            "versioning": versioning,
-            "tags": _read_tags(bucket),
+            "versioning": bucket.read_versioning(),
+            "tags": bucket.read_tags(),
         }
 
     def adopt(self, live: Inputs, wanted: Inputs) -> bool:
@@ -124,15 +122,6 @@ def _refusal(name: str, held: str) -> RefusedError:
         f"bucket {name} holds {held}: not deleted",
         "a bucket that holds anything goes by offboarding only, after the data were handed back",
     )
-
-
-def _read_tags(bucket: OpenBucket) -> dict[str, str]:
-    try:
-        with bucket.doing("read tags"):
-            answer = bucket.s3.get_bucket_tagging(Bucket=bucket.facts.name)
-    except NotConfiguredError:
-        return {}
-    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
 
 def _count(bucket: OpenBucket) -> str:

@@ -7,7 +7,6 @@ from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.s3 import lifecycle
-from coffre.storage.s3.faults import NotConfiguredError
 
 
 def _normalise(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -42,12 +41,7 @@ class BucketLifecycle(Resource):
         bucket = self._rgw.find_bucket(resource_id)
         if bucket is None:
             return None
-        try:
-            with bucket.doing("read the lifecycle"):
-                answer = bucket.s3.get_bucket_lifecycle_configuration(Bucket=resource_id)
-        except NotConfiguredError:
-            return None
-        rules = lifecycle.by_id(answer.get("Rules", []))
+        rules = bucket.read_rules()
         return {"bucket": resource_id, "rules": rules} if rules else None
 
     def make(self, wanted: Inputs) -> None:

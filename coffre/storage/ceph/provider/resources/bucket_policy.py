@@ -6,10 +6,8 @@ from typing import Any, ClassVar
 from coffre.errors import RemoteError
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
-from coffre.storage.ceph.provider.platform import OpenBucket
 from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.s3 import policy
-from coffre.storage.s3.bucket import read_policy
 
 
 def _statements_problem(value: Any) -> str | None:
@@ -57,7 +55,7 @@ class BucketPolicy(Resource):
         bucket = self._rgw.find_bucket(resource_id)
         if bucket is None:
             return None
-        statements = policy.owned(_read(bucket))
+        statements = policy.owned(bucket.read_policy())
         return {"bucket": resource_id, "statements": statements} if statements else None
 
     def make(self, wanted: Inputs) -> None:
@@ -70,7 +68,7 @@ class BucketPolicy(Resource):
         bucket = self._rgw.find_bucket(state["bucket"])
         if bucket is None:
             return
-        switches = policy.with_statements(_read(bucket), {})
+        switches = policy.with_statements(bucket.read_policy(), {})
         with bucket.if_there(), bucket.doing("delete the policy"):
             if switches["Statement"]:
                 bucket.s3.put_bucket_policy(Bucket=state["bucket"], Policy=policy.render(switches))
@@ -81,7 +79,7 @@ class BucketPolicy(Resource):
         name = wanted["bucket"]
         bucket = self._rgw.get_bucket(name)
         self._require_users(name, wanted["statements"])
-        document = policy.with_statements(_read(bucket), wanted["statements"])
+        document = policy.with_statements(bucket.read_policy(), wanted["statements"])
         policy.refuse_lockout(document, bucket.facts.owner)
         with bucket.doing("write the policy"):
             bucket.s3.put_bucket_policy(Bucket=name, Policy=policy.render(document))
@@ -93,7 +91,3 @@ class BucketPolicy(Resource):
                 f"policy of bucket {name} names users that do not exist: {', '.join(missing)}",
                 "create them first: let the policy depend on its User resources",
             )
-
-
-def _read(bucket: OpenBucket) -> policy.PolicyDocument:
-    return read_policy(bucket.s3, bucket.facts.name, bucket.doing("read the policy"))

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from coffre.storage.ceph.provider import inputs
 from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
 from coffre.storage.ceph.provider.resources.base import Resource
-from coffre.storage.s3.faults import NotConfiguredError
 
 _SWITCHES = {
     "block_public_acls": "BlockPublicAcls",
@@ -48,12 +47,7 @@ class PublicAccessBlock(Resource):
         bucket = self._rgw.find_bucket(resource_id)
         if bucket is None:
             return None
-        try:
-            with bucket.doing("read the public access block"):
-                answer = bucket.s3.get_public_access_block(Bucket=resource_id)
-        except NotConfiguredError:
-            return None
-        live = answer["PublicAccessBlockConfiguration"]
+        live = bucket.read_public_access()
         switches = {name: bool(live.get(theirs)) for name, theirs in _SWITCHES.items()}
         return {"bucket": resource_id, **switches} if any(switches.values()) else None
 
