@@ -2,12 +2,12 @@
 
 import unicodedata
 
-_STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""The Unicode categories of control and formatting characters."""
+_STEERING = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+"""The Unicode categories of control and formatting characters, and of those that mean nothing or anything."""
 
 
 def visible(text: str) -> str:
-    """Return a text with its control and formatting characters escaped; line ends and tabs stay."""
+    """Return a text with characters that control, format or have no meaning escaped; line ends and tabs stay."""
     return "".join(_written_out(each) if unicodedata.category(each) in _STEERING else each for each in text)
 
 

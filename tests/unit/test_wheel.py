@@ -163,7 +163,10 @@ def test_programs_for_machines_come_with_the_wheel_and_are_what_it_says(installe
     shipped = ask(installed, "[each.sha256 for each in AgentPrograms.find(OperatingSystem.WINDOWS).installables()]")
     wanted = [hashlib.sha256(PROGRAMS[f"windows-amd64/{name}.exe"]).hexdigest() for name in ("coffre-agent", "restic")]
     assert shipped.stdout == f"{wanted}\n"
-    assert ask(installed, "sorted(list_restic_builds())").stdout == f"{sorted([own_build(), 'windows-amd64'])}\n"
+    assert (
+        ask(installed, "sorted(list_restic_builds())", HOME="/nowhere").stdout
+        == f"{sorted([own_build(), 'windows-amd64'])}\n"
+    )
     missing = ask(installed, "AgentPrograms.find(OperatingSystem.MACOS)", HOME="/nowhere")
     assert "coffre-agent for darwin-arm64 was never built on this computer" in missing.stderr
 

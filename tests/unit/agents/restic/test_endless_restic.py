@@ -92,7 +92,7 @@ def test_what_is_followed_as_it_comes_keeps_nothing(printing, what, follow):
 
 
 def test_nothing_reads_an_object_but_in_one_range_or_in_parts():
-    """Two places ask the platform for an object: one names the bytes it wants, the other keeps a hash of each part.
+    """Three places ask for an object: by the bytes it wants, in hashed parts, and a file of a team up to its limit.
 
     So an object of any size costs what is asked for, and none has to be written here to show it.
     """
@@ -105,7 +105,9 @@ def test_nothing_reads_an_object_but_in_one_range_or_in_parts():
         if not any(folder in file.parents for folder in checks)
     }
     asked = {name: lines for name, lines in asking.items() if lines}
-    assert list(asked) == ["storage/s3/bucket.py"]
+    assert sorted(asked) == ["storage/s3/bucket.py", "storage/s3/file_store.py"]
+    assert "body.read(FILE_BYTES + 1)" in (root / "storage/s3/file_store.py").read_text()
+    assert len(asked["storage/s3/file_store.py"]) == 1
     ranged, hashed = asked["storage/s3/bucket.py"]
     assert 'Range=f"bytes=0-{limit_bytes}"' in ranged
     assert "closing(" in hashed
