@@ -5,7 +5,9 @@ import pytest
 from coffre.outside.text import one_line, split_lines, visible, visible_json
 
 
-@pytest.mark.parametrize("steering", ["\x1b[2J", "\x9b2J", "\u202e", "\u2066", "\ud800", "\u2028", "\r", "\u200b", "\ue000", "\u0378"])
+@pytest.mark.parametrize(
+    "steering", ["\x1b[2J", "\x9b2J", "\u202e", "\u2066", "\ud800", "\u2028", "\r", "\u200b", "\ue000", "\u0378"]
+)
 def test_what_steers_a_terminal_is_written_out(steering: str) -> None:
     assert all(character.isprintable() for character in visible(f"a{steering}b"))
 
