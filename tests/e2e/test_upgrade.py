@@ -6,11 +6,12 @@ all of the first part. Its agents' program is today's: another one would be brou
 
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -105,11 +106,14 @@ def desk(earlier: Earlier, make_desk: Callable[..., Desk]) -> Desk:
     return desk
 
 
-def test_nothing_is_to_be_done_for_a_tenant_of_the_version_before(desk: Desk) -> None:
-    (planned,) = desk.json("plan", STAYS, "--json")
+def test_nothing_is_to_be_done_for_a_tenant_of_the_version_before(desk: Desk, tmp_path: Path) -> None:
+    """In a copy of the checkout: once records have the newer form, the version before writes no more into them."""
+    copied = replace(desk, root=tmp_path / "copy")
+    shutil.copytree(desk.root, copied.root)
+    (planned,) = copied.json("plan", STAYS, "--json")
     assert planned["is_needed"] is False, planned
-    desk.coffre("secrets", "verify")
-    assert desk.json("records", "verify", "--json")["is_sound"] is True
+    copied.coffre("secrets", "verify")
+    assert copied.json("records", "verify", "--json")["is_sound"] is True
 
 
 def test_a_rotation_that_it_could_not_end_is_ended(desk: Desk, earlier: Earlier) -> None:
