@@ -12,16 +12,18 @@ import typer
 
 from coffre.cli import asking, output
 from coffre.cli.context import open_checkout, turn_of
+from coffre.cli.departure.showing import (
+    show_french,
+    show_machines,
+    show_outcome,
+    show_rehearsal,
+    show_verification,
+)
 from coffre.errors import RefusedError, UsageError
 from coffre.records.facts.departure import Attested, Stage
-from coffre.spec.values.sizes import format_bytes
 
 if TYPE_CHECKING:
-    from coffre.offboarding.erase.verification import ErasureVerification
-    from coffre.offboarding.lifecycle.calendar import Calendar
     from coffre.offboarding.lifecycle.procedure import DepartureOutcome, Manner
-    from coffre.offboarding.lifecycle.rehearsal import MachineFound, Rehearsal
-    from coffre.offboarding.lifecycle.stages import Waiting
     from coffre.spec.loader import Checkout
 
 DayOption = Annotated[
@@ -208,7 +210,7 @@ def _run(asked: _Asked, confirm: Callable[[str], None], *, resend: bool) -> "Dep
     if asked.as_json:
         output.result_json(outcome)
     else:
-        _show_outcome(outcome)
+        show_outcome(outcome)
     return outcome
 
 
@@ -226,25 +228,6 @@ def _leave_to_a_person(tenant: str, _: str) -> None:
     )
 
 
-def _show_outcome(outcome: "DepartureOutcome") -> None:
-    output.result(f"{outcome.tenant}: {outcome.stage.value if outcome.stage else 'not begun'}")
-    for text in outcome.done:
-        output.result(f"  {text}")
-    for path in outcome.documents:
-        output.result(f"  document: {path}")
-    _show_waiting(outcome.waiting)
-    if outcome.is_late:
-        output.warning(f"{outcome.tenant}: this is later than its calendar (coffre offboard {outcome.tenant} --plan)")
-
-
-def _show_waiting(waiting: "Waiting | None", due: Stage | None = None) -> None:
-    if waiting is None:
-        output.result("  nothing is left to do" if due is None else f"  due now: {due.value}")
-        return
-    until = f" (next run: {waiting.until})" if waiting.until is not None else ""
-    output.result(f"  waiting for {waiting.what}{until}")
-
-
 def _plan(asked: _Asked, *, french: bool, ics: Path | None) -> None:
     from coffre.offboarding.lifecycle.rehearsal import rehearse
     from coffre.offboarding.notices.ics import render
@@ -259,9 +242,9 @@ def _plan(asked: _Asked, *, french: bool, ics: Path | None) -> None:
     if asked.as_json:
         output.result_json(found)
     elif french:
-        _show_french(found.calendar)
+        show_french(found.calendar)
     else:
-        _show_rehearsal(found)
+        show_rehearsal(found)
 
 
 def _plan_machine(asked: _Asked, machine: str) -> None:
@@ -272,68 +255,9 @@ def _plan_machine(asked: _Asked, machine: str) -> None:
         output.result_json(found)
         return
     output.result(f"{asked.tenant}/{machine}: retired, its backups are kept until {found.keep_until}")
-    _show_machines(found.machines)
+    show_machines(found.machines)
     if found.hold is not None:
         output.warning(f"a hold stands ({found.hold}): nothing is deleted")
-
-
-def _show_french(calendar: "Calendar") -> None:
-    from coffre.offboarding.notices.words import describe_calendar
-
-    for line in describe_calendar(calendar):
-        output.result(line)
-
-
-def _show_rehearsal(found: "Rehearsal") -> None:
-    at = found.stage.value if found.stage else "not begun"
-    output.result(f"{found.tenant}: leaving, {found.choice} chosen; the departure is at: {at}; today is {found.today}")
-    for entry in found.calendar.entries:
-        sign = ">" if entry.on >= found.today else " "
-        output.result(f"  {sign} {entry.on}  {entry.milestone.value.replace('_', ' '):16}  {entry.source}")
-    _show_waiting(found.waiting, found.due)
-    if found.is_late:
-        output.warning("the departure is late")
-    if found.refused:
-        output.warning(f"the departure cannot continue: {found.refused}")
-    elif found.approved is not None:
-        how = "proved" if found.approved.is_proved else "declared"
-        output.result(
-            f"  approved by {found.approved.approved_by} ({how}); block of commit {found.approved.commit[:12]}"
-        )
-    if found.hold is not None:
-        output.warning(f"a hold stands ({found.hold}): nothing is deleted")
-    output.result("to be erased:")
-    _show_machines(found.machines)
-    for user in found.users:
-        output.result(f"  user {user.uid}: {len(user.access_key_ids)} keys")
-    for path in found.bundles:
-        output.result(f"  bundle {path}")
-    if found.stack_resources is not None:
-        output.result(f"  stack {found.tenant}: {found.stack_resources} resources, with its history")
-    for each in found.records:
-        stays = f"kept: {each.kept.reason}" if each.kept else "goes"
-        output.result(f"  records {each.kind}: {each.count}, {stays}")
-
-
-def _show_machines(machines: "Sequence[MachineFound]") -> None:
-    rows = [
-        (
-            machine.name if machine.copied_to is None else f"{machine.name} (copy on {machine.copied_to})",
-            machine.bucket,
-            *(
-                (str(machine.holds.objects), str(machine.holds.versions), str(machine.holds.markers))
-                if machine.holds
-                else ("none", "", "")
-            ),
-            str(machine.holds.uploads) if machine.holds else "",
-            format_bytes(machine.holds.bytes) if machine.holds else "",
-            "yes" if machine.has_agent else "no",
-            f"{machine.last_seen_at:%Y-%m-%d %H:%M}" if machine.last_seen_at else "never",
-        )
-        for machine in machines
-    ]
-    counts = ("objects", "versions", "markers", "uploads", "bytes")
-    output.table(("machine", "bucket", *counts, "agent", "last seen"), rows, right=counts)
 
 
 def _approve(asked: _Asked) -> None:
@@ -360,24 +284,9 @@ def _verify(asked: _Asked) -> None:
     if asked.as_json:
         output.result_json(done)
     else:
-        _show_verification(done)
+        show_verification(done)
     if not done.verified.is_passed:
         raise typer.Exit(1)
-
-
-def _show_verification(done: "ErasureVerification") -> None:
-    from coffre.cli.words.checks import describe_check
-
-    for check in done.verified.checks:
-        output.result(f"  {'passed' if check.passed else 'FAILED'}  {describe_check(check)}")
-    if done.is_proved:
-        how = " (another person than the eraser and the approver, proved by signature)"
-    elif done.is_same_person:
-        how = " (the same person as the eraser: a second person is better evidence)"
-    else:
-        how = " (declared: no proof that this is another person than the eraser)"
-    word = "verified" if done.verified.is_passed else "NOT verified"
-    output.result(f"{done.tenant}: {word} by {done.actor}{how}")
 
 
 def _attest(asked: _Asked, what: Attested, document: Path | None, dated_on: date | None) -> None:

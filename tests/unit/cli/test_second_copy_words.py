@@ -10,7 +10,7 @@ import pytest
 
 from coffre.cli import output
 from coffre.cli.backups.copy import _show
-from coffre.cli.departure.offboard import _show_machines
+from coffre.cli.departure.showing import show_machines
 from coffre.cli.tenants.provisioning import _show_outcome
 from coffre.cli.words.findings import describe_copy_fault
 from coffre.cli.words.plan import show_plan
@@ -138,7 +138,7 @@ def test_every_fault_of_an_object_has_its_words(fault: CopyFault) -> None:
 def test_a_rehearsal_tells_the_copy_from_the_original(capsys: Shown) -> None:
     own = MachineFound("compta-01", "linux", False, True, AT, "martin-compta-01-77", BucketCount(objects=3))
     copied = MachineFound("compta-01", "linux", False, False, None, "martin-compta-01-80", BucketCount(), THERE)
-    _show_machines([own, copied])
+    show_machines([own, copied])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[-2:]] == ["compta-01", "compta-01"]
     assert "(copy on aws-paris)" not in lines[-2]
