@@ -35,8 +35,8 @@ def apply_merged(checkout: "Checkout", commits: str, show: "Callable[[TenantOutc
         with turn_of(slug, failed, alone=len(slugs) == 1):
             try:
                 is_complete = _apply_one(checkout, merged, slug, host, show)
-            except ExpectedError as problem:
-                codes.add(problem.exit_code)
+            except Exception as problem:
+                codes.add(problem.exit_code if isinstance(problem, ExpectedError) else FAILED)
                 raise
             if not is_complete:
                 failed.append(slug)

@@ -75,7 +75,7 @@ def apply(repository: TenantRepository, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["--root", str(repository.root), "apply", *arguments])
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, **problems: ExpectedError) -> None:
+def answer(monkeypatch: pytest.MonkeyPatch, **problems: Exception) -> None:
     """Have each tenant's plan be in effect already, or refused or failed by its problem."""
 
     def find(_checkout: object, _merged: object, slug: str, *_: object) -> Approved:
@@ -115,6 +115,14 @@ def test_one_that_is_refused_stops_no_other_and_is_the_exit_code(
     assert done.exit_code == code
     assert f"{2 - len(problems)} of 2 tenants are as merged; not: {', '.join(problems)}" in done.stdout
     assert all(problem.message in done.output for problem in problems.values())
+
+
+def test_an_unexpected_error_beside_a_refusal_is_no_refusal(
+    merged: TenantRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """4 says that nothing was changed, and of an unexpected error nobody knows."""
+    answer(monkeypatch, acme=RefusedError("no"), zebra=ValueError("odd"))
+    assert apply(merged, "--reviewed", "HEAD~1..HEAD").exit_code == 1
 
 
 def test_a_range_without_tenants_and_one_that_is_not_checked_out(
