@@ -59,6 +59,12 @@ def test_an_action_of_others_would_be_pinned_by_its_whole_hash(path: Path) -> No
 
 
 @EVERY_ACTION
+def test_a_run_is_about_the_commit_of_its_own_event(path: Path) -> None:
+    """For `github.sha` Gitea takes the branch's newest commit when it gets to the event: maybe another's."""
+    assert not re.search(r"github\.sha|GITHUB_SHA", path.read_text(encoding="utf-8").replace("`github.sha`", ""))
+
+
+@EVERY_ACTION
 def test_rights_are_named_and_no_more_than_needed(path: Path) -> None:
     granted = {**(read(path)["permissions"] or {})}
     for job in list_jobs(path):

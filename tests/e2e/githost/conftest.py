@@ -4,9 +4,11 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -90,20 +92,43 @@ class World:
     def head(self, number: int) -> str:
         return str(self.anna.api("GET", f"{API}/pulls/{number}")["head"]["sha"])
 
+    def runs(self, workflow: str) -> list["WorkflowRun"]:
+        """Return the runs of a workflow, oldest first."""
+        listed = self.host.admin.api("GET", f"{API}/actions/runs?limit=50")["workflow_runs"]
+        found = [each for each in listed if each["path"].split("@")[0] == workflow]
+        return [WorkflowRun(self, each) for each in sorted(found, key=lambda each: int(each["id"]))]
+
+    def wait_for_runs(self, workflow: str, earlier: Collection[int], count: int) -> list["WorkflowRun"]:
+        """Wait until so many runs of a workflow, besides the earlier ones, have ended."""
+
+        def ended() -> list["WorkflowRun"] | None:
+            found = [run for run in self.runs(workflow) if run.id not in earlier]
+            return found if [run.is_completed for run in found] == [True] * count else None
+
+        return wait_until(f"{count} runs of {workflow}", ended, JOB_SECONDS * count)
+
     def wait_for_run(self, commit: str, workflow: str, event: str = "push") -> str:
-        """Wait until a workflow ran about a commit; returns its conclusion."""
+        """Wait until a workflow ran about a commit; returns its conclusion.
+
+        The host takes the newest commit of the branch at the time when it gets to the event: see ``pushes_held``.
+        """
 
         def ended() -> str | None:
-            listed = self.host.admin.api("GET", f"{API}/actions/runs?limit=50")["workflow_runs"]
-            found = [
-                each
-                for each in listed
-                if (each["path"].split("@")[0], each["head_sha"]) == (workflow, commit)
-                and each["event"].startswith(event)  # a second push makes pull_request_sync
-            ]
-            return found[0]["conclusion"] if found and found[0]["status"] == "completed" else None
+            # A second push makes pull_request_sync.
+            found = [run for run in self.runs(workflow) if run.head == commit and run.event.startswith(event)]
+            return found[-1].conclusion if found and found[-1].is_completed else None
 
         return wait_until(f"{workflow} about {commit[:8]}", ended, JOB_SECONDS)
+
+    @contextmanager
+    def pushes_held(self) -> Iterator[None]:
+        """Keep the host from getting to its pushes until the end of the block; merging goes on.
+
+        It begins each with the size of the repository, for which it reads a table that nothing else here needs.
+        """
+        with psycopg.connect(self.database) as connection:
+            connection.execute("LOCK TABLE lfs_meta_object IN ACCESS EXCLUSIVE MODE")
+            yield
 
     def wait_for_review(self, number: int, head: str) -> tuple[str, str]:
         """Wait until a commit has the status of a review; returns the state and the comment of the pull request."""
@@ -143,14 +168,10 @@ class World:
 
     def logs(self) -> str:
         """Return the logs of all jobs."""
-        texts = []
-        for run in self.host.admin.api("GET", f"{API}/actions/runs?limit=50")["workflow_runs"]:
-            for job in self.host.admin.api("GET", f"{API}/actions/runs/{run['id']}/jobs")["jobs"]:
-                if job["status"] == "completed" and job["conclusion"] != "skipped":
-                    texts.append(self._log_of(job["id"]))
-        return "\n".join(texts)
+        listed = self.host.admin.api("GET", f"{API}/actions/runs?limit=50")["workflow_runs"]
+        return "\n".join(WorkflowRun(self, each).log for each in listed)
 
-    def _log_of(self, job: int) -> str:
+    def log_of_job(self, job: int) -> str:
         """Return the log of a job; a newer push ends one that waits for the runner, and it has none."""
         try:
             return str(self.host.admin.api("GET", f"{API}/actions/jobs/{job}/logs"))
@@ -177,6 +198,41 @@ class World:
         """Return the wall that the platform itself has for a tenant."""
         found = json.loads(self.lab.radosgw_admin(["user", "info", f"--uid={slug}-{TENANTS[slug]}"]))
         return int(found["user_quota"]["max_size"])
+
+
+@dataclass(frozen=True)
+class WorkflowRun:
+    """A run of a workflow, as the host listed it."""
+
+    world: World = field(repr=False)
+    listed: dict[str, Any]
+
+    @property
+    def id(self) -> int:
+        return int(self.listed["id"])
+
+    @property
+    def head(self) -> str:
+        return str(self.listed["head_sha"])
+
+    @property
+    def event(self) -> str:
+        return str(self.listed["event"])
+
+    @property
+    def is_completed(self) -> bool:
+        return bool(self.listed["status"] == "completed")
+
+    @property
+    def conclusion(self) -> str:
+        return str(self.listed["conclusion"])
+
+    @property
+    def log(self) -> str:
+        """The logs of its jobs that ran."""
+        jobs = self.world.host.admin.api("GET", f"{API}/actions/runs/{self.id}/jobs")["jobs"]
+        ran = [job["id"] for job in jobs if job["status"] == "completed" and job["conclusion"] != "skipped"]
+        return "\n".join(self.world.log_of_job(job) for job in ran)
 
 
 @pytest.fixture(scope="module")

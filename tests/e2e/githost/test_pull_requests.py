@@ -67,7 +67,8 @@ def test_a_refused_change_cannot_be_merged_even_with_an_approval(world: World) -
     assert world.quota_bytes("beta") == WALLS["10 GiB"]
 
 
-def test_two_merges_at_once_are_both_carried_out(world: World) -> None:
+def test_two_merges_at_once_are_both_carried_out_each_by_its_own_run(world: World) -> None:
+    """The host hears of both merges when main has both already: of each run it says that it is about the second one."""
     numbers = []
     for slug in ("beta", "gamma"):
         clone = world.clone(world.anna, f"both-{slug}")
@@ -76,9 +77,15 @@ def test_two_merges_at_once_are_both_carried_out(world: World) -> None:
     for number in numbers:
         assert world.wait_for_review(number, world.head(number))[0] == "success"
         world.approve(number, world.bruno)
-    merged = [world.try_merging(number, world.anna) for number in numbers]
-    for commit in merged:
-        assert world.wait_for_run(commit, "apply.yml") == "success", world.logs()
+    earlier = {run.id for run in world.runs("apply.yml")}
+    with world.pushes_held():
+        merged = [world.try_merging(number, world.anna) for number in numbers]
+    runs = world.wait_for_runs("apply.yml", earlier, 2)
+    assert {run.head for run in runs} == {merged[1]}, "the pushes were not held: this shows nothing"
+    assert [run.conclusion for run in runs] == ["success"] * 2, world.logs()
+    carried_out = [{slug for slug in ("beta", "gamma") if f"{slug}: storage: 1 updated" in run.log} for run in runs]
+    assert sorted(carried_out, key=str) == [{"beta"}, {"gamma"}]
+    assert all("in effect already" not in run.log for run in runs)
     assert [world.quota_bytes(slug) for slug in ("beta", "gamma")] == [WALLS["40 GiB"]] * 2
 
 
