@@ -3,6 +3,7 @@ module coffre.invalid/agent
 go 1.25.0
 
 require (
+	filippo.io/age v1.2.1
 	github.com/gofrs/flock v0.13.0
 	github.com/klauspost/compress v1.18.0
 	github.com/minio/minio-go/v7 v7.0.95

@@ -17,6 +17,7 @@ import (
 	"coffre.invalid/agent/internal/apply"
 	"coffre.invalid/agent/internal/cage"
 	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/enrol"
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/into"
 	"coffre.invalid/agent/internal/restore"
@@ -39,6 +40,8 @@ const usage = `usage: coffre-agent COMMAND [--check]
   run      back up now; with --pull, apply newer orders first
   remove   remove the schedule and the agent's state from this machine; --check only reports what would change;
            with --all, remove the configuration and the programs too
+  enrol    install the agent on a machine that nobody can reach, with the invitation on standard input; with --wait 15m,
+           how long it waits for the answer; it may be run again at any point
   version  print version, Go version, system and architecture
 
 apply, remove and version print JSON. Exit codes: 0 done, 1 failed, 2 wrong usage, 4 refused, 5 try again later;
@@ -59,6 +62,9 @@ func main() {
 	}
 	if len(os.Args) > 1 && os.Args[1] == into.Name {
 		os.Exit(into.Main(ctx, os.Args[2:], os.Stdout, os.Stderr))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "enrol" {
+		os.Exit(enrolled(ctx, config.Paths{Root: "/"}, os.Args[2:]))
 	}
 	exit, err := execute(ctx, config.Paths{Root: "/"}, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil {
@@ -144,6 +150,47 @@ func pullAndBackUp(ctx context.Context, paths config.Paths, log io.Writer) (int,
 	return exit, err
 }
 
+// enrolled enrols this machine and returns the exit code. Whoever reads it works for the customer.
+func enrolled(ctx context.Context, paths config.Paths, arguments []string) int {
+	err := enrolHere(ctx, paths, arguments)
+	if err == nil {
+		return fault.ExitDone
+	}
+	exit, hint := fault.Describe(err)
+	fmt.Fprintf(os.Stderr, "coffre-agent : %s\n", text.Line(err.Error(), lineLimit))
+	if hint != "" {
+		fmt.Fprintln(os.Stderr, hint)
+	}
+	return exit
+}
+
+func enrolHere(ctx context.Context, paths config.Paths, arguments []string) error {
+	flags := flag.NewFlagSet("enrol", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	wait := flags.Duration("wait", enrol.DefaultWait, "")
+	if err := flags.Parse(arguments); err != nil {
+		return fault.Usage(err.Error(), usage)
+	}
+	if flags.NArg() > 0 || *wait < 0 || *wait > enrol.LongestWait {
+		return fault.Usage(fmt.Sprintf("enrol takes --wait, of at most %s, and nothing else", enrol.LongestWait), usage)
+	}
+	if !enrol.IsAdministrator() {
+		return enrol.NeedsAdministrator()
+	}
+	scheduler, err := units.NewScheduler(paths.Root)
+	if err != nil {
+		return err
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return enrol.Run(ctx, enrol.Settings{
+		Paths: paths, Scheduler: scheduler, Version: version, Executable: executable, Wait: *wait, Pause: enrol.Pause,
+		Input: os.Stdin, Output: os.Stdout,
+	})
+}
+
 // tell writes to the journal what a pull did.
 func tell(log io.Writer, pulled apply.Pulled, err error) {
 	var lines []string
@@ -152,6 +199,9 @@ func tell(log io.Writer, pulled apply.Pulled, err error) {
 	}
 	if pulled.Removing {
 		lines = append(lines, "the agent is being removed, as its orders say")
+	}
+	if pulled.Delivery > 0 {
+		lines = append(lines, fmt.Sprintf("configuration %d was delivered and counts now", pulled.Delivery))
 	}
 	if pulled.Note != "" {
 		lines = append(lines, pulled.Note)

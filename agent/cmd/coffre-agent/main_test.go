@@ -51,3 +51,12 @@ func TestRemovalOfNothingChangesNothing(t *testing.T) {
 		t.Fatalf("%s %v", output.String(), err)
 	}
 }
+
+func TestEnrolTakesNothingButHowLongItWaits(t *testing.T) {
+	for _, arguments := range [][]string{{"now"}, {"--wait", "soon"}, {"--wait", "-1s"}, {"--wait", "48h"}, {"--check"}} {
+		err := enrolHere(t.Context(), config.Paths{Root: t.TempDir()}, arguments)
+		if exit, hint := fault.Describe(err); exit != fault.ExitUsage || hint != usage {
+			t.Errorf("%v: %v", arguments, err)
+		}
+	}
+}

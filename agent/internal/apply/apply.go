@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/delivery"
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/identity"
@@ -48,6 +49,11 @@ type Result struct {
 // that a run killed anywhere is completed by the next one; running it again without news changes nothing. When a newer
 // generation fails, the last good one stays in force. With check it changes nothing at all.
 func Apply(ctx context.Context, settings Settings, check bool) (Result, error) {
+	if !check {
+		if err := delivery.Abandon(settings.Paths); err != nil {
+			return Result{}, err
+		}
+	}
 	session, err := open(settings)
 	if err != nil {
 		return Result{}, err
@@ -60,7 +66,7 @@ func Apply(ctx context.Context, settings Settings, check bool) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	number := nextCheckIn(settings.Paths, settings.Seen)
+	number := nextCheckIn(settings.Paths, session.Seen)
 	changes, err := session.obey(ctx, fetched, check)
 	var untold error
 	if err == nil && !fetched.Orders.Remove {
@@ -110,6 +116,7 @@ func open(settings Settings) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	settings.Seen = settings.Seen.orDelivered(settings.Paths)
 	who := orders.Identity{TenantID: machine.TenantID, Machine: machine.Machine, Key: key}
 	return &session{Settings: settings, machine: machine, credentials: credentials, who: who, client: client}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/delivery"
 	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/report"
@@ -22,6 +23,13 @@ const checkInPatience = 20 * time.Second
 // Seen are the newest numbers of this machine's reports and check-ins that SMILÉO has seen, 0 when none: a machine that
 // has lost its memory goes on above them.
 type Seen struct{ Reports, CheckIns int64 }
+
+// orDelivered takes the numbers of the last delivery into account: nobody else tells them to a machine that no deployment
+// reaches.
+func (s Seen) orDelivered(paths config.Paths) Seen {
+	record, _ := delivery.ReadRecord(paths)
+	return Seen{Reports: max(s.Reports, record.ReportsAfter), CheckIns: max(s.CheckIns, record.CheckInsAfter)}
+}
 
 type checkIn struct {
 	Version           int               `json:"version"`

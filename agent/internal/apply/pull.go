@@ -22,6 +22,8 @@ const pullPatience = 15 * time.Second
 // Pulled is what a pull did. Generation is the one it applied, 0 when there was no newer one.
 type Pulled struct {
 	Generation int64
+	// Delivery is the number of the configuration that was delivered and taken, 0 when there was no newer one.
+	Delivery int64
 	// Removing says that the machine is about to lose its agent: nothing more must be done.
 	Removing bool
 	// Note is what did not decide, for the journal.
@@ -44,6 +46,14 @@ func Pull(ctx context.Context, settings Settings) (Pulled, error) {
 		}
 		return Pulled{Removing: begun}, err
 	}
+	received := receive(ctx, settings)
+	pulled, err := pullOrders(ctx, settings, received.number > 0)
+	pulled.Delivery = received.number
+	pulled.Note = joinNotes(received.note, pulled.Note)
+	return pulled, err
+}
+
+func pullOrders(ctx context.Context, settings Settings, isDelivered bool) (Pulled, error) {
 	session, err := open(settings)
 	if err != nil {
 		return Pulled{}, err
@@ -56,11 +66,11 @@ func Pull(ctx context.Context, settings Settings) (Pulled, error) {
 	if err != nil {
 		return Pulled{}, err
 	}
-	pulled, err := session.pull(ctx, fetched)
+	pulled, err := session.pull(ctx, fetched, isDelivered)
 	return pulled, errors.Join(err, release())
 }
 
-func (s *session) pull(ctx context.Context, fetched orders.Document) (Pulled, error) {
+func (s *session) pull(ctx context.Context, fetched orders.Document, isDelivered bool) (Pulled, error) {
 	applied, note, err := ReadApplied(s.Paths, s.who)
 	if err != nil {
 		return Pulled{}, err
@@ -72,19 +82,32 @@ func (s *session) pull(ctx context.Context, fetched orders.Document) (Pulled, er
 	if fetched.Orders.Remove {
 		return s.beginRemoval(ctx, fetched.Orders)
 	}
+	if isDelivered {
+		if _, err := s.resumeReports(nil, false); err != nil {
+			return Pulled{}, err
+		}
+	}
 	if !isNew {
 		// A program that somebody damaged comes back by itself; a generation that was taken back has not failed any more.
 		_, err := s.ensureProgram(ctx, applied.Orders.Restic, false)
-		return Pulled{}, errors.Join(err, forgetFailure(s.Paths))
+		if err = errors.Join(err, forgetFailure(s.Paths)); err != nil || !isDelivered {
+			return Pulled{}, err
+		}
+		return Pulled{Note: s.tell(ctx, fetched.Orders)}, nil
 	}
 	if _, err := s.take(ctx, applied, fetched, true, note); err != nil {
 		return Pulled{}, s.keepLastGood(ctx, applied, fetched.Orders, err)
 	}
+	return Pulled{Generation: fetched.Orders.Generation, Note: s.tell(ctx, fetched.Orders)}, nil
+}
+
+// tell checks in under a number that is remembered first.
+func (s *session) tell(ctx context.Context, inForce orders.Orders) (note string) {
 	number := nextCheckIn(s.Paths, s.Seen)
 	if err := report.WriteFloor(s.Paths.CheckIns(), number); err != nil {
-		return Pulled{Generation: fetched.Orders.Generation, Note: notTold(err)}, nil
+		return notTold(err)
 	}
-	return Pulled{Generation: fetched.Orders.Generation, Note: s.checkIn(ctx, fetched.Orders, number)}, nil
+	return s.checkIn(ctx, inForce, number)
 }
 
 // keepLastGood remembers why a generation failed, and sees to it that the last good one can still be obeyed.

@@ -25,6 +25,22 @@ func (p Paths) Machine() string { return filepath.Join(p.Configuration(), "agent
 // Credentials is the file of secrets.
 func (p Paths) Credentials() string { return filepath.Join(p.Configuration(), "credentials.json") }
 
+// Authorities is the file of the authorities that this machine trusts.
+func (p Paths) Authorities() string { return filepath.Join(p.Configuration(), "ca.pem") }
+
+// DeliveryKey is the private key that deliveries to this machine are sealed for. A machine without one gets its
+// configuration over SSH or WinRM.
+func (p Paths) DeliveryKey() string { return filepath.Join(p.Configuration(), "delivery.key") }
+
+// Delivering holds a delivery while its parts take their places, so that a killed run is completed by the next one.
+func (p Paths) Delivering() string { return filepath.Join(p.Configuration(), "delivering.json") }
+
+// Delivered says which delivery was taken last. It lies beside what was delivered: who loses the state does not lose it.
+func (p Paths) Delivered() string { return filepath.Join(p.Configuration(), "delivered.json") }
+
+// Undelivered says which newer delivery could not be taken, and why.
+func (p Paths) Undelivered() string { return filepath.Join(p.State(), "undelivered.json") }
+
 // Configuration is the directory that the deployment writes.
 func (p Paths) Configuration() string { return p.at(configurationDirectory) }
 
@@ -153,6 +169,23 @@ func Load(paths Paths) (Machine, Credentials, error) {
 	if err := readPrivate(paths.Credentials(), &credentials); err != nil {
 		return Machine{}, Credentials{}, err
 	}
+	return complete(paths, machine, credentials)
+}
+
+// Parse reads what the two files are to hold before they are written, and refuses whatever Load would refuse of it.
+func Parse(paths Paths, settings, secrets []byte) (Machine, Credentials, error) {
+	var machine Machine
+	var credentials Credentials
+	if err := decode(paths.Machine(), settings, &machine); err != nil {
+		return Machine{}, Credentials{}, err
+	}
+	if err := decode(paths.Credentials(), secrets, &credentials); err != nil {
+		return Machine{}, Credentials{}, err
+	}
+	return complete(paths, machine, credentials)
+}
+
+func complete(paths Paths, machine Machine, credentials Credentials) (Machine, Credentials, error) {
 	if machine.ProgramsBucket == "" {
 		machine.ProgramsBucket = ProgramsBucket
 	}
@@ -164,18 +197,28 @@ func Load(paths Paths) (Machine, Credentials, error) {
 }
 
 func readPrivate(path string, into any) error {
+	body, err := ReadPrivate(path)
+	if err != nil {
+		return err
+	}
+	return decode(path, body, into)
+}
+
+// ReadPrivate reads one of the agent's own secret files, and refuses one that anybody else could read or change.
+func ReadPrivate(path string) ([]byte, error) {
 	body, facts, err := files.ReadOwnAndFacts(path)
 	var unsafe *files.UnsafeError
 	if errors.As(err, &unsafe) {
-		return fault.Refused(unsafe.Error(),
+		return nil, fault.Refused(unsafe.Error(),
 			"make root its owner, in folders that only root can write and without links on the path, or "+deployAgain)
 	}
 	if err != nil {
-		return fault.Failed(fmt.Sprintf("cannot read %s: %v", path, err), deployAgain)
+		return nil, fault.Failed(fmt.Sprintf("cannot read %s: %v", path, err), deployAgain)
 	}
-	if err := checkPrivate(path, facts); err != nil {
-		return err
-	}
+	return body, checkPrivate(path, facts)
+}
+
+func decode(path string, body []byte, into any) error {
 	// The decoder's own message may quote what it read, and that may be a secret.
 	if err := json.Unmarshal(body, into); err != nil {
 		return fault.Failed(fmt.Sprintf("%s is not the expected JSON document", path), deployAgain)

@@ -5,11 +5,8 @@ package orders
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,6 +14,7 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/fault"
+	"coffre.invalid/agent/internal/signed"
 )
 
 // Key is the object's name in the machine's bucket.
@@ -96,27 +94,15 @@ type Document struct {
 	Body    []byte
 }
 
-// signaturesLimit is how many signatures a document may carry: one a signing key, two while the key is being replaced.
-const signaturesLimit = 4
-
-type envelope struct {
-	Payload    string   `json:"payload"`
-	Signatures []string `json:"signatures"`
-}
-
 const ordersRefused = "if nobody outside SMILÉO changed the storage, run apply for this tenant again"
 
 // Verify reads a document fetched from the storage. Every error is a refusal: the machine keeps its last orders.
 func Verify(body []byte, who Identity) (Document, error) {
-	document, signatures, err := open(body)
+	envelope, err := signed.Open(body, who.Key)
 	if err != nil {
 		return Document{}, refuse("%v", err)
 	}
-	if !slices.ContainsFunc(signatures, func(signature []byte) bool {
-		return ed25519.Verify(who.Key, document.Payload, signature)
-	}) {
-		return Document{}, refuse("no signature was made with the key that this machine trusts")
-	}
+	document := Document{Payload: envelope.Payload, Body: body}
 	if err := document.parse(); err != nil {
 		return Document{}, refuse("%v", err)
 	}
@@ -130,7 +116,8 @@ func Verify(body []byte, who Identity) (Document, error) {
 // ReadApplied reads the machine's own copy of orders applied earlier. Its signature is not looked at again: the file is
 // as much in root's hands as the pinned key is, and the key may have been replaced since.
 func ReadApplied(body []byte) (Document, error) {
-	document, _, err := open(body)
+	envelope, err := signed.Read(body)
+	document := Document{Payload: envelope.Payload, Body: body}
 	if err == nil {
 		err = document.parse()
 	}
@@ -174,47 +161,12 @@ func refuse(format string, values ...any) error {
 	return fault.Refused(Key+" refused: "+fmt.Sprintf(format, values...), ordersRefused)
 }
 
-func open(body []byte) (Document, [][]byte, error) {
-	var sealed envelope
-	if err := decodeStrictly(body, &sealed); err != nil {
-		return Document{}, nil, fmt.Errorf("not a signed document: %w", err)
-	}
-	payload, err := base64.StdEncoding.DecodeString(sealed.Payload)
-	if err != nil || len(payload) == 0 {
-		return Document{}, nil, errors.New("not a signed document: the payload is not base64")
-	}
-	if count := len(sealed.Signatures); count < 1 || count > signaturesLimit {
-		return Document{}, nil, fmt.Errorf("not a signed document: it has %d signatures, not 1 to %d", count, signaturesLimit)
-	}
-	var signatures [][]byte
-	for _, encoded := range sealed.Signatures {
-		signature, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil || len(signature) != ed25519.SignatureSize {
-			return Document{}, nil, errors.New("not a signed document: a signature is not 64 bytes in base64")
-		}
-		signatures = append(signatures, signature)
-	}
-	return Document{Payload: payload, Body: body}, signatures, nil
-}
-
 func (d *Document) parse() error {
 	// Orders half understood would be orders half obeyed: an unknown field is for a newer agent.
-	if err := decodeStrictly(d.Payload, &d.Orders); err != nil {
+	if err := signed.DecodeStrictly(d.Payload, &d.Orders); err != nil {
 		return fmt.Errorf("this agent does not understand it: %w", err)
 	}
 	return d.Orders.validate()
-}
-
-func decodeStrictly(body []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is more data after the document")
-	}
-	return nil
 }
 
 var (

@@ -44,6 +44,12 @@ func payload(t *testing.T, changes map[string]any) []byte {
 	return body
 }
 
+// envelope is the form of a signed document.
+type envelope struct {
+	Payload    string   `json:"payload"`
+	Signatures []string `json:"signatures"`
+}
+
 func seal(payload []byte, keys ...ed25519.PrivateKey) []byte {
 	sealed := envelope{Payload: base64.StdEncoding.EncodeToString(payload)}
 	for _, key := range keys {

@@ -29,6 +29,14 @@ func (r run) readOrders(who orders.Identity) (inForce, error) {
 		return inForce{}, errors.New("this machine has no applied orders" + note + "; run apply for this tenant")
 	}
 	found := inForce{document: applied}
+	undelivered, err := apply.FindUndelivered(r.settings.Paths)
+	if err != nil {
+		found.notes = append(found.notes, err.Error())
+	}
+	if undelivered != nil {
+		found.notes = append(found.notes, "the last delivery could not be taken, the configuration stays as it was: "+
+			shorten(r.credentials.Redact(undelivered.Reason)))
+	}
 	failure, err := apply.FindFailure(r.settings.Paths)
 	if err != nil {
 		found.notes = append(found.notes, err.Error())

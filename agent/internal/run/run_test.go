@@ -493,6 +493,23 @@ func TestAGenerationThatFailedIsInTheReportOfTheBackupMadeAllTheSame(t *testing.
 	expect(t, got, exit, report.Success, 0, "is damaged")
 }
 
+func TestADeliveryThatWasNotTakenIsInTheReportOfTheBackupMadeAllTheSame(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(5, nil)
+	body := `{"number":3,"reason":"number 3 is older than 4, says secret-access-key"}`
+	if err := os.WriteFile(machine.Paths.Undelivered(), []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "the last delivery could not be taken, the configuration stays as it was: "+
+		"number 3 is older than 4, says ***")
+	if err := os.WriteFile(machine.Paths.Undelivered(), []byte("{half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, exit = backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "undelivered.json is damaged")
+}
+
 func TestNoBackupBeginsOnAMachineThatLosesItsAgent(t *testing.T) {
 	machine := withProgram(t, saves)
 	machine.Applied(5, nil)

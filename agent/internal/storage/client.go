@@ -69,15 +69,7 @@ func Open(settings Settings) (*Client, error) {
 	if err != nil {
 		return nil, errors.New("HTTPS_PROXY names no proxy")
 	}
-	clock := &clockRecorder{next: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   dialTimeout,
-		ResponseHeaderTimeout: headerTimeout,
-		IdleConnTimeout:       time.Minute,
-		DisableCompression:    true,
-	}}
+	clock := &clockRecorder{next: transport(authorities)}
 	core, err := minio.NewCore(endpoint.Host, &minio.Options{
 		Creds:        credentials.NewStaticV4(settings.AccessKeyID, settings.SecretAccessKey, ""),
 		Secure:       true,
@@ -94,6 +86,19 @@ func Open(settings Settings) (*Client, error) {
 		client.proxy = proxy.Host
 	}
 	return client, nil
+}
+
+// transport reaches hosts whose certificate is by these authorities, and no others.
+func transport(authorities *x509.CertPool) *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   dialTimeout,
+		ResponseHeaderTimeout: headerTimeout,
+		IdleConnTimeout:       time.Minute,
+		DisableCompression:    true,
+	}
 }
 
 func readAuthorities(path string) (*x509.CertPool, error) {

@@ -27,6 +27,8 @@ const (
 	AccessDenied
 	// NoSuchKey: the object does not exist.
 	NoSuchKey
+	// AlreadyThere: there is an object of this key, and only a new one was to be made.
+	AlreadyThere
 	// ClockSkewed: the request's time is too far from the server's.
 	ClockSkewed
 	// Untrusted: the server's certificate is not by the platform's authority, or expired, or for another name.
@@ -40,6 +42,7 @@ var (
 	ErrQuotaExceeded = errors.New("quota exceeded")
 	ErrAccessDenied  = errors.New("access denied")
 	ErrNoSuchKey     = errors.New("no such object")
+	ErrAlreadyThere  = errors.New("there is such an object already")
 	ErrClockSkewed   = errors.New("clock too far from the server's")
 	ErrUntrusted     = errors.New("certificate not trusted")
 	ErrUnreachable   = errors.New("storage unreachable")
@@ -47,7 +50,7 @@ var (
 
 var sentinels = map[Kind]error{
 	QuotaExceeded: ErrQuotaExceeded, AccessDenied: ErrAccessDenied, NoSuchKey: ErrNoSuchKey,
-	ClockSkewed: ErrClockSkewed, Untrusted: ErrUntrusted, Unreachable: ErrUnreachable,
+	AlreadyThere: ErrAlreadyThere, ClockSkewed: ErrClockSkewed, Untrusted: ErrUntrusted, Unreachable: ErrUnreachable,
 }
 
 // Limits of what is shown of an answer: whoever hosts the storage words it.
@@ -107,6 +110,7 @@ var codes = map[string]Kind{
 	"InvalidAccessKeyId":    AccessDenied,
 	"SignatureDoesNotMatch": AccessDenied,
 	"NoSuchKey":             NoSuchKey,
+	"PreconditionFailed":    AlreadyThere,
 	"RequestTimeTooSkewed":  ClockSkewed,
 }
 
