@@ -177,7 +177,7 @@ func (r *run) look(ctx context.Context) (found bool, err error) {
 	case errors.Is(err, storage.ErrNoSuchKey):
 		r.refused = ""
 		return false, nil
-	case errors.Is(err, storage.ErrAccessDenied), errors.Is(err, storage.ErrUntrusted):
+	case errors.Is(err, storage.ErrAccessDenied):
 		return false, explainStorage(err)
 	case errors.Is(err, storage.ErrUnreachable):
 		r.refused = unreachable

@@ -79,7 +79,9 @@ func explainStorage(err error) error {
 		return fault.Busy(unreachable+" ("+reason(err)+")",
 			"Vérifiez la connexion Internet de cet ordinateur, puis relancez le même script.")
 	case errors.Is(err, storage.ErrUntrusted):
-		return fault.Refused("le certificat de la plateforme de sauvegarde n'est pas reconnu : rien n'a été échangé", askSmileo)
+		// A laptop behind the login page of a hotel's network sees this, too: it does not stay so.
+		return fault.Busy("le certificat de la plateforme de sauvegarde n'est pas reconnu : rien n'a été échangé",
+			"Relancez le même script sur un autre réseau ; si cela dure, contactez SMILÉO en indiquant ce message.")
 	}
 	return fault.Failed("la plateforme de sauvegarde a répondu : "+reason(err), askSmileo)
 }

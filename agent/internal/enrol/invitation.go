@@ -17,6 +17,9 @@ import (
 // invitationLimitBytes is the largest invitation that is read.
 const invitationLimitBytes = 256 << 10
 
+// byteOrderMark is what Windows PowerShell may put before what it gives a program.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 const (
 	idLength    = 32
 	secretBytes = 32
@@ -67,7 +70,7 @@ func ReadInvitation(input io.Reader) (Invitation, error) {
 	}
 	// The decoder's own message may quote what it read.
 	var found Invitation
-	if json.Unmarshal(body, &found) != nil {
+	if json.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), &found) != nil {
 		return Invitation{}, damaged("ce n'est pas le document attendu")
 	}
 	if found.Version != 1 {
