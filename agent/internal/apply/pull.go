@@ -82,10 +82,8 @@ func (s *session) pull(ctx context.Context, fetched orders.Document, isDelivered
 	if fetched.Orders.Remove {
 		return s.beginRemoval(ctx, fetched.Orders)
 	}
-	if isDelivered {
-		if _, err := s.resumeReports(nil, false); err != nil {
-			return Pulled{}, err
-		}
+	if _, err := s.resumeReports(nil, false); err != nil {
+		return Pulled{}, err
 	}
 	if !isNew {
 		// A program that somebody damaged comes back by itself; a generation that was taken back has not failed any more.

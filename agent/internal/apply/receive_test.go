@@ -93,7 +93,7 @@ func TestADeliveryThatCannotBeTakenChangesNothingAndIsNamed(t *testing.T) {
 			put(machine, own, 3, 1, map[string]any{"public_key": strangerKey})
 		}, "sealed for the machine with the fingerprint"},
 		"damaged":    {func(machine *installed.Machine, _ string) { machine.Server.Put(delivery.Key, []byte("{")) }, "not a signed"},
-		"large":      {func(machine *installed.Machine, _ string) { machine.Server.Put(delivery.Key, make([]byte, 1<<20)) }, "larger than"},
+		"large":      {func(machine *installed.Machine, _ string) { machine.Server.Put(delivery.Key, make([]byte, 2<<20)) }, "larger than"},
 		"unreadable": {func(machine *installed.Machine, _ string) { refuseDeliveries(machine) }, "access denied"},
 		"forged": {func(machine *installed.Machine, own string) {
 			machine.As("x", func() { put(machine, own, 3, 1, nil) })

@@ -23,8 +23,9 @@ import (
 // Key is the object's name in the machine's bucket.
 const Key = "control/delivery.json"
 
-// LimitBytes is the largest delivery that is read.
-const LimitBytes = 64 << 10
+// LimitBytes is the largest delivery that is read: a platform without an authority of its own has the certificates of all
+// that SMILÉO's computer trusts in it.
+const LimitBytes = 1 << 20
 
 // Target is whom a delivery must be for, and whose signature it must carry.
 type Target struct {

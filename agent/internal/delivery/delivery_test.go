@@ -297,3 +297,28 @@ func isByKey(body []byte, key ed25519.PublicKey) bool {
 	}
 	return false
 }
+
+// The files are Coffre's own, of version 1: agents of all versions to come read them.
+func TestADeliveryThatCoffreMadeIsUnderstood(t *testing.T) {
+	machine := installed.New(t, nil)
+	body, err := os.ReadFile("testdata/delivery-1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := os.ReadFile("testdata/delivery-1.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := age.ParseX25519Identity(strings.TrimSpace(string(secret)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := delivery.Verify(body, machine.Target())
+	if err != nil || found.Number != 2 || found.Invitation != installed.InvitationID {
+		t.Fatalf("%+v %v", found, err)
+	}
+	parts, err := found.Unseal(config.Paths{Root: "/"}, key)
+	if err != nil || parts.ReportsAfter != 7 || parts.CheckInsAfter != 9 || !strings.Contains(string(parts.Credentials), "AK") {
+		t.Fatal(err)
+	}
+}

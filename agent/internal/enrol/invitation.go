@@ -14,8 +14,8 @@ import (
 	"coffre.invalid/agent/internal/delivery"
 )
 
-// invitationLimitBytes is the largest invitation that is read.
-const invitationLimitBytes = 256 << 10
+// invitationLimitBytes is the largest invitation that is read: it may hold the certificates of all public authorities.
+const invitationLimitBytes = 1 << 20
 
 // byteOrderMark is what Windows PowerShell may put before what it gives a program.
 var byteOrderMark = []byte("\xef\xbb\xbf")
