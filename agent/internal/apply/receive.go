@@ -13,6 +13,7 @@ import (
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/delivery"
 	"coffre.invalid/agent/internal/files"
+	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/storage"
 )
 
@@ -62,11 +63,11 @@ func receiveWith(ctx context.Context, settings Settings, key *age.X25519Identity
 	if err != nil || body == nil {
 		return received{note: session.credentials.Redact(notReceived(err))}
 	}
-	return session.receive(key, body)
+	return session.receive(ctx, key, body)
 }
 
 // receive takes this delivery, if it is news.
-func (s *session) receive(key *age.X25519Identity, body []byte) received {
+func (s *session) receive(ctx context.Context, key *age.X25519Identity, body []byte) received {
 	found, err := delivery.Verify(body, delivery.Target{TenantID: s.machine.TenantID, Machine: s.machine.Machine, Key: s.who.Key})
 	if err != nil {
 		return remember(s.Paths, 0, err)
@@ -82,12 +83,34 @@ func (s *session) receive(key *age.X25519Identity, body []byte) received {
 		parts, err = found.Unseal(s.Paths, key)
 	}
 	if err == nil {
+		err = prove(ctx, s.Paths, parts)
+	}
+	if err == nil {
 		err = delivery.Install(s.Paths, body, found, parts)
 	}
 	if err != nil {
 		return remember(s.Paths, found.Number, err)
 	}
 	return received{number: found.Number, note: joinNotes(note, notReceived(forgetUndelivered(s.Paths)))}
+}
+
+// prove reaches the storage with a new configuration before it takes the place of one that does: nobody could mend it from
+// outside afterwards.
+func prove(ctx context.Context, paths config.Paths, parts delivery.Parts) error {
+	machine, credentials, err := config.Parse(paths, parts.Settings, parts.Credentials)
+	if err != nil {
+		return err
+	}
+	settings := storage.OfMachine(machine, credentials, machine.Bucket)
+	settings.Certificates = parts.Certificates
+	client, err := storage.Open(settings)
+	if err == nil {
+		_, err = client.Get(ctx, orders.Key, orders.LimitBytes)
+	}
+	if err == nil || errors.Is(err, storage.ErrNoSuchKey) {
+		return nil
+	}
+	return fmt.Errorf("the delivered configuration does not reach the storage: %s", credentials.Redact(err.Error()))
 }
 
 // fetchDelivery reads the delivery, nil when there is none or the storage is away: the orders wait for it and say so.

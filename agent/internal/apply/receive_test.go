@@ -95,6 +95,17 @@ func TestADeliveryThatCannotBeTakenChangesNothingAndIsNamed(t *testing.T) {
 		"damaged":    {func(machine *installed.Machine, _ string) { machine.Server.Put(delivery.Key, []byte("{")) }, "not a signed"},
 		"large":      {func(machine *installed.Machine, _ string) { machine.Server.Put(delivery.Key, make([]byte, 2<<20)) }, "larger than"},
 		"unreadable": {func(machine *installed.Machine, _ string) { refuseDeliveries(machine) }, "access denied"},
+		"of a platform that is gone": {func(machine *installed.Machine, own string) {
+			parts := machine.Parts(map[string]any{"endpoint": "https://127.0.0.1:1", "least_generation": 1})
+			machine.Configure(map[string]any{"least_generation": 0})
+			machine.Server.Put(delivery.Key, machine.Deliver(3, own, parts, nil))
+		}, "does not reach the storage"},
+		"of a foreign authority": {func(machine *installed.Machine, own string) {
+			foreign, _ := os.ReadFile("../enrol/testdata/foreign.pem")
+			parts := machine.Parts(nil)
+			parts["certificates"] = foreign
+			machine.Server.Put(delivery.Key, machine.Deliver(3, own, parts, nil))
+		}, "certificate not trusted"},
 		"forged": {func(machine *installed.Machine, own string) {
 			machine.As("x", func() { put(machine, own, 3, 1, nil) })
 			machine.Configure(map[string]any{"least_generation": 0})

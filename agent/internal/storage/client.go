@@ -29,12 +29,14 @@ const (
 	headerTimeout = 15 * time.Second
 )
 
-// Settings say where the bucket is and with which key it is used.
+// Settings say where the bucket is and with which key it is used. The authorities to trust are Certificates, in PEM, or
+// else those in CAFile.
 type Settings struct {
 	Endpoint        string
 	Region          string
 	Bucket          string
 	CAFile          string
+	Certificates    []byte
 	AccessKeyID     string
 	SecretAccessKey string
 }
@@ -61,7 +63,7 @@ func Open(settings Settings) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	authorities, err := readAuthorities(settings.CAFile)
+	authorities, err := settings.authorities()
 	if err != nil {
 		return nil, err
 	}
@@ -101,14 +103,25 @@ func transport(authorities *x509.CertPool) *http.Transport {
 	}
 }
 
-func readAuthorities(path string) (*x509.CertPool, error) {
-	body, err := files.ReadOwn(path)
+func (s Settings) authorities() (*x509.CertPool, error) {
+	if s.Certificates != nil {
+		return parseAuthorities(s.Certificates)
+	}
+	body, err := files.ReadOwn(s.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
+	pool, err := parseAuthorities(body)
+	if err != nil {
+		return nil, fmt.Errorf("%w in %s", err, s.CAFile)
+	}
+	return pool, nil
+}
+
+func parseAuthorities(certificates []byte) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(body) {
-		return nil, fmt.Errorf("certificate authority: no certificate in %s", path)
+	if !pool.AppendCertsFromPEM(certificates) {
+		return nil, errors.New("certificate authority: no certificate")
 	}
 	return pool, nil
 }

@@ -3,7 +3,6 @@ package storage
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -22,9 +21,9 @@ type Presigned struct{ client *http.Client }
 
 // OpenPresigned prepares a client that trusts these authorities, in PEM, and no others.
 func OpenPresigned(certificates []byte) (*Presigned, error) {
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(certificates) {
-		return nil, errors.New("certificate authority: there is no certificate")
+	pool, err := parseAuthorities(certificates)
+	if err != nil {
+		return nil, err
 	}
 	return &Presigned{&http.Client{
 		Transport: transport(pool), Timeout: callTimeout,
