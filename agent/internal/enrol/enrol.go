@@ -35,7 +35,8 @@ const (
 )
 
 // Settings are what the work here is given from outside. Version is the agent's own; Executable is the program to install;
-// Wait is how long one run waits for the answer, and Pause the shortest time between two looks for it.
+// Wait is how long one run waits for the answer, which it looks for at least once; Pause is the shortest time between two
+// looks.
 type Settings struct {
 	Paths      config.Paths
 	Scheduler  units.Scheduler
@@ -130,9 +131,6 @@ func (r *run) obtain(ctx context.Context, isNew bool) error {
 	}
 	r.say(waiting, formatTime(deadline))
 	for pause := r.Pause; ; pause = min(pause+pause/2, max(longestPause, r.Pause)) {
-		if time.Now().Add(pause).After(deadline) {
-			return noAnswerYet(r.refused)
-		}
 		select {
 		case <-ctx.Done():
 			return interrupted()
@@ -140,6 +138,9 @@ func (r *run) obtain(ctx context.Context, isNew bool) error {
 		}
 		if found, err := r.look(ctx); err != nil || found {
 			return err
+		}
+		if time.Now().Add(pause).After(deadline) {
+			return noAnswerYet(r.refused)
 		}
 	}
 }
