@@ -73,8 +73,13 @@ func TestAnAnswerToASignedRequestBecomesAKindAndNamesNoAddress(t *testing.T) {
 	client, _ := serveSigned(t, nil)
 	for _, address := range []string{"https://127.0.0.1:1/", "https://%zz/", "https://h:99999/"} {
 		_, err := client.Get(t.Context(), "the answer", address+signature, 10)
-		if err == nil || strings.Contains(err.Error(), "5e9c8a7d6f") {
-			t.Errorf("%s: %v", address, err)
+		for each := err; each != nil; each = errors.Unwrap(each) {
+			if strings.Contains(each.Error(), "5e9c8a7d6f") {
+				t.Errorf("%s: %v", address, each)
+			}
+		}
+		if err == nil {
+			t.Errorf("%s was reached", address)
 		}
 	}
 }
