@@ -38,11 +38,16 @@ def render_text(template: str, facts: Mapping[str, object]) -> str:
     return _environment(is_html=False).get_template(template).render(facts)
 
 
+def render_html(template: str, facts: Mapping[str, object]) -> str:
+    """Return the HTML of a page, in which every value is text and no markup."""
+    return _environment(is_html=True).get_template(template).render(facts)
+
+
 def render_pdf(
     template: str, style_sheets: Sequence[str], facts: Mapping[str, object], enclosures: Sequence[Enclosure] = ()
 ) -> bytes:
     """Return a PDF/A from an HTML template below templates/, with its attached files."""
-    html = _environment(is_html=True).get_template(template).render(facts)
+    html = render_html(template, facts)
     sheets = [toolchain.bundled(f"templates/{name}").read_text(encoding="utf-8") for name in style_sheets]
     weasyprint = _import_weasyprint()
     # Nothing is downloaded: a page contains everything that it needs.

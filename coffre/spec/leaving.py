@@ -38,7 +38,7 @@ class DirectoryTarget(FileModel):
     via: Annotated[Literal["directory"], _VIA] = "directory"
     path: Annotated[
         Text,
-        AfterValidator(matching(r"/[^\x00-\x1f]+", "is not an absolute path", "write it like /mnt/disque-martin")),
+        AfterValidator(matching(r"/.+", "is not an absolute path", "write it like /mnt/disque-martin")),
         text_schema("An absolute path; Coffre makes a folder for the tenant in it"),
     ]
 
@@ -50,7 +50,11 @@ class S3Target(FileModel):
     endpoint: Annotated[
         Text,
         AfterValidator(
-            matching(r"https://[^\s/@?#]+/?", "is not an https address", "write it like https://s3.example")
+            matching(
+                r"https://([A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:]{2,45}\])(:[0-9]{1,5})?/?",
+                "is not an https address",
+                "write it like https://s3.example",
+            )
         ),
         text_schema("The endpoint of the customer's storage, https only"),
     ]

@@ -36,8 +36,6 @@ def _read_schedule(value: Any) -> Any:
 def _check_line(text: str) -> str:
     if not text.strip():
         refuse(f"{VALUE} is blank", "remove the entry")
-    if not text.isprintable():
-        refuse(f"{VALUE} has a line break or an invisible character", "write one entry a line")
     if len(text.encode(errors="surrogatepass")) > LONGEST_LINE_BYTES:
         refuse(f"{VALUE} is longer than any path", f"{LONGEST_LINE_BYTES} bytes are the limit")
     return text

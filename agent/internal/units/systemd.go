@@ -28,6 +28,9 @@ func renderSystemd(wanted orders.Orders, agent string) (Job, error) {
 	if _, err := time.LoadLocation(wanted.Timezone); err != nil {
 		return Job{}, fmt.Errorf("this machine does not know the time zone %s (package tzdata): %w", wanted.Timezone, err)
 	}
+	if _, err := moments(wanted, 0); err != nil {
+		return Job{}, err
+	}
 	values := map[string]any{
 		"Agent":        agent,
 		"StartSeconds": int(timeLimit(wanted).Seconds()),

@@ -5,10 +5,8 @@ import (
 	_ "embed"
 	"encoding/binary"
 	"encoding/xml"
-	"fmt"
 	"slices"
 	"text/template"
-	"time"
 	"unicode/utf16"
 
 	"coffre.invalid/agent/internal/orders"
@@ -43,11 +41,11 @@ type taskTrigger struct {
 // own clock and zone, which on a customer's machine is the tenant's, summer time included; with a zone it would count in
 // UTC and be an hour off for half of the year.
 func renderTask(wanted orders.Orders, agent string) (Job, error) {
+	if _, err := moments(wanted, 0); err != nil {
+		return Job{}, err
+	}
 	var triggers []taskTrigger
 	for _, entry := range wanted.Plan.Schedule {
-		if _, err := time.Parse("15:04", entry.At); err != nil {
-			return Job{}, fmt.Errorf("schedule at %q: %w", entry.At, err)
-		}
 		trigger := taskTrigger{At: entry.At}
 		for _, name := range weekdays {
 			if slices.Contains(entry.Days, name) {

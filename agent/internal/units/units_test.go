@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,58 @@ func TestAnUnknownTimeZoneIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	wanted.Timezone = "Europe/Atlantis"
 	if _, err := renderSystemd(wanted, "agent"); err == nil || !strings.Contains(err.Error(), "Europe/Atlantis") {
 		t.Fatal(err)
+	}
+}
+
+// What a tenant file or its storage may put into orders as free text reaches no document of a scheduler.
+func TestNoFreeTextOfOrdersIsInAnyUnit(t *testing.T) {
+	hostile := "x\n[Service]\nExecStart=/bin/sh %n ${HOME}</string></Command><Command>cmd.exe</Command>"
+	wanted := example()
+	wanted.Plan.Paths, wanted.Plan.Exclude = []string{hostile}, []string{hostile}
+	wanted.Restic = orders.Restic{Version: hostile, SHA256: hostile}
+	wanted.Plan.Accepted = []orders.Accepted{{Path: hostile}}
+	render := func(each orders.Orders) [3]Job {
+		systemd, systemdErr := renderSystemd(each, "/usr/local/lib/coffre/coffre-agent")
+		launchd, launchdErr := renderLaunchd(each, "/usr/local/lib/coffre/coffre-agent")
+		task, taskErr := renderTask(each, `C:\Program Files\Coffre\coffre-agent.exe`)
+		if err := errors.Join(systemdErr, launchdErr, taskErr); err != nil {
+			t.Fatal(err)
+		}
+		return [3]Job{systemd, launchd, task}
+	}
+	if !reflect.DeepEqual(render(wanted), render(example())) {
+		t.Fatal("a text of the orders is in a unit")
+	}
+	// The delay of launchd is reckoned from the machine's name; its document has times alone.
+	wanted.TenantID, wanted.Machine = hostile, hostile
+	for _, job := range render(wanted) {
+		if bytes.Contains(append(job.Service, job.Timer...), []byte("bin/sh")) {
+			t.Fatalf("the machine's name is in a unit:\n%s", job.Service)
+		}
+	}
+}
+
+// Orders are checked when they are read; these would be one more line of a unit if they were not.
+func TestAScheduleThatWouldBeMoreThanATimeIsRefused(t *testing.T) {
+	for name, spoil := range map[string]func(*orders.Orders){
+		"time":    func(o *orders.Orders) { o.Plan.Schedule[0].At = "12:30\nExecStart=/bin/sh" },
+		"element": func(o *orders.Orders) { o.Plan.Schedule[0].At = "12:30</StartBoundary><Exec/>" },
+		"day":     func(o *orders.Orders) { o.Plan.Schedule[0].Days = []string{"Mon\nUnit=evil.service"} },
+		"zone":    func(o *orders.Orders) { o.Timezone = "UTC\nUnit=evil.service" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			wanted := example()
+			spoil(&wanted)
+			renderers := map[string]func(orders.Orders, string) (Job, error){"systemd": renderSystemd}
+			if name != "zone" { // the other two count on the machine's own zone
+				renderers["launchd"], renderers["Task Scheduler"] = renderLaunchd, renderTask
+			}
+			for system, render := range renderers {
+				if _, err := render(wanted, "agent"); err == nil {
+					t.Error(system)
+				}
+			}
+		})
 	}
 }
 

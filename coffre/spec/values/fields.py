@@ -43,6 +43,8 @@ def _expect_text(value: Any) -> str:
         refuse(f"YAML does not read {VALUE} as text", f"write it in quotes: {VALUE}")
     if not isinstance(value, str):
         refuse(f"{VALUE} is here instead of text")
+    if not value.isprintable():
+        refuse(f"{VALUE} has a line break or an invisible character", "write one plain line")
     return value
 
 
@@ -53,8 +55,6 @@ def _check_label(text: str) -> str:
         refuse(f"{VALUE} begins or ends with a space", "remove it")
     if len(text) > 200:
         refuse(f"{VALUE} is {len(text)} characters long", "200 is the limit")
-    if not text.isprintable():
-        refuse(f"{VALUE} has a line break or an invisible character", "write one plain line")
     return text
 
 
