@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PIPELINES = ROOT / "templates" / "pipelines" / "actions"
 REPOSITORY = "smileo/customers"
 API = f"/repos/{REPOSITORY}"
-TENANTS = {"alpha": "k1a2b3c4d5", "beta": "k2a2b3c4d5", "gamma": "k3a2b3c4d5"}
+TENANTS = {"alpha": "k1a2b3c4d5", "beta": "k2a2b3c4d5", "gamma": "k3a2b3c4d5", "delta": "k4a2b3c4d5"}
 BOT_SCOPES = "read:user,write:repository,write:issue"
 """As docs/pipelines.md says."""
 JOB_SECONDS = 240.0
@@ -67,14 +67,14 @@ class World:
         who.git(self.folder, "clone", "--quiet", f"{self.host.url}/{repository}.git", name)
         return self.folder / name
 
-    def propose(self, who: Person, clone: Path, branch: str, base: str = "main", head: str | None = None) -> int:
+    def propose(self, who: Person, clone: Path, branch: str, *, head: str | None = None, title: str = "") -> int:
         """Commit everything in a clone, push it as a branch, and open a pull request; returns its number."""
         who.git(clone, "checkout", "--quiet", "-b", branch)
         self.push(who, clone, branch)
 
         def open_request() -> int | None:
             try:
-                body = {"head": head or branch, "base": base, "title": branch}
+                body = {"head": head or branch, "base": "main", "title": title or branch}
                 return int(who.api("POST", f"{API}/pulls", body)["number"])
             except ApiError as error:
                 # A branch is known a moment after its push.
@@ -106,6 +106,20 @@ class World:
             return found if [run.is_completed for run in found] == [True] * count else None
 
         return wait_until(f"{count} runs of {workflow}", ended, JOB_SECONDS * count)
+
+    def run_nightly(self) -> "WorkflowRun":
+        """Start the pipeline of the night, and wait for its end."""
+        earlier = {run.id for run in self.runs("nightly.yml")}
+        self.host.admin.api("POST", f"{API}/actions/workflows/nightly.yml/dispatches", {"ref": "main"})
+        (run,) = self.wait_for_runs("nightly.yml", earlier, 1)
+        return run
+
+    def carry_out(self, number: int, merger: Person) -> "WorkflowRun":
+        """Merge an approved pull request, and wait for the end of its apply."""
+        earlier = {run.id for run in self.runs("apply.yml")}
+        self.try_merging(number, merger)
+        (run,) = self.wait_for_runs("apply.yml", earlier, 1)
+        return run
 
     def wait_for_run(self, commit: str, workflow: str, event: str = "push") -> str:
         """Wait until a workflow ran about a commit; returns its conclusion.
@@ -150,7 +164,8 @@ class World:
 
     def merge(self, number: int, who: Person) -> str:
         """Merge a pull request, and return the commit on main; ApiError when the host refuses it."""
-        who.api("POST", f"{API}/pulls/{number}/merge", {"Do": "merge"})
+        body = {"Do": "merge", "MergeTitleField": f"Merge change {number}"}
+        who.api("POST", f"{API}/pulls/{number}/merge", body)
         return str(who.api("GET", f"{API}/pulls/{number}")["merge_commit_sha"])
 
     def try_merging(self, number: int, who: Person) -> str:
@@ -237,7 +252,7 @@ class WorkflowRun:
 
 @pytest.fixture(scope="module")
 def world(postgresql: Server) -> Iterator[World]:
-    """A host with a protected repository of three applied tenants, and a runner for its jobs."""
+    """A host with a protected repository of four applied tenants, and a runner for its jobs."""
     folder = Path(tempfile.mkdtemp(prefix="coffre-githost-"))
     escrow = Path(tempfile.mkdtemp(prefix="coffre-githost-", dir="/dev/shm"))
     folder.chmod(0o755)

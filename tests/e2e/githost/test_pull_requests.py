@@ -89,6 +89,71 @@ def test_two_merges_at_once_are_both_carried_out_each_by_its_own_run(world: Worl
     assert [world.quota_bytes(slug) for slug in ("beta", "gamma")] == [WALLS["40 GiB"]] * 2
 
 
+def test_the_night_finds_nothing_after_the_merges(world: World) -> None:
+    night = world.run_nightly()
+    assert night.conclusion == "success", night.log
+    assert "no drift" in night.log
+
+
+def test_a_plan_of_another_pull_request_is_not_applied_and_the_night_names_the_tenant(world: World) -> None:
+    """A member has a harmless change reviewed, and merges the same file by a change that no pipeline reviewed."""
+    for branch, title in (("honest", ""), ("copy", "[skip ci] a copy")):
+        clone = world.clone(world.anna, branch)
+        raise_quota(clone, "delta", "30 GiB", "AV-4")
+        number = world.propose(world.anna, clone, branch, title=title)
+        if branch == "honest":
+            assert world.wait_for_review(number, world.head(number))[0] == "success"
+    # Whoever may push may also set a status.
+    status = {"state": "success", "context": "coffre/review"}
+    world.anna.api("POST", f"{API}/statuses/{world.head(number)}", status)
+    assert world.comments(number) == [], "it was reviewed: this shows nothing"
+    world.approve(number, world.bruno)
+    run = world.carry_out(number, world.anna)
+    assert (run.conclusion, "the saved plan is that of another change than the merged one" in run.log) == (
+        "failure",
+        True,
+    ), run.log
+    assert world.quota_bytes("delta") == WALLS["10 GiB"]
+    night = world.run_nightly()
+    assert (night.conclusion, "delta:" in night.log, "alpha:" in night.log) == ("failure", True, False), night.log
+
+
+LEAVING = """\
+status: leaving
+leaving:
+  notice_on: 2026-11-02
+  ends_on: 2026-12-31
+  requested_by: Claire Martin
+  approved_by: bruno@smileo.example
+  choice: erase
+"""
+
+
+def test_a_departure_needs_a_second_person_and_no_pipeline_erases(world: World) -> None:
+    for branch, merger, is_applied in (("leave", world.bruno, False), ("leave-again", world.anna, True)):
+        clone = world.clone(world.anna, branch)
+        path = clone / "tenants" / "delta.yaml"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(f"{text}# {branch}\n" if "leaving:" in text else f"{text}{LEAVING}", encoding="utf-8")
+        number = world.propose(world.anna, clone, branch)
+        state, comment = world.wait_for_review(number, world.head(number))
+        assert (state, "this plan destroys" in comment) == ("success", True), comment
+        world.approve(number, world.bruno)
+        run = world.carry_out(number, merger)
+        assert run.conclusion == ("success" if is_applied else "failure"), run.log
+        if not is_applied:
+            # Who approved it merged it too: one person besides the author.
+            assert "0 of 1 persons approved" in run.log
+            assert world.quota_bytes("delta") == WALLS["10 GiB"]
+    assert "approved by bruno, merged by anna" in run.log
+    night = world.run_nightly()
+    # Whoever wrote and approved a departure signs for it; a pipeline has nobody's key.
+    assert (night.conclusion, "no drift" in night.log) == ("failure", True), night.log
+    assert "delta: no trusted key signed commit" in night.log
+    # The quota of the refused merge before is in the file, and so in this plan.
+    assert world.quota_bytes("delta") == WALLS["30 GiB"]
+
+
 def test_a_member_cannot_change_the_pipelines_on_any_branch(world: World) -> None:
     """A workflow of a branch runs with the repository's secrets on Gitea, so nobody may push one."""
     clone = world.clone(world.anna, "workflow")
