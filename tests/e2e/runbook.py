@@ -46,8 +46,9 @@ class Runbook:
         return self._commands(found.group())
 
     def _commands(self, text: str) -> list[str]:
-        text = re.sub(r"^ *```\w+\n.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)  # files, not commands
-        quoted = re.findall(r"```\n(.*?)```|`([^`]+)`", text, re.DOTALL)
+        # Blocks of another language than the shell's are files, not commands.
+        text = re.sub(r"^ *```(?!sh$)\w+\n.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        quoted = re.findall(r"```(?:sh)?\n(.*?)```|`([^`]+)`", text, re.DOTALL)
         lines = [line for block, inline in quoted for line in (block.splitlines() or [" ".join(inline.split())])]
         words = "|".join(re.escape(name) for name in sorted(self.names, key=len, reverse=True))
         # A program with one word after it is spoken of, not typed.

@@ -1,6 +1,7 @@
-"""From a branch to the platform: the plan that a review saved is applied after the merge, and shows no secret."""
+"""docs/change.md, from a branch to the platform: a saved plan is applied after the merge, and shows no secret."""
 
 import json
+import shlex
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from coffre.spec.naming import bucket_name, owner_uid
 from coffre.storage.driver import Bucket
 from coffre.storage.values import AccessKey
 from tests.doubles.git_host_server import GitHostServer, serve_git_host
-from tests.e2e.conftest import Desk
+from tests.e2e.conftest import Desk, Run
 from tests.e2e.recovery.test_killed import SLUG, Backstage, stopping, until_nothing_runs
+from tests.e2e.runbook import Runbook
 from tests.processes import watched_processes
 
 MERGED = ("apply", "--reviewed", "HEAD~1..HEAD")
@@ -33,6 +35,17 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
     commit(made, "The customer as sold")
     made.coffre("apply", SLUG, "--yes")
     return made
+
+
+@pytest.fixture(scope="module")
+def page() -> Runbook:
+    return Runbook.read("change.md", {"BEFORE": "HEAD~1", "AFTER": "HEAD", "TENANT": SLUG})
+
+
+def enter(desk: Desk, page: Runbook, command: str, *, expect: int = 0) -> Run:
+    """Type in a command of the page, and yes to what it asks."""
+    page.typed.add(command)
+    return desk.coffre(*shlex.split(command, comments=True)[1:], expect=expect, answer="y\n")
 
 
 def git(desk: Desk, *arguments: str) -> str:
@@ -83,17 +96,20 @@ def wall_gib(desk: Desk) -> int:
     return owner.wall_bytes >> 30
 
 
-def test_what_was_reviewed_is_applied_after_a_squash_once_and_a_gate_spoils_nothing(desk: Desk) -> None:
+def test_what_was_reviewed_is_applied_after_a_squash_once_and_a_gate_spoils_nothing(desk: Desk, page: Runbook) -> None:
     propose(desk, "greater", 210)
     before = wall_gib(desk)
-    shown = desk.coffre("review", "main...greater", "--save-plans").stdout
+    review, apply = page.commands()[:2]
+    git(desk, "checkout", "-q", "greater")
+    shown = enter(desk, page, review).stdout
+    git(desk, "checkout", "-q", "main")
     assert "it is saved for `coffre apply --reviewed` after the merge" in shown
     assert "UserQuota" in shown
     assert wall_gib(desk) == before
     squash(desk, "greater")
     gated = open_bucket(desk)
     gated.set_gate(True)
-    done = desk.coffre(*MERGED)
+    done = enter(desk, page, apply)
     assert f"{SLUG}: storage: 1 updated" in done.stdout
     assert f"plan of commit {git(desk, 'rev-parse', 'greater')[:12]}" in done.stdout
     assert wall_gib(desk) > before
@@ -105,9 +121,11 @@ def test_what_was_reviewed_is_applied_after_a_squash_once_and_a_gate_spoils_noth
     ]
     assert [each["details"]["state"] for each in recorded] == ["begun", "done"]
     assert recorded[0]["details"]["reviewed_commit"] == git(desk, "rev-parse", "greater")
+    (listing,) = page.section("What is recorded")
+    assert "reviewed_apply" in enter(desk, page, listing).stdout
 
 
-def test_a_quota_that_somebody_moved_is_refused_and_planned_again(desk: Desk) -> None:
+def test_a_quota_that_somebody_moved_is_refused_and_planned_again(desk: Desk, page: Runbook) -> None:
     propose(desk, "moved", 220)
     desk.coffre("review", "main...moved", "--save-plans")
     squash(desk, "moved")
@@ -117,8 +135,12 @@ def test_a_quota_that_somebody_moved_is_refused_and_planned_again(desk: Desk) ->
     assert "the plan is out of date" in refused.stderr
     assert "UserQuota" in refused.stderr
     assert wall_gib(desk) == 5
-    desk.coffre("review", "HEAD~1..HEAD", "--save-plans")
-    assert "1 updated" in desk.coffre(*MERGED).stdout
+    *_, again, apply = page.section("After the merge")
+    enter(desk, page, again)
+    assert "1 updated" in enter(desk, page, apply).stdout
+    (by_hand,) = page.section("Two persons")
+    enter(desk, page, by_hand)
+    assert set(page.commands()) - {"coffre review --save-plans"} == page.typed
 
 
 def test_an_edited_plan_and_one_of_another_branch_are_refused(desk: Desk) -> None:
