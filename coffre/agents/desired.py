@@ -14,6 +14,7 @@ from coffre.agents.driver import OrderedProgram
 from coffre.errors import RefusedError
 from coffre.outside.faults import Fault
 from coffre.outside.structured import UnreadableJsonError, read_json_object
+from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 
 VERSION = 1
@@ -169,13 +170,7 @@ def verify(document: bytes, *public_keys: bytes) -> dict[str, Any]:
 
     The payload is only read after one of its signatures is verified.
     """
-    payload, signatures = _open_envelope(document)
-    if not any(_holds(payload, signature, key) for signature in signatures for key in public_keys):
-        raise InvalidOrdersError(
-            "control/desired.json is not signed with this tenant's key",
-            "Somebody else wrote it, or the signing key was changed. Find out who did, then apply again.",
-            Fault.FOREIGN,
-        )
+    payload = open_signed(document, *public_keys)
     try:
         orders = read_json_object(payload, LIMIT_BYTES)
     except UnreadableJsonError:
@@ -187,6 +182,21 @@ def verify(document: bytes, *public_keys: bytes) -> dict[str, Any]:
             "A newer Coffre wrote it: use that version for this tenant.",
         )
     return orders
+
+
+def open_signed(document: bytes, *public_keys: bytes, name: str = naming.DESIRED_KEY) -> bytes:
+    """Return the payload of any document that `sign` made; InvalidOrdersError unless one of the keys has signed it.
+
+    ``name`` is its key in the bucket, for messages.
+    """
+    payload, signatures = _open_envelope(document, name)
+    if not any(_holds(payload, signature, key) for signature in signatures for key in public_keys):
+        raise InvalidOrdersError(
+            f"{name} is not signed with this tenant's key",
+            "Somebody else wrote it, or the signing key was changed. Find out who did, then apply again.",
+            Fault.FOREIGN,
+        )
+    return payload
 
 
 def raw_public_key_of(seed: bytes) -> bytes:
@@ -210,7 +220,7 @@ def _holds(payload: bytes, signature: bytes, public_key: bytes) -> bool:
     return True
 
 
-def _open_envelope(document: bytes) -> tuple[bytes, list[bytes]]:
+def _open_envelope(document: bytes, name: str = naming.DESIRED_KEY) -> tuple[bytes, list[bytes]]:
     try:
         envelope = read_json_object(document, LIMIT_BYTES)
         payload = base64.b64decode(envelope["payload"], validate=True)
@@ -219,7 +229,7 @@ def _open_envelope(document: bytes) -> tuple[bytes, list[bytes]]:
         ]
     except (ValueError, KeyError, TypeError) as problem:
         raise InvalidOrdersError(
-            "control/desired.json is not a signed document",
+            f"{name} is not a signed document",
             "Coffre did not write it: find out who did. The bucket keeps the earlier versions.",
             problem.fault if isinstance(problem, UnreadableJsonError) else Fault.UNREADABLE,
         ) from None

@@ -77,17 +77,44 @@ class SeenNumbers:
 
 
 @dataclass(frozen=True)
-class DeployRequest:
-    """A machine that should have its agent.
+class AgentSetup:
+    """What an agent needs to know for its work, however it gets to its machine.
 
     ``storage`` is the machine's bucket, None for a kind of agent without one; ``trust`` says which orders are accepted,
     None for a kind without orders.
     """
 
+    owner: AgentOwner
+    system: OperatingSystem
+    storage: BucketStorage | None
+    trust: OrdersTrust | None
+    seen: SeenNumbers = SeenNumbers()
+
+
+@dataclass(frozen=True)
+class DeployRequest:
+    """A machine that should have its agent; ``storage``, ``trust`` and ``seen`` are those of `AgentSetup`."""
+
     target: Target
     storage: BucketStorage | None
     trust: OrdersTrust | None
     seen: SeenNumbers = SeenNumbers()
+
+    @property
+    def setup(self) -> AgentSetup:
+        """What the agent needs to know for its work."""
+        owner = AgentOwner(self.target.tenant_id, self.target.machine)
+        return AgentSetup(owner, self.target.system, self.storage, self.trust, self.seen)
+
+
+@dataclass(frozen=True)
+class AgentConfiguration:
+    """The files of an agent that nobody brings to its machine: the machine fetches and writes them itself."""
+
+    settings: bytes
+    credentials: bytes = field(repr=False)
+    certificates: bytes
+    """The authorities of the platform, as PEM."""
 
 
 @dataclass(frozen=True)
@@ -245,6 +272,12 @@ class AgentDriver(Protocol):
 
     def find_build(self, system: OperatingSystem) -> AgentBuild:
         """Return the programs to install on a machine of this system; ExpectedError when a file is missing."""
+
+    def configure(self, setup: AgentSetup) -> AgentConfiguration:
+        """Return the files that a deployment would write, for a machine that fetches them itself (`via: pull`).
+
+        Asked only of a kind that gets to such machines.
+        """
 
     def connect(self, scratch: Path, slugs: Mapping[str, str]) -> Agents:
         """Return the access to the agents of machines.

@@ -84,7 +84,7 @@ def _refuse_elsewhere(tenant: Tenant, machine: str, orders: Mapping[str, Any]) -
 def _verify(document: bytes | Unusable, seeds: Sequence[bytes]) -> dict[str, Any]:
     if isinstance(document, Unusable):
         raise desired.InvalidOrdersError("control/desired.json was not written by Coffre", fault=document.fault)
-    return desired.verify(document, *_public_keys(seeds))
+    return desired.verify(document, *public_keys_of(seeds))
 
 
 class TenantOrders:
@@ -115,7 +115,7 @@ class TenantOrders:
         apply = f"`coffre apply {self._tenant.slug} --replace-orders`"
         way_out = f"run {apply}: the bucket keeps the present object as an earlier version."
         try:
-            orders = _verify(document, _known_seeds(self._secrets.control()))
+            orders = _verify(document, known_seeds(self._secrets.control()))
             _refuse_elsewhere(self._tenant, machine, orders)
         except desired.InvalidOrdersError as problem:
             raise desired.InvalidOrdersError(
@@ -159,7 +159,7 @@ class TenantOrders:
             if not replaces_foreign:
                 raise
             document = current = None
-        orders, seeds = plan_orders(self._tenant, self._log, machine, current, removes=removes), _signing_seeds(control)
+        orders, seeds = plan_orders(self._tenant, self._log, machine, current, removes=removes), signing_seeds(control)
         last = max(generations.find_last_used(self._log, machine), generations.find_written(self._log, machine))
         if document is not None and not _is_vouched_for(document, seeds):
             # Only a revoked key signed it, and a thief of that key may have written it: never sign this content again.
@@ -174,7 +174,7 @@ class TenantOrders:
         renews = orders.generation is not None and not orders.differences
         # Recorded before the write: one generation never has two different contents, even after a loss.
         self._log.append(OrdersIssued(generation, tuple(orders.differences), renews), machine)
-        _put(self._buckets, bucket, naming.DESIRED_KEY, document)
+        put_document(self._buckets, bucket, naming.DESIRED_KEY, document)
         generations.confirm_written(self._log, machine, generation)
         return Orders(machine, generation, (), generations.find_due(self._log, machine))
 
@@ -188,7 +188,7 @@ class TenantOrders:
         document = _find_document(bucket)
         if document is None:
             return Orders(machine, None, ())
-        seeds = _signing_seeds(self._secrets.control())
+        seeds = signing_seeds(self._secrets.control())
         if isinstance(document, Unusable) or not _is_vouched_for(document, seeds):
             return self.write(machine)
         generation = self._verified(machine, bucket, document)["generation"]
@@ -226,7 +226,7 @@ def put_gate_order(buckets: TenantBuckets, machine: str, *, is_closed: bool, rea
     if isinstance(current, GateOrder) and (current.is_closed, current.reason) == (order["closed"], order["reason"]):
         return False
     # Everything except our own order is replaced: only SMILÉO's key may write there.
-    _put(buckets, bucket, naming.GATE_KEY, json.dumps(order, indent=2).encode() + b"\n")
+    put_document(buckets, bucket, naming.GATE_KEY, json.dumps(order, indent=2).encode() + b"\n")
     return True
 
 
@@ -252,7 +252,7 @@ def read_gate_order(body: bytes) -> GateOrder | SetAside:
     return GateOrder(is_closed, reason)
 
 
-def _put(buckets: TenantBuckets, bucket: Bucket, key: str, body: bytes) -> None:
+def put_document(buckets: TenantBuckets, bucket: Bucket, key: str, body: bytes) -> None:
     """Write an order; at the wall RGW refuses even the owner, so the wall is raised during the write."""
     try:
         bucket.put(key, body)
@@ -281,8 +281,8 @@ def _payload(tenant: Tenant, log: Log, machine: str, issue: desired.Issue, *, re
 
 def _sign_again(buckets: TenantBuckets, bucket: Bucket, document: object, seeds: Sequence[bytes]) -> None:
     """Replace the signatures of a document by those of these keys, if they differ; the payload does not change."""
-    if isinstance(document, bytes) and not desired.is_signed_by(document, _public_keys(seeds)):
-        _put(buckets, bucket, naming.DESIRED_KEY, desired.sign_again(document, *seeds))
+    if isinstance(document, bytes) and not desired.is_signed_by(document, public_keys_of(seeds)):
+        put_document(buckets, bucket, naming.DESIRED_KEY, desired.sign_again(document, *seeds))
 
 
 def _is_vouched_for(document: bytes | Unusable, seeds: Sequence[bytes]) -> bool:
@@ -293,16 +293,16 @@ def _is_vouched_for(document: bytes | Unusable, seeds: Sequence[bytes]) -> bool:
     return True
 
 
-def _public_keys(seeds: Sequence[bytes]) -> list[bytes]:
+def public_keys_of(seeds: Sequence[bytes]) -> list[bytes]:
     return [desired.raw_public_key_of(seed) for seed in seeds]
 
 
-def _signing_seeds(control: ControlBundle) -> list[bytes]:
+def signing_seeds(control: ControlBundle) -> list[bytes]:
     """Return the seeds that sign orders now: two during the change from one key to the next."""
     return [_seed(key) for key in rotations.signing_keys(control)]
 
 
-def _known_seeds(control: ControlBundle) -> list[bytes]:
+def known_seeds(control: ControlBundle) -> list[bytes]:
     """Return all seeds that may have signed a stored document, including the revoked one."""
     return [_seed(key) for key in (control.signing_key, control.old_signing_key) if key is not None]
 

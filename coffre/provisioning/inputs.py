@@ -44,6 +44,9 @@ CHANGES_NOTHING = frozenset(
         EventKind.SNAPSHOTS_RELEASED,
         EventKind.PATHS_ACCEPTED,
         EventKind.REVIEWED_APPLY,
+        EventKind.ENROLMENT_INVITED,
+        EventKind.ENROLMENT_REVOKED,
+        EventKind.ENROLMENT_MISUSED,
     }
 )
 """The events after which an apply would do the same as before; after any other, a plan looks at everything."""

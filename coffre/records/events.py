@@ -58,6 +58,10 @@ class EventKind(StrEnum):
     RECORDS_BEGUN = "records_begun"
     REVIEWED_APPLY = "reviewed_apply"
     INPUTS_APPLIED = "inputs_applied"
+    ENROLMENT_INVITED = "enrolment_invited"
+    ENROLMENT_REVOKED = "enrolment_revoked"
+    ENROLMENT_MISUSED = "enrolment_misused"
+    CONFIGURATION_DELIVERED = "configuration_delivered"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ REPORTS_PREFIX = "reports/"
 CONTROL_PREFIX = "control/"
 DESIRED_KEY = "control/desired.json"
 GATE_KEY = "control/gate.json"
+DELIVERY_KEY = "control/delivery.json"
+CLAIMS_PREFIX = "control/enrolment/"
 ASIDE_PREFIX = "aside/"
 """Snapshots that were set aside, by their former keys: only the owner may write there."""
 APPLIED_KEY = "reports/.applied"
@@ -56,6 +58,11 @@ def slug_of_stack(stack: str) -> str:
 def machine_uid(tenant: Named, machine: str) -> str:
     """Name the RGW user of one machine."""
     return f"{owner_uid(tenant)}.{machine}"
+
+
+def claim_key(invitation: str) -> str:
+    """Name the object with which a machine takes up an invitation."""
+    return f"{CLAIMS_PREFIX}{invitation}.claim"
 
 
 def bucket_name(slug: str, tenant_id: str, machine: str, *, is_copy: bool = False) -> str:

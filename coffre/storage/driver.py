@@ -19,6 +19,7 @@ from coffre.storage.values import (
     OwnerFacts,
     Publication,
     RefusedDelete,
+    SharedUpload,
     Unusable,
     Upload,
 )
@@ -60,6 +61,9 @@ class Bucket(Protocol):
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object; raises QuotaExceededError at the wall."""
+
+    def find_version(self, key: str, version_id: str, limit_bytes: int) -> bytes | Unusable | None:
+        """Return the content of one version of an object, like `find`."""
 
     def list_versions(self, prefix: str) -> Sequence[ObjectVersion]:
         """List every version and delete marker under a prefix, each key's newest first."""
@@ -242,11 +246,27 @@ class ProgramShelf(Protocol):
         read and hashed. ExpectedError when it is not there afterwards.
         """
 
+    def share_program(self, sha256: str, seconds: int) -> str:
+        """Return the URL from which anybody who has it can download a published program, at least that long."""
+
     def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
         """Read a published program like a machine, up to a limit, and hash it; None when there is none."""
 
 
-class Storage(Buckets, Users, Witness, ProgramShelf, Protocol):
+class Sharing(Protocol):
+    """Single requests for somebody without a key: a URL, which is a secret, and its end."""
+
+    def share_upload(self, bucket: str, key: AccessKey, object_key: str, size_bytes: int, seconds: int) -> SharedUpload:
+        """Return an upload of exactly that size, signed with a key of the bucket's owner.
+
+        It replaces nothing where the platform honours the condition; elsewhere earlier versions stay.
+        """
+
+    def share_download(self, bucket: str, key: AccessKey, object_key: str, seconds: int) -> str:
+        """Return the URL that reads one object's current content, signed with a key of the bucket's owner."""
+
+
+class Storage(Buckets, Users, Witness, ProgramShelf, Sharing, Protocol):
     """One platform, with its administrator's rights."""
 
     @property

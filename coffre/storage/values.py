@@ -1,5 +1,6 @@
 """The plain values that storage platforms of every kind take and answer with, and the errors of their calls."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -58,6 +59,14 @@ class OwnerFacts:
     suspended: bool
     buckets: tuple[str, ...]
     display_name: str | None = None
+
+
+@dataclass(frozen=True)
+class SharedUpload:
+    """One upload that somebody without a key may make: the URL is a secret, and the headers are sent exactly so."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from coffre.storage.values import (
     Publication,
     QuotaExceededError,
     RefusedDelete,
+    SharedUpload,
     Unusable,
     Upload,
 )
@@ -236,6 +237,17 @@ class MemoryPlatform:
             return Publication.PUT
         return Publication.THERE if standing == content else Publication.REPLACED
 
+    def share_program(self, sha256: str, seconds: int) -> str:
+        return f"{self.endpoint.url}/programs/{sha256}"
+
+    # What somebody without a key may do.
+
+    def share_upload(self, bucket: str, key: AccessKey, object_key: str, size_bytes: int, seconds: int) -> SharedUpload:
+        return SharedUpload(f"{self.endpoint.url}/{bucket}/{object_key}?signed", {"Content-Length": str(size_bytes)})
+
+    def share_download(self, bucket: str, key: AccessKey, object_key: str, seconds: int) -> str:
+        return f"{self.endpoint.url}/{bucket}/{object_key}?signed"
+
     def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
         content = self._programs.get(sha256)
         return None if content is None else hashlib.sha256(content[: limit_bytes + 1]).hexdigest()
@@ -314,6 +326,11 @@ class MemoryBucket:
     def find_first(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
         written = [each for each in self._state.versions if each.facts.key == key and not each.facts.is_marker]
         return _bounded(written[0].content, limit_bytes) if written else None
+
+    def find_version(self, key: str, version_id: str, limit_bytes: int) -> bytes | Unusable | None:
+        wanted = (key, version_id)
+        found = [each for each in self._state.versions if (each.facts.key, each.facts.version_id) == wanted]
+        return _bounded(found[0].content, limit_bytes) if found else None
 
     def read_sha256(self, key: str, limit_bytes: int) -> str | None:
         found = self._current().get(key)

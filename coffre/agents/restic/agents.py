@@ -67,7 +67,7 @@ class ResticAgents:
         return build_deploy_inventory(
             requests,
             Installation({system: self._find(system).installables() for system in systems}, _token()),
-            {host_name(request.target): read_authorities(bucket_of(request).ca_file) for request in requests},
+            {host_name(request.target): read_authorities(bucket_of(request.setup).ca_file) for request in requests},
         )
 
     def _find(self, system: OperatingSystem) -> AgentPrograms:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coffre.agents.ansible.connection import Inventory, connection_variables, host_name
-from coffre.agents.driver import DeployRequest, OrdersTrust, Target
+from coffre.agents.driver import AgentSetup, DeployRequest, OrdersTrust, Target
 from coffre.agents.repository import BucketStorage, password_of
 from coffre.agents.restic.address import repository_url
 from coffre.spec.tenant import OperatingSystem
@@ -56,9 +56,9 @@ def build_deploy_inventory(
                 for program in installation.programs[target.system]
             ],
             # In base64: Ansible would take braces in a value for a template.
-            f"{role}_settings": _base64(render_settings(request)),
+            f"{role}_settings": _base64(render_settings(request.setup)),
             f"{role}_certificates": _base64(certificates[name]),
-            f"{role}_credentials": _base64(render_credentials(request)) if _has_password(request) else "",
+            f"{role}_credentials": _base64(render_credentials(request.setup)) if _has_password(request) else "",
             f"{role}_apply_arguments": list_apply_arguments(request),
         }
     return inventory
@@ -104,19 +104,19 @@ def _owner_variables(target: Target) -> dict[str, str]:
     return {f"{role}_tenant_id": target.tenant_id, f"{role}_machine": target.machine}
 
 
-def render_settings(request: DeployRequest) -> bytes:
+def render_settings(setup: AgentSetup) -> bytes:
     """Return agent.json: the machine's identity, its bucket, and which orders it accepts (key and least generation)."""
-    storage, trust = bucket_of(request), _trust_of(request)
+    storage, trust = bucket_of(setup), _trust_of(setup)
     return _document(
         {
             "version": 1,
-            "tenant_id": request.target.tenant_id,
-            "machine": request.target.machine,
+            "tenant_id": setup.owner.tenant_id,
+            "machine": setup.owner.machine,
             "endpoint": storage.endpoint_url,
             "region": storage.region,
             "bucket": storage.bucket,
             "programs_bucket": storage.programs_bucket,
-            "ca_file": CA_FILES[request.target.system],
+            "ca_file": CA_FILES[setup.system],
             "signing_public_key": base64.b64encode(trust.signing_public_key).decode(),
             "least_generation": trust.least_generation,
             "repository": repository_url(storage.endpoint_url, storage.bucket),
@@ -124,9 +124,9 @@ def render_settings(request: DeployRequest) -> bytes:
     )
 
 
-def render_credentials(request: DeployRequest) -> bytes:
+def render_credentials(setup: AgentSetup) -> bytes:
     """Return credentials.json, the machine's secrets."""
-    storage = bucket_of(request)
+    storage = bucket_of(setup)
     return _document(
         {
             "access_key_id": storage.access_key_id,
@@ -137,18 +137,18 @@ def render_credentials(request: DeployRequest) -> bytes:
 
 
 def _has_password(request: DeployRequest) -> bool:
-    return bucket_of(request).repository_password is not None
+    return bucket_of(request.setup).repository_password is not None
 
 
-def bucket_of(request: DeployRequest) -> BucketStorage:
-    """Return the bucket of a request, which every machine of this kind has."""
-    assert request.storage is not None  # noqa: S101 - the driver says that its machines need one
-    return request.storage
+def bucket_of(setup: AgentSetup) -> BucketStorage:
+    """Return the bucket of an agent, which every machine of this kind has."""
+    assert setup.storage is not None  # noqa: S101 - the driver says that its machines need one
+    return setup.storage
 
 
-def _trust_of(request: DeployRequest) -> OrdersTrust:
-    assert request.trust is not None  # noqa: S101 - the driver says that its agents take orders
-    return request.trust
+def _trust_of(setup: AgentSetup) -> OrdersTrust:
+    assert setup.trust is not None  # noqa: S101 - the driver says that its agents take orders
+    return setup.trust
 
 
 def _empty() -> Inventory:

@@ -5,22 +5,34 @@ from functools import cache
 from pathlib import Path
 
 from coffre import toolchain
-from coffre.agents.driver import AgentBuild, AgentOwner, Agents, Heard, OrderedProgram, Reach, RunClock
+from coffre.agents.driver import (
+    AgentBuild,
+    AgentConfiguration,
+    AgentOwner,
+    Agents,
+    AgentSetup,
+    Heard,
+    OrderedProgram,
+    Reach,
+    RunClock,
+)
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report
 from coffre.agents.restic.agents import ResticAgents
+from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.backup_run import start_and_wait
+from coffre.agents.restic.inventory import bucket_of, render_credentials, render_settings
 from coffre.agents.restic.owner import refuse_another
 from coffre.agents.restic.programs import RESTIC, AgentPrograms
 from coffre.agents.restic.repository.format import ResticFormat
-from coffre.spec.tenant import Machine, OperatingSystem, SshConnection, WinrmConnection
+from coffre.spec.tenant import Machine, OperatingSystem, PullConnection, SshConnection, WinrmConnection
 
 _WAYS: Mapping[OperatingSystem, type[SshConnection] | type[WinrmConnection]] = {
     OperatingSystem.LINUX: SshConnection,
     OperatingSystem.MACOS: SshConnection,
     OperatingSystem.WINDOWS: WinrmConnection,
 }
-"""The only connection to the agents on machines of each system."""
+"""The connection from outside to the agents on machines of each system; any of them can also fetch by itself."""
 
 
 class ResticKind:
@@ -34,7 +46,7 @@ class ResticKind:
         return ResticFormat()
 
     def gets_to(self, machine: Machine) -> bool:
-        return isinstance(machine.connection, _WAYS[machine.os])
+        return isinstance(machine.connection, _WAYS[machine.os] | PullConnection)
 
     def list_ordered_programs(self, system: OperatingSystem) -> Mapping[str, OrderedProgram]:
         return {RESTIC: _find_restic(system)}
@@ -43,6 +55,10 @@ class ResticKind:
         programs = AgentPrograms.find(system)
         agent, restic = (toolchain.sha256_program(path) for path in (programs.agent, programs.restic))
         return AgentBuild(agent, (agent, restic))
+
+    def configure(self, setup: AgentSetup) -> AgentConfiguration:
+        certificates = read_authorities(bucket_of(setup).ca_file)
+        return AgentConfiguration(render_settings(setup), render_credentials(setup), certificates)
 
     def connect(self, scratch: Path, slugs: Mapping[str, str]) -> Agents:
         return ResticAgents(scratch, slugs=slugs)

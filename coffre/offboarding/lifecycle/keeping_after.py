@@ -84,6 +84,10 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.NEW_REPOSITORY: None,
     EventKind.MACHINE_REPLACED: None,
     EventKind.INPUTS_APPLIED: None,
+    EventKind.ENROLMENT_INVITED: None,
+    EventKind.ENROLMENT_REVOKED: None,
+    EventKind.ENROLMENT_MISUSED: None,
+    EventKind.CONFIGURATION_DELIVERED: None,
 }
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -12,12 +12,21 @@ from pydantic import SecretStr
 from coffre import toolchain
 from coffre.agents import kinds
 from coffre.agents.ansible.connection import WINRM_PORT
-from coffre.agents.driver import DeployRequest, DeployResult, OrdersTrust, SeenNumbers, Target
+from coffre.agents.driver import (
+    AgentOwner,
+    AgentSetup,
+    DeployRequest,
+    DeployResult,
+    OrdersTrust,
+    SeenNumbers,
+    Target,
+)
 from coffre.agents.kinds import driver_of
 from coffre.errors import RefusedError
 from coffre.operations.acknowledge.replaced_machine import meet
 from coffre.operations.repository import storage_of
 from coffre.orders.control import Orders, wanted_orders
+from coffre.orders.deliveries import Content, digest
 from coffre.orders.generations import find_written
 from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
 from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
@@ -258,26 +267,42 @@ def request_look(opened: OpenTenant, name: str) -> DeployRequest:
 
 
 def _request(opened: OpenTenant, secrets: Escrowed, name: str) -> DeployRequest:
-    password = None
-    if driver_of(opened.machine(name)).repositories is not None:
-        password = use_password(opened.secrets, opened.log, name, RoutineUse(RoutineTask.INSTALL_AGENT))
-    return _make_request(opened, secrets.control, name, password)
+    return _make_request(opened, secrets.control, name, _use_password(opened, name))
+
+
+def _use_password(opened: OpenTenant, name: str) -> SecretStr | None:
+    if driver_of(opened.machine(name)).repositories is None:
+        return None
+    return use_password(opened.secrets, opened.log, name, RoutineUse(RoutineTask.INSTALL_AGENT))
 
 
 def _make_request(opened: OpenTenant, control: ControlBundle, name: str, password: SecretStr | None) -> DeployRequest:
-    driver, storage, trust = driver_of(opened.machine(name)), None, None
+    target = target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name)
+    setup = _make_setup(opened, control, name, password)
+    return DeployRequest(target, setup.storage, setup.trust, setup.seen)
+
+
+def make_content(opened: OpenTenant, control: ControlBundle, name: str) -> Content:
+    """Return what a machine that nobody can reach must get (`via: pull`): what a deployment would bring.
+
+    Newer orders alone make no other delivery necessary: the least generation is not part of its digest.
+    """
+    driver = driver_of(opened.machine(name))
+    setup = _make_setup(opened, control, name, _use_password(opened, name))
+    lasting = replace(setup, trust=None if setup.trust is None else replace(setup.trust, least_generation=0))
+    return Content(driver.configure(setup), setup.seen, digest(driver.configure(lasting)))
+
+
+def _make_setup(opened: OpenTenant, control: ControlBundle, name: str, password: SecretStr | None) -> AgentSetup:
+    machine, storage, trust = opened.machine(name), None, None
+    driver, owner = driver_of(machine), AgentOwner(opened.tenant.id, name)
     if driver.needs_bucket:
         key = access_key(control.machine_keys[name])
         storage = storage_of(opened.storage.endpoint, opened.buckets.name(name), key, password)
     if driver.takes_orders:
         public_key = base64.b64decode(public_key_of(control.signing_key))
         trust = OrdersTrust(public_key, find_written(opened.log, name))
-    return DeployRequest(
-        target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name),
-        storage,
-        trust,
-        _seen_numbers(opened.memory, name),
-    )
+    return AgentSetup(owner, machine.os, storage, trust, _seen_numbers(opened.memory, name))
 
 
 def _seen_numbers(memory: TenantMemory, name: str) -> SeenNumbers:

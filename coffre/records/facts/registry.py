@@ -6,7 +6,7 @@ from typing import TypeVar
 from coffre.errors import ExpectedError
 from coffre.records import details
 from coffre.records.events import Event, EventKind
-from coffre.records.facts import agents, backups, contract, departure, inputs, password_uses, reviewed
+from coffre.records.facts import agents, backups, contract, departure, enrolment, inputs, password_uses, reviewed
 from coffre.records.facts.fact import Fact
 
 F = TypeVar("F", bound=Fact)
@@ -54,6 +54,10 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.RECORDS_BEGUN: departure.RecordsBegun,
     EventKind.REVIEWED_APPLY: reviewed.ReviewedApply,
     EventKind.INPUTS_APPLIED: inputs.InputsApplied,
+    EventKind.ENROLMENT_INVITED: enrolment.EnrolmentInvited,
+    EventKind.ENROLMENT_REVOKED: enrolment.EnrolmentRevoked,
+    EventKind.ENROLMENT_MISUSED: enrolment.EnrolmentMisused,
+    EventKind.CONFIGURATION_DELIVERED: enrolment.ConfigurationDelivered,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

@@ -13,6 +13,7 @@ from coffre.storage.s3.answers import count, reading, word
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.faults import AccessRefusedError, BucketAlreadyExistsError, GoneError, S3Error
 from coffre.storage.s3.programs import PublishedObject, S3ProgramShelf, object_key
+from coffre.storage.s3.sharing import share_download
 
 _ALREADY_OURS = "BucketAlreadyOwnedByYou"
 
@@ -44,6 +45,11 @@ class AwsProgramShelf(S3ProgramShelf):
             return S3Bucket(self.bucket, self._s3).read_sha256(object_key(sha256), limit_bytes)
         except GoneError:
             return None
+
+    def share(self, sha256: str, seconds: int) -> str:
+        """Return the address of a program for somebody without a key; Coffre's own credential signs it."""
+        place, credentials = (self.bucket, object_key(sha256)), self._session.credentials()
+        return share_download(self._session.endpoint, place, credentials, seconds)
 
     def put(self, key: str, body: bytes, doing: str) -> None:
         self._ensure_bucket()

@@ -14,6 +14,7 @@ from coffre.storage.aws.names import AwsPrincipals
 from coffre.storage.aws.programs import AwsProgramShelf
 from coffre.storage.aws.session import AwsSession
 from coffre.storage.aws.waiting import wait_until
+from coffre.storage.s3 import sharing
 from coffre.storage.s3.answers import reading
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.client import ClientCache, make_client
@@ -28,6 +29,7 @@ from coffre.storage.values import (
     OwnerFacts,
     PlatformAwayError,
     Publication,
+    SharedUpload,
 )
 from coffre.workspace.clock import utc_now
 
@@ -193,8 +195,17 @@ class AwsStorage:
     def publish_program(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
         return self._shelf.publish(path, sha256, proves=proves)
 
+    def share_program(self, sha256: str, seconds: int) -> str:
+        return self._shelf.share(sha256, seconds)
+
     def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
         return self._shelf.read_sha256(sha256, limit_bytes)
+
+    def share_upload(self, bucket: str, key: AccessKey, object_key: str, size_bytes: int, seconds: int) -> SharedUpload:
+        return sharing.share_upload(self.endpoint, (bucket, object_key), key, size_bytes, seconds)
+
+    def share_download(self, bucket: str, key: AccessKey, object_key: str, seconds: int) -> str:
+        return sharing.share_download(self.endpoint, (bucket, object_key), key, seconds)
 
     def _is_accepted(self, key: AccessKey) -> bool:
         return keys.is_known(self._session, key) and keys.is_known_to_s3(self._session, key)

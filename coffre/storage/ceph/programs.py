@@ -82,6 +82,10 @@ class CephProgramShelf(S3ProgramShelf):
             **({"ssl_context": trust(endpoint)} if self._base.startswith("https:") else {}),
         )
 
+    def url(self, sha256: str) -> str:
+        """Return the address of a program, which everybody may read."""
+        return self._base + _path(sha256)
+
     def read_sha256(self, sha256: str, limit_bytes: int) -> str | None:
         """Read a program as a machine does and hash it; None when there is none.
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from coffre.storage.ceph.api.admin import AdminClient, survey_user
 from coffre.storage.ceph.api.faults import NoSuchUserError
 from coffre.storage.ceph.programs import CephProgramShelf
+from coffre.storage.s3 import sharing
 from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.client import ClientCache, make_client
 from coffre.storage.s3.eraser import S3BucketEraser
 from coffre.storage.s3.faults import UnknownKeyError, s3_errors
 from coffre.storage.survey import SurveyedUser
-from coffre.storage.values import AccessKey, BucketFacts, DailyFigure, Endpoint, OwnerFacts, Publication
+from coffre.storage.values import AccessKey, BucketFacts, DailyFigure, Endpoint, OwnerFacts, Publication, SharedUpload
 
 
 class CephStorage:
@@ -92,8 +93,17 @@ class CephStorage:
     def publish_program(self, path: Path, sha256: str, *, proves: bool = False) -> Publication:
         return self._shelf.publish(path, sha256, proves=proves)
 
+    def share_program(self, sha256: str, seconds: int) -> str:  # noqa: ARG002 - it is public, and stays
+        return self._shelf.url(sha256)
+
     def read_program_sha256(self, sha256: str, limit_bytes: int) -> str | None:
         return self._shelf.read_sha256(sha256, limit_bytes)
+
+    def share_upload(self, bucket: str, key: AccessKey, object_key: str, size_bytes: int, seconds: int) -> SharedUpload:
+        return sharing.share_upload(self.endpoint, (bucket, object_key), key, size_bytes, seconds)
+
+    def share_download(self, bucket: str, key: AccessKey, object_key: str, seconds: int) -> str:
+        return sharing.share_download(self.endpoint, (bucket, object_key), key, seconds)
 
     def find_daily_bytes(self, bucket: str) -> DailyFigure | None:  # noqa: ARG002 - Ceph has no second count
         return None

@@ -79,6 +79,9 @@ class S3Bucket:
         first = min(reversed(there), key=lambda version: version.modified_at)
         return self._read(key, limit_bytes, {"VersionId": first.version_id})
 
+    def find_version(self, key: str, version_id: str, limit_bytes: int) -> bytes | Unusable | None:
+        return self._read(key, limit_bytes, {"VersionId": version_id})
+
     def _read(self, key: str, limit_bytes: int, which: Mapping[str, Any]) -> bytes | Unusable | None:
         try:
             with self._errors(f"read {key} of bucket {self.name}"):

@@ -64,6 +64,11 @@ INSERT INTO "chain" VALUES(50,1,'event',50,'k7f3q9wz2m','second_copy_change','4e
 INSERT INTO "chain" VALUES(51,1,'event',51,'k7f3q9wz2m','records_begun','ab13f0fe3a4b1d4b205404c3c172cacf','7c06ca83e351e20846c0463f3541c3cfe9ed9477ee5d646f7ada892bb7e34e5d','f655291b04b544f4ec431bb1a421bbf09f22d57e78baf0296af789e9f6f6f954');
 INSERT INTO "chain" VALUES(52,1,'event',52,'k7f3q9wz2m','reviewed_apply','8ace137b6fe1323bbc0f790d4a29df71','c3f4a04870c9b7def7ad6be9a19655c65b4621a5b1318c50b6c0c60ee7714878','d1dace37c04dc7379b55b0243b81f975c22b49ec74a4f2fe84ae223b0c22460c');
 INSERT INTO "chain" VALUES(53,1,'event',53,'k7f3q9wz2m','inputs_applied','43eeb77e44acb151d52d87d72278d227','48fabb559b3aa375d1b8f34c45e707a35cd90fe12c6107c480e724c7db69a2ef','a7317e4752d1da25f40d085f56374ee4ada96bb2249fe8494b874591ad891f62');
+INSERT INTO "chain" VALUES(54,1,'event',54,'k7f3q9wz2m','enrolment_invited','bb3b160eda1bc09fbd128a7e66c3171e','8991dd5ce87b51a46a464c5340509370b07b9071ccec4a8ba7dc03b147139e57','729c26341b3cd69283f01133c00d1669f70be2f6e121caf33e3c8ecf7e4221a0');
+INSERT INTO "chain" VALUES(55,1,'event',55,'k7f3q9wz2m','enrolment_revoked','85066e7630ef18be4960f3d8347a3f10','9f4dd3363a3b9b9918e3170322f19958cd07081e4d238f6af7161fc21617fe63','e86e208ba1ea1c5f61720d9e50744db5e8c822a4d7ed9256bb88d53e8971d09b');
+INSERT INTO "chain" VALUES(56,1,'event',56,'k7f3q9wz2m','enrolment_misused','0359e22519aaf7503da39f65f9168886','17c589625c0a526a3cac37255f5aea57c790e3700472f8f83bffbcd0a0d170ca','2f75ae1bbf4da0e6c8c49e15eaffbb1a9420b01ffcc076286a392fe22ef41342');
+INSERT INTO "chain" VALUES(57,1,'event',57,'k7f3q9wz2m','configuration_delivered','cdea1df1fcb4deaf17344d91307b80d1','3d4a87ed01b37ffae84722d8966464d5dd680ef5699a9a8ab30d04e68f7e4605','161affa71631172778b17fac9f417780fd6328b3611edf9e0d3b4c6522343ba5');
+INSERT INTO "chain" VALUES(58,1,'event',58,'k7f3q9wz2m','configuration_delivered','74d0b0bd8635aa04b586643f2953bc1c','a2cd2302f7e6be08bf74e3ac150de3d64cc0b668e65931c654742f4e5f908618','5533eb173b1cf482f9967e7c970ea7c6c2ad1918d174a3196e242d7f5ccd35d0');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -71,12 +76,12 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',53,'a7317e4752d1da25f40d085f56374ee4ada96bb2249fe8494b874591ad891f62');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',58,'5533eb173b1cf482f9967e7c970ea7c6c2ad1918d174a3196e242d7f5ccd35d0');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "coffre_version" VALUES('0006');
+INSERT INTO "coffre_version" VALUES('0007');
 CREATE TABLE events (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	tenant_id TEXT NOT NULL, 
@@ -141,6 +146,11 @@ INSERT INTO "events" VALUES(50,'k7f3q9wz2m','boulangerie-martin','second_copy_ch
 INSERT INTO "events" VALUES(51,'k7f3q9wz2m','boulangerie-martin','records_begun','2026-11-30 02:00:00.000000','claire@smileo.example','0f3a',NULL,'{"reason": "the disk died"}');
 INSERT INTO "events" VALUES(52,'k7f3q9wz2m','boulangerie-martin','reviewed_apply','2026-11-30 02:00:00.000000','claire@smileo.example','0f3a',NULL,'{"state": "done", "plan_sha256": "abababababababababababababababababababababababababababababababab", "reviewed_commit": "0123456789abcdef0123456789abcdef01234567", "approved_by": ["boris"], "destroys": ["resources", "protection"], "change_number": 7, "author": "anna", "merged_by": "chloe"}');
 INSERT INTO "events" VALUES(53,'k7f3q9wz2m','boulangerie-martin','inputs_applied','2026-11-30 02:01:00.000000','claire@smileo.example','0f3a',NULL,'{"tenant_sha256": "abababababababababababababababababababababababababababababababab", "program_sha256": "abababababababababababababababababababababababababababababababab", "is_complete": true, "has_agents": false}');
+INSERT INTO "events" VALUES(54,'k7f3q9wz2m','boulangerie-martin','enrolment_invited','2026-11-30 02:02:00.000000','claire@smileo.example','0f3a','compta-01','{"invitation": "00000000000000000000000000000000", "expires_at": "2026-11-20T03:04:05+00:00", "needs_confirmation": true}');
+INSERT INTO "events" VALUES(55,'k7f3q9wz2m','boulangerie-martin','enrolment_revoked','2026-11-30 02:02:01.000000','claire@smileo.example','0f3a','compta-01','{"invitation": "00000000000000000000000000000000", "reason": "the mail went astray"}');
+INSERT INTO "events" VALUES(56,'k7f3q9wz2m','boulangerie-martin','enrolment_misused','2026-11-30 02:02:02.000000','claire@smileo.example','0f3a','compta-01','{"invitation": "11111111111111111111111111111111", "fingerprints": ["0123-4567-89ab-cdef"]}');
+INSERT INTO "events" VALUES(57,'k7f3q9wz2m','boulangerie-martin','configuration_delivered','2026-11-30 02:02:03.000000','claire@smileo.example','0f3a','compta-01','{"number": 1, "public_key": "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "content_sha256": "abababababababababababababababababababababababababababababababab", "invitation": "11111111111111111111111111111111", "host_name": "portable-de-l\u00e9a"}');
+INSERT INTO "events" VALUES(58,'k7f3q9wz2m','boulangerie-martin','configuration_delivered','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"number": 2, "public_key": "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "content_sha256": "abababababababababababababababababababababababababababababababab"}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -202,6 +212,13 @@ CREATE TABLE runs (
 	actor TEXT NOT NULL, 
 	"commit" TEXT
 );
+CREATE TABLE saved_plans (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	tenant_id TEXT NOT NULL, 
+	tenant_file_sha256 TEXT NOT NULL, 
+	saved_at DATETIME NOT NULL, 
+	document TEXT NOT NULL
+);
 CREATE TABLE trimming (
 	tenant_id TEXT NOT NULL, 
 	kind TEXT NOT NULL, 
@@ -242,6 +259,7 @@ CREATE TRIGGER known_boots_linked_delete BEFORE DELETE ON known_boots WHEN NOT E
 CREATE TRIGGER machine_memory_linked_insert BEFORE INSERT ON machine_memory WHEN NOT EXISTS (SELECT 1 FROM chain JOIN chain_tip ON chain.position = chain_tip.position WHERE chain.subject = 'memory' AND chain.tenant_id = NEW.tenant_id AND chain.kind = NEW.machine) BEGIN SELECT RAISE(ABORT, 'what is remembered changes with its link'); END;
 CREATE TRIGGER machine_memory_linked_update BEFORE UPDATE ON machine_memory WHEN NOT EXISTS (SELECT 1 FROM chain JOIN chain_tip ON chain.position = chain_tip.position WHERE chain.subject = 'memory' AND chain.tenant_id = NEW.tenant_id AND chain.kind = NEW.machine) BEGIN SELECT RAISE(ABORT, 'what is remembered changes with its link'); END;
 CREATE TRIGGER machine_memory_linked_delete BEFORE DELETE ON machine_memory WHEN NOT EXISTS (SELECT 1 FROM chain JOIN chain_tip ON chain.position = chain_tip.position WHERE chain.subject = 'memory' AND chain.tenant_id = OLD.tenant_id AND chain.kind = OLD.machine) BEGIN SELECT RAISE(ABORT, 'what is remembered changes with its link'); END;
+CREATE INDEX saved_plans_by_content ON saved_plans (tenant_id, tenant_file_sha256);
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',52);
+INSERT INTO "sqlite_sequence" VALUES('events',58);
 COMMIT;

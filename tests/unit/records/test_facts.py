@@ -11,7 +11,7 @@ import pytest
 from coffre.errors import ExpectedError
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
-from coffre.records.facts import agents, backups, contract, departure, inputs, reviewed
+from coffre.records.facts import agents, backups, contract, departure, enrolment, inputs, reviewed
 from coffre.records.facts.fact import Fact, RecordedFinding
 from coffre.records.facts.mail import MailState
 from coffre.records.facts.password_uses import (
@@ -30,6 +30,7 @@ from coffre.spec.tenant import HoldKind
 
 CASES = Path(__file__).parents[2] / "cases" / "records"
 HASH = "ab" * 32
+AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 MOMENT = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
 DAY, FIRST_OF_MAY = date(2027, 3, 2), date(2027, 5, 1)
 
@@ -124,6 +125,11 @@ EXPECTED: list[Fact] = [
         "chloe",
     ),
     inputs.InputsApplied(HASH, HASH, is_complete=True, has_agents=False),
+    enrolment.EnrolmentInvited("0" * 32, MOMENT, needs_confirmation=True),
+    enrolment.EnrolmentRevoked("0" * 32, "the mail went astray"),
+    enrolment.EnrolmentMisused("1" * 32, ("0123-4567-89ab-cdef",)),
+    enrolment.ConfigurationDelivered(1, AGE, HASH, "1" * 32, "portable-de-léa"),
+    enrolment.ConfigurationDelivered(2, AGE, HASH),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

@@ -56,7 +56,7 @@ def deploy_variables(request=REQUEST):
 
 
 def test_settings_say_who_the_machine_is():
-    assert json.loads(render_settings(REQUEST)) == {
+    assert json.loads(render_settings(REQUEST.setup)) == {
         "version": 1,
         "tenant_id": "k7f3q9wz2m",
         "machine": "compta-01",
@@ -72,18 +72,18 @@ def test_settings_say_who_the_machine_is():
 
 
 def test_credentials_hold_the_secrets_and_settings_do_not():
-    assert json.loads(render_credentials(REQUEST)) == {
+    assert json.loads(render_credentials(REQUEST.setup)) == {
         "access_key_id": "AKID",
         "secret_access_key": "{{ 1 + 1 }}",
         "repository_password": "pass word",
     }
-    assert b"pass word" not in render_settings(REQUEST)
+    assert b"pass word" not in render_settings(REQUEST.setup)
 
 
 def test_no_value_of_ours_can_be_taken_for_a_template():
     variables = deploy_variables()
     assert "{{" not in json.dumps(variables)
-    assert base64.b64decode(variables["restic_agent_credentials"]) == render_credentials(REQUEST)
+    assert base64.b64decode(variables["restic_agent_credentials"]) == render_credentials(REQUEST.setup)
 
 
 def test_the_way_to_the_machine_checks_its_host_key_and_asks_nothing():

@@ -14,7 +14,7 @@ SLUGS = {"h000000000": "acme"}
 
 
 def test_what_deployment_writes_is_read_back() -> None:
-    assert read_owner(render_settings(REQUEST).decode()) == OURS
+    assert read_owner(render_settings(REQUEST.setup).decode()) == OURS
 
 
 @pytest.mark.parametrize(
