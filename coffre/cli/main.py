@@ -19,7 +19,7 @@ from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers, team
 from coffre.cli.service import drift, gate, hold, status
-from coffre.cli.tenants import files, importing, init, inventory, provisioning, review, rotate, trust
+from coffre.cli.tenants import enrol, files, importing, init, inventory, provisioning, review, rotate, trust
 from coffre.cli.unexpected import explain_os_error, tell_unexpected
 from coffre.errors import ExpectedError
 
@@ -44,6 +44,7 @@ for room in (
     provisioning,
     review,
     rotate,
+    enrol,
     backup,
     restore,
     undelete,

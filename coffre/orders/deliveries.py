@@ -30,7 +30,10 @@ PURPOSE = "delivery"
 
 @dataclass(frozen=True)
 class Recipient:
-    """The holder of a key for which deliveries are sealed; ``invitation`` is the one that it claimed, empty later."""
+    """The holder of a key for which deliveries are sealed; ``invitation`` is the one that it claimed.
+
+    Without it, that of the delivery before.
+    """
 
     public_key: str
     invitation: str = ""
@@ -75,9 +78,10 @@ class Deliveries:
         last = find_last(self._log, machine)
         if last is not None and self._lies_there(machine, last, recipient, content.sha256):
             return None
-        number = 1 if last is None else last.number + 1
+        number, before = (1, "") if last is None else (last.number + 1, last.invitation)
+        invitation = recipient.invitation or before
         delivered = ConfigurationDelivered(
-            number, recipient.public_key, content.sha256, recipient.invitation, recipient.host_name
+            number, recipient.public_key, content.sha256, invitation, recipient.host_name
         )
         document = self._sign(machine, delivered, _seal(recipient, content))
         self._log.append(delivered, machine)

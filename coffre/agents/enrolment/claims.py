@@ -75,6 +75,9 @@ class Claims:
     rubbish: int = 0
 
 
+NO_CLAIMS = Claims()
+
+
 def sort_claims(oldest_first: Iterable[Claim | None]) -> Claims:
     """Return the claims by their worth; None stands for what is no claim. A machine may repeat its own claim."""
     first: Claim | None = None

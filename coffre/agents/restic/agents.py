@@ -8,11 +8,11 @@ from coffre.agents.ansible.connection import Inventory, host_name
 from coffre.agents.ansible.errors import explain_failure, explain_login, is_known
 from coffre.agents.ansible.events import HostOutcome
 from coffre.agents.ansible.runner import run_playbook
+from coffre.agents.authorities import read_authorities
 from coffre.agents.driver import AgentLook, DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
 from coffre.agents.reach.bounded_ssh import ENDLESS
 from coffre.agents.reach.ssh_errors import Account, explain_ssh
 from coffre.agents.reach.winrm_errors import explain_winrm
-from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.inventory import (
     Installation,
     bucket_of,

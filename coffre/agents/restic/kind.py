@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from coffre import toolchain
+from coffre.agents.authorities import read_authorities
 from coffre.agents.driver import (
     AgentBuild,
     AgentConfiguration,
@@ -19,7 +20,6 @@ from coffre.agents.driver import (
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report
 from coffre.agents.restic.agents import ResticAgents
-from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.backup_run import start_and_wait
 from coffre.agents.restic.inventory import bucket_of, render_credentials, render_settings
 from coffre.agents.restic.owner import refuse_another
@@ -54,7 +54,7 @@ class ResticKind:
     def find_build(self, system: OperatingSystem) -> AgentBuild:
         programs = AgentPrograms.find(system)
         agent, restic = (toolchain.sha256_program(path) for path in (programs.agent, programs.restic))
-        return AgentBuild(agent, (agent, restic))
+        return AgentBuild(agent, (agent, restic), programs.agent)
 
     def configure(self, setup: AgentSetup) -> AgentConfiguration:
         certificates = read_authorities(bucket_of(setup).ca_file)

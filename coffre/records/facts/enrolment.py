@@ -41,7 +41,7 @@ class ConfigurationDelivered(Fact):
     """A configuration was left in a machine's bucket, for the holder of one key alone; recorded before it is written.
 
     ``number`` counts the machine's deliveries from 1; ``public_key`` is the machine's age recipient; ``invitation`` is
-    the one that it answers, empty for a later delivery. ``host_name`` is the machine's own word.
+    the machine's last one, which the first delivery after it answers. ``host_name`` is the machine's own word.
     """
 
     number: int

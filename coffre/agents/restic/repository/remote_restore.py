@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffre import toolchain
+from coffre.agents.authorities import read_authorities
 from coffre.agents.reach.ssh import SSH_FAILED, SshMachine, Started
 from coffre.agents.reach.ssh_errors import MachineUnreachableError
 from coffre.agents.repository import BucketStorage, RemoteRestore, RestoreSummary, Watcher, password_of
 from coffre.agents.restic.address import repository_url
-from coffre.agents.restic.authorities import read_authorities
 from coffre.agents.restic.programs import AGENT, RESTIC
 from coffre.agents.restic.repository.explain import explain_exit
 from coffre.agents.restic.repository.output import (
