@@ -23,7 +23,9 @@ from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log, TenantLog
 
-LIMIT_BYTES = 64 * 1024
+LIMIT_BYTES = 1024**2
+"""The largest delivery: without an authority of the platform's own it has all that this computer trusts."""
+
 PURPOSE = "delivery"
 """What tells a delivery from orders, which the same key signs."""
 

@@ -43,9 +43,17 @@ def answer(opened: OpenTenant, control: ControlBundle, machine: str) -> Enrolmen
     """
     standing = _look(opened, control, machine)
     _record_misuse(opened, standing)
-    if standing.stage is not EnrolmentStage.CLAIMED:
-        return standing
-    return _deliver(opened, control, standing)
+    if standing.stage is EnrolmentStage.CLAIMED or _lost_its_answer(opened, standing):
+        return _deliver(opened, control, standing)
+    return standing
+
+
+def _lost_its_answer(opened: OpenTenant, standing: EnrolmentStanding) -> bool:
+    """Tell whether an answer was recorded for the claim that counts: a kill may have lost what was to be written."""
+    last, claim = find_last(opened.log, standing.machine), standing.claim
+    if standing.stage is not EnrolmentStage.ENROLLED or last is None or claim is None:
+        return False
+    return last.public_key == claim.public_key
 
 
 def accept(

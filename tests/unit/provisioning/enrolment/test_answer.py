@@ -1,0 +1,201 @@
+"""An invitation is answered once: to the first machine, within its time, with a person's word where backups are."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coffre.agents.driver import AgentOwner
+from coffre.agents.enrolment.invitation import derive_secret, fingerprint, new_id
+from coffre.agents.identity import MachineIdentity
+from coffre.errors import RefusedError, UsageError
+from coffre.operations.acknowledge.replaced_machine import meet
+from coffre.orders import deliveries
+from coffre.orders.control import known_seeds, public_keys_of
+from coffre.orders.deliveries import LIMIT_BYTES, find_last
+from coffre.provisioning.enrolment.answer import accept, answer, look_at_enrolment
+from coffre.provisioning.enrolment.standing import MAX_CLAIMS, EnrolmentStage, EnrolmentStanding
+from coffre.records.database.store import Records
+from coffre.records.facts.agents import MachineReplaced
+from coffre.records.facts.enrolment import EnrolmentInvited, EnrolmentMisused, EnrolmentRevoked
+from coffre.secrets import minting, rotations
+from coffre.secrets.bundles import DataBundle
+from coffre.spec import naming
+from coffre.tenant.opening import OpenTenant
+from coffre.workspace.clock import utc_now
+from tests.builders import machine_with, tenant_with
+from tests.doubles.buckets import InMemoryEstate
+from tests.doubles.opening import log_of, open_in_memory
+from tests.doubles.pulled_machine import PulledMachine
+
+MACHINE = "portable-01"
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+class Desk:
+    """A tenant with one machine that nobody can reach, in memory; its records are real."""
+
+    def __init__(self, records: Records, root: Path) -> None:
+        self.tenant = tenant_with(machines={MACHINE: machine_with(connection={"via": "pull"})})
+        self.estate = InMemoryEstate.of_all(self.tenant)
+        passwords = {MACHINE: minting.new_password()}
+        self.estate.secrets.save_data(DataBundle(tenant_id=self.tenant.id, repository_passwords=passwords))
+        self.opened: OpenTenant = open_in_memory(self.tenant, self.estate, log_of(self.tenant, records), root)
+        self.bucket = self.estate.bucket(MACHINE)
+        self.invitation = ""
+
+    @property
+    def control(self) -> Any:
+        return self.estate.secrets.control()
+
+    def invite(self, *, hours: float = 1, needs_confirmation: bool = False) -> str:
+        self.invitation = new_id()
+        fact = EnrolmentInvited(self.invitation, utc_now() + timedelta(hours=hours), needs_confirmation)
+        self.opened.log.append(fact, MACHINE)
+        return self.invitation
+
+    def claim(self, machine: PulledMachine, invitation: str = "") -> None:
+        wanted = invitation or self.invitation
+        secret = derive_secret(known_seeds(self.control)[0], wanted, AgentOwner(self.tenant.id, MACHINE))
+        self.bucket.put(naming.claim_key(wanted), machine.claim(secret, wanted, self.tenant.id, MACHINE))
+
+    def answer(self) -> EnrolmentStanding:
+        return answer(self.opened, self.control, MACHINE)
+
+    def accept(self, shown: str, reason: str = "a new laptop") -> EnrolmentStanding:
+        return accept(self.opened, self.control, MACHINE, shown, reason)
+
+    def received_by(self, machine: PulledMachine) -> dict[str, Any]:
+        body = self.bucket.find(naming.DELIVERY_KEY, LIMIT_BYTES)
+        assert isinstance(body, bytes)
+        return machine.open(body, public_keys_of(known_seeds(self.control))[0])
+
+    def misuses(self) -> list[EnrolmentMisused]:
+        return [each.fact for each in self.opened.log.list(EnrolmentMisused, MACHINE)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Records.open("sqlite:records.db", tmp_path) as records:
+        yield Desk(records, tmp_path)
+
+
+def test_the_first_machine_gets_its_configuration_and_the_next_is_named(desk: Desk) -> None:
+    lea, thief = PulledMachine(), PulledMachine("kali", "ee" * 16)
+    assert desk.answer().stage is EnrolmentStage.NOT_INVITED
+    desk.invite()
+    assert desk.answer().stage is EnrolmentStage.INVITED
+    desk.claim(lea)
+    assert look_at_enrolment(desk.opened, MACHINE).stage is EnrolmentStage.CLAIMED
+    assert desk.answer().stage is EnrolmentStage.ENROLLED
+    settings = json.loads(desk.received_by(lea)["opened"]["settings"])
+    assert (settings["machine"], settings["bucket"]) == (MACHINE, desk.bucket.name)
+    last = find_last(desk.opened.log, MACHINE)
+    assert last is not None
+    assert (last.invitation, last.public_key, last.host_name) == (desk.invitation, lea.public_key, "portable-de-léa")
+
+    desk.claim(thief)  # Ceph 18 lets it; the first version stays
+    for _ in range(2):
+        standing = desk.answer()
+        assert [each.public_key for each in standing.claims.others] == [thief.public_key]
+    assert desk.misuses() == [EnrolmentMisused(desk.invitation, (fingerprint(thief.public_key),))]
+    assert desk.received_by(lea)["number"] == 1
+
+
+def test_a_thief_who_is_first_wins_once_and_the_honest_machine_is_named(desk: Desk) -> None:
+    """An invitation is worth what it opens: an empty repository. The next look says that two machines used it."""
+    lea, thief = PulledMachine(), PulledMachine("kali", "ee" * 16)
+    desk.invite()
+    desk.claim(thief)
+    desk.answer()
+    desk.claim(lea)
+    standing = desk.answer()
+    assert standing.stage is EnrolmentStage.ENROLLED
+    assert [each.public_key for each in standing.claims.others] == [lea.public_key]
+    assert len(desk.misuses()) == 1
+
+
+@pytest.mark.parametrize("end", ["expired", "revoked", "replaced", "key changed"])
+def test_an_invitation_that_ended_gives_nothing(desk: Desk, end: str) -> None:
+    first = desk.invite(hours=0 if end == "expired" else 1)
+    desk.claim(PulledMachine())
+    if end == "revoked":
+        desk.opened.log.append(EnrolmentRevoked(first, "stolen"), MACHINE)
+    if end == "replaced":
+        desk.invite()
+    if end == "key changed":
+        desk.estate.secrets.save_control(rotations.start(desk.control, [rotations.SIGNING], now=True))
+    wanted = {
+        "expired": EnrolmentStage.EXPIRED,
+        "revoked": EnrolmentStage.REVOKED,
+        "replaced": EnrolmentStage.INVITED,
+        "key changed": EnrolmentStage.KEY_CHANGED,
+    }
+    assert desk.answer().stage is wanted[end]
+    assert desk.bucket.find(naming.DELIVERY_KEY, LIMIT_BYTES) is None
+
+
+def test_a_name_with_backups_needs_the_fingerprint_that_a_person_read(desk: Desk) -> None:
+    lea = PulledMachine()
+    desk.invite(needs_confirmation=True)
+    desk.claim(lea)
+    assert desk.answer().stage is EnrolmentStage.TO_CONFIRM
+    shown = fingerprint(lea.public_key)
+    with pytest.raises(RefusedError, match="another fingerprint"):
+        desk.accept("0000-0000-0000-0000")
+    with pytest.raises(UsageError):
+        desk.accept(shown, " ")
+    assert desk.bucket.find(naming.DELIVERY_KEY, LIMIT_BYTES) is None
+    assert desk.accept(shown.upper()).stage is EnrolmentStage.ENROLLED
+    assert desk.received_by(lea)["number"] == 1
+    with pytest.raises(RefusedError, match="no claim to accept"):
+        desk.accept(shown)
+
+
+def test_another_machine_under_the_same_name_is_a_recorded_replacement(desk: Desk) -> None:
+    old, new = PulledMachine(), PulledMachine("neuf", "cd" * 16)
+    desk.invite()
+    desk.claim(old)
+    desk.answer()
+    meet(desk.opened.memory, MACHINE, MachineIdentity(machine_id=old.mark, hardware_id=old.mark, host_name="vieux"))
+    desk.invite(needs_confirmation=True)
+    desk.claim(new)
+    assert desk.accept(fingerprint(new.public_key)).stage is EnrolmentStage.ENROLLED
+    assert [each.fact.reason for each in desk.opened.log.list(MachineReplaced, MACHINE)] == ["a new laptop"]
+    assert desk.received_by(new)["number"] == 2
+
+
+def test_rubbish_in_place_of_a_claim_is_counted_in_bounded_time(desk: Desk) -> None:
+    desk.invite()
+    for _ in range(3):
+        desk.bucket.put(naming.claim_key(desk.invitation), b"x" * 10_000)
+    desk.claim(PulledMachine())
+    standing = desk.answer()
+    assert (standing.stage, standing.claims.rubbish) == (EnrolmentStage.ENROLLED, 3)
+    desk.invite()
+    for _ in range(MAX_CLAIMS + 5):
+        desk.bucket.put(naming.claim_key(desk.invitation), b"{}")
+    desk.claim(PulledMachine())
+    standing = desk.answer()
+    assert (standing.stage, standing.claims.rubbish) == (EnrolmentStage.INVITED, MAX_CLAIMS)
+
+
+def test_an_answer_whose_write_was_killed_is_given_by_the_next(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        raise Killed
+
+    lea = PulledMachine()
+    desk.invite()
+    desk.claim(lea)
+    with monkeypatch.context() as patch:
+        patch.setattr(deliveries, "put_document", die)
+        with pytest.raises(Killed):
+            desk.answer()
+    assert desk.answer().stage is EnrolmentStage.ENROLLED
+    assert desk.received_by(lea)["number"] == 2
