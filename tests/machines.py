@@ -1,6 +1,8 @@
 """The lab's machines, for tests that need them as nobody has touched them, or look whether they are so again."""
 
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from coffre_lab.lab import Lab
 
@@ -17,3 +19,26 @@ def renew_machines(lab: Lab, hosts: Sequence[str]) -> None:
     for host in hosts:
         lab.stop_machine(host)
     lab.up(hosts)
+
+
+def inside(lab: Lab, host: str, *command: str) -> list[str]:
+    """Return a command that runs on a machine as root without a network: as somebody who sits before it."""
+    return ["nsenter", "--target", str(lab.leader_pid(host)), "--all", *command]
+
+
+@contextmanager
+def behind_nat(lab: Lab, host: str) -> Iterator[None]:
+    """Pull a machine's cable, and give it another network behind an address translation: it can only call out."""
+    leader = str(lab.leader_pid(host))
+    cable = ["nsenter", "--target", leader, "--net", "ip", "link", "set", "host0"]
+    subprocess.run([*cable, "down"], check=True, timeout=30)
+    nat = ["slirp4netns", "--configure", "--disable-host-loopback", "--ready-fd=1", leader, "tap0"]
+    process = subprocess.Popen(nat, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"1", "the network behind the address translation did not come up"
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        subprocess.run([*cable, "up"], check=True, timeout=30)

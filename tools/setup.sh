@@ -243,10 +243,11 @@ ensure_users() {
   done
 }
 
-# What only tests and checks need: disks formatted for Windows, a reader of PDF, other shells, a PostgreSQL server of their
-# own, Go, and the releases of Ceph that they run on; Debian may have moved one on, whose tests are left out then.
+# What only tests and checks need: disks formatted for Windows, a reader of PDF, other shells, a network behind an address
+# translation, a PostgreSQL server of their own, Go, and the releases of Ceph that they run on; Debian may have moved one on,
+# whose tests are left out then.
 prepare_for_tests() {
-  install_packages exfat-fuse exfatprogs fish ntfs-3g poppler-utils zsh
+  install_packages exfat-fuse exfatprogs fish ntfs-3g poppler-utils slirp4netns zsh
   if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
     # Debian would make and start a cluster of its own, which nobody here wants.
     mkdir -p /etc/postgresql-common

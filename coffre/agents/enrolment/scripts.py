@@ -1,11 +1,13 @@
 """The scripts with which a customer's own software distribution enrols a machine. Pure but for the templates."""
 
 import base64
+import re
 from dataclasses import dataclass, field
 from string import Template
 
 from coffre import toolchain
 from coffre.agents.enrolment.invitation import Invitation
+from coffre.errors import ExpectedError
 from coffre.spec.tenant import OperatingSystem
 
 _SCRIPTS = {
@@ -13,6 +15,10 @@ _SCRIPTS = {
     OperatingSystem.MACOS: ("enrol.sh", "enrol.plist"),
     OperatingSystem.WINDOWS: ("enrol.ps1", "enrol.cmd"),
 }
+
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
+_PLAIN_URL = re.compile(r"https://[A-Za-z0-9.:/\[\]?&=%_~+-]+")
 
 
 class _Script(Template):
@@ -34,14 +40,25 @@ def render_scripts(invitation: Invitation, values: ScriptValues) -> dict[str, by
     fields = {
         "slug": values.slug,
         "machine": invitation.owner.machine,
-        "agent_url": values.agent_url,
+        "agent_url": _checked(values.agent_url),
         "agent_sha256": values.agent_sha256,
-        "certificates": _base64(invitation.certificates.encode()),
-        "expires_at": f"{invitation.expires_at:%Y-%m-%dT%H:%M:%SZ}",
-        "invitation": _base64(invitation.render()),
+        "certificates": "\n".join(_CERTIFICATE.findall(invitation.certificates)),
+        "invitation": base64.b64encode(invitation.render()).decode(),
     }
-    rendered = {name: _read(name).substitute(fields).encode() for name in _SCRIPTS[values.system]}
+    rendered: dict[str, bytes] = {}
+    for name in _SCRIPTS[values.system]:
+        script = base64.b64encode(rendered.get("enrol.sh", b"")).decode()
+        rendered[name] = _read(name).substitute(fields, script=script).encode()
     return {name: _with_system_line_ends(name, content) for name, content in rendered.items()}
+
+
+def _checked(url: str) -> str:
+    """Return an address that needs no quoting in any script."""
+    if _PLAIN_URL.fullmatch(url) is None:
+        raise ExpectedError(
+            "the address of the agent's program has characters that no script takes", "Check `endpoint`."
+        )
+    return url
 
 
 def _with_system_line_ends(name: str, content: bytes) -> bytes:
@@ -50,7 +67,3 @@ def _with_system_line_ends(name: str, content: bytes) -> bytes:
 
 def _read(name: str) -> Template:
     return _Script((toolchain.bundled("templates") / "enrolment" / name).read_text(encoding="utf-8"))
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()

@@ -14,6 +14,7 @@ from coffre_lab.ceph.trees import ensure_tree
 
 PACKAGES = (
     "ca-certificates",
+    "curl",
     "dbus",
     "iproute2",
     "libnss-myhostname",
