@@ -33,12 +33,11 @@ def behind_nat(lab: Lab, host: str) -> Iterator[None]:
     cable = ["nsenter", "--target", leader, "--net", "ip", "link", "set", "host0"]
     subprocess.run([*cable, "down"], check=True, timeout=30)
     nat = ["slirp4netns", "--configure", "--disable-host-loopback", "--ready-fd=1", leader, "tap0"]
-    process = subprocess.Popen(nat, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.read(1) == b"1", "the network behind the address translation did not come up"
-        yield
-    finally:
-        process.kill()
-        process.wait()
-        subprocess.run([*cable, "up"], check=True, timeout=30)
+    with subprocess.Popen(nat, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.read(1) == b"1", "the network behind the address translation did not come up"
+            yield
+        finally:
+            process.kill()
+    subprocess.run([*cable, "up"], check=True, timeout=30)

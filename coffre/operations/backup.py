@@ -21,7 +21,7 @@ from coffre.operations.access.gate import GateState, settle_gate
 from coffre.operations.access.suspension import find_shut_out
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import PullConnection, Tenant
 from coffre.tenant.lookup import find_machine
 from coffre.tenant.machines import open_machine
 from coffre.tenant.opening import OpenTenant
@@ -234,13 +234,33 @@ def _sentence(problem: ExpectedError) -> str:
     return f"{problem.message}. {problem.hint}" if problem.hint else problem.message
 
 
+_BY_ITSELF = (
+    "It backs up at its schedule; whoever sits before it can start a backup at once (docs/pulled-machines.md). "
+    "`coffre status` shows its last ones."
+)
+
+
+def list_by_themselves(tenant: Tenant) -> list[str]:
+    """Return the machines in service that nobody can reach: they back up at their schedule only. Pure."""
+    active = tenant.active_machines().items()
+    return [name for name, machine in active if isinstance(machine.connection, PullConnection)]
+
+
 def choose_to_back_up(tenant: Tenant, machine: str | None) -> list[str]:
-    """Return the machines for `coffre backup`: the named one, or all in service; RefusedError when there is none."""
+    """Return the machines for `coffre backup`: the named one, or all in service; RefusedError when there is none.
+
+    A machine that nobody can reach is not among them: it backs up at its schedule.
+    """
     if machine is None:
-        names = list(tenant.active_machines())
-        if not names:
+        active = tenant.active_machines()
+        if not active:
             raise RefusedError(f"{tenant.slug} has no machine in service", "Every machine of its file is retired.")
+        names = [name for name in active if name not in list_by_themselves(tenant)]
+        if not names:
+            raise RefusedError(f"nobody can reach the machines of {tenant.slug} from outside (`via: pull`)", _BY_ITSELF)
         return names
+    if machine in list_by_themselves(tenant):
+        raise RefusedError(f"nobody can reach {tenant.slug}/{machine} from outside (`via: pull`)", _BY_ITSELF)
     retirement = find_machine(tenant, machine).retired
     if retirement is not None:
         raise RefusedError(

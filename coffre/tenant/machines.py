@@ -10,7 +10,7 @@ from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError
 from coffre.spec.files import repository_file
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import SshConnection, Tenant
+from coffre.spec.tenant import PullConnection, SshConnection, Tenant
 from coffre.tenant.lookup import find_machine, find_tenant
 
 
@@ -23,6 +23,11 @@ def find_connection(checkout: Checkout, slug: str, name: str) -> tuple[SshConnec
     """Return the SSH connection of a machine, and the platform's ssh_config if it has one."""
     tenant = find_tenant(checkout, slug)
     connection = find_machine(tenant, name).connection
+    if isinstance(connection, PullConnection):
+        raise RefusedError(
+            f"nobody can reach {slug}/{name} from outside (`via: pull`)",
+            "Do it on the machine itself, with whoever sits before it (docs/pulled-machines.md).",
+        )
     if not isinstance(connection, SshConnection):
         raise RefusedError(
             f"{slug}/{name} is not reached by SSH (`via: {connection.via}`)",

@@ -28,11 +28,13 @@ def backup(
     as_json: Annotated[bool, typer.Option("--json", help="A list of results, one a machine.")] = False,
 ) -> None:
     """Back machines up now, wait, and show the result."""
-    from coffre.operations.backup import BackupOutcome, back_up, choose_to_back_up
+    from coffre.operations.backup import BackupOutcome, back_up, choose_to_back_up, list_by_themselves
     from coffre.tenant.runs import open_recorded
 
     with open_recorded(open_checkout(context), tenant, "backup", output.warning) as opened:
         names = choose_to_back_up(opened.tenant, machine)
+        for name in list_by_themselves(opened.tenant) if machine is None else ():
+            output.warning(f"{name}: not started: nobody can reach it, so it backs up at its schedule")
         done = back_up(opened, names, output.progress_of)
     if as_json:
         output.result_json(done.machines)

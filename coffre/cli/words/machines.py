@@ -30,6 +30,7 @@ _STATES = {
     "unchanged": "unchanged",
     "renewed": "unchanged, its orders renewed",
     "unreached": "unreachable; already up to date",
+    "awaited": "takes at its next run what lies in its bucket",
     "left": "left as it is",
     "removed": "retired, agent removed",
     "retired": "retired",

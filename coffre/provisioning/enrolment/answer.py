@@ -10,7 +10,7 @@ from coffre.operations.acknowledge.replaced_machine import Replacement, give_awa
 from coffre.orders.control import known_seeds, signing_seeds
 from coffre.orders.deliveries import Deliveries, Recipient, find_last
 from coffre.provisioning.enrolment.standing import EnrolmentStage, EnrolmentStanding, SigningKeys, look
-from coffre.provisioning.steps.agents import make_content
+from coffre.provisioning.steps.setup import make_content
 from coffre.records.facts.enrolment import EnrolmentMisused
 from coffre.secrets.bundles import ControlBundle
 from coffre.tenant.opening import OpenTenant

@@ -1,10 +1,9 @@
 """The agents of a tenant's machines: deployed, checked, and recorded as installed with the orders they applied."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -13,24 +12,18 @@ from coffre import toolchain
 from coffre.agents import kinds
 from coffre.agents.ansible.connection import WINRM_PORT
 from coffre.agents.driver import (
-    AgentOwner,
-    AgentSetup,
     DeployRequest,
     DeployResult,
-    OrdersTrust,
-    SeenNumbers,
     Target,
 )
 from coffre.agents.kinds import driver_of
 from coffre.errors import RefusedError
 from coffre.operations.acknowledge.replaced_machine import meet
-from coffre.operations.repository import storage_of
 from coffre.orders.control import Orders, wanted_orders
-from coffre.orders.deliveries import Content, digest
-from coffre.orders.generations import find_written
+from coffre.provisioning.enrolment.pulled import hear
+from coffre.provisioning.steps.setup import make_setup, use_its_password
 from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
 from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
-from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
@@ -38,10 +31,8 @@ from coffre.spec.loader import Checkout
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Connection, Machine, PullConnection, SshConnection, Tenant
 from coffre.storage.values import PROGRAMS_BUCKET, Endpoint
-from coffre.tenant.estate.keys import access_key
 from coffre.tenant.estate.log import Log, TenantLog, fact_of
 from coffre.tenant.estate.memory import TenantMemory
-from coffre.tenant.estate.passwords import use_password
 from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.lookup import find_machine
 from coffre.tenant.machines import known_hosts_file, slugs_by_id
@@ -57,14 +48,17 @@ class Installed:
     agent_sha256: str
 
 
-def wanted_on(orders: Orders | None, machine: Machine) -> Installed | None:
+def wanted_on(orders: Orders | None, machine: Machine, installed: Installed | None = None) -> Installed | None:
     """Return what a machine should run by its orders and the available agent; None before its first orders.
 
-    ``orders`` is None for an agent that takes none: it runs generation 0.
+    ``orders`` is None for an agent that takes none: it runs generation 0. The agent of a machine that nobody can reach
+    stays the one ``installed``.
     """
     generation = orders.generation if orders is not None else 0
     if generation is None:
         return None
+    if installed is not None and isinstance(machine.connection, PullConnection):
+        return Installed(generation, installed.agent_sha256)
     return Installed(generation, driver_of(machine).find_build(machine.os).agent_sha256)
 
 
@@ -103,16 +97,55 @@ def deploy(
     *,
     only: Collection[str] | None = None,
 ) -> tuple[MachineOutcome, ...]:
-    """Install or repair the agent of every machine, or of ``only`` some, and record what each runs. May run twice."""
+    """Install or repair the agent of every machine, or of ``only`` some, and record what each runs. May run twice.
+
+    A machine that nobody can reach gets a delivery in its bucket, and says itself what it runs.
+    """
     names = [name for name in opened.tenant.active_machines() if only is None or name in only]
+    pulled = [name for name in names if isinstance(opened.machine(name).connection, PullConnection)]
     locked = {name: lacking for name in names if (lacking := _missing_credential(opened.tenant, secrets, name))}
-    requests = [_request(opened, secrets, name) for name in names if name not in locked]
+    requests = [_request(opened, secrets, name) for name in names if name not in locked and name not in pulled]
     results = kinds.deploy(opened.tenant.machines, requests, way_to_agents(opened.checkout, on_progress))
     settled = {
         name: _settle(opened.tenant, opened.log, opened.memory, result, orders[name])
         for name, result in results.items()
     }
+    settled |= {name: _settle_pulled(opened, secrets.control, name, orders[name]) for name in pulled}
     return tuple(settled.get(name) or MachineOutcome(name, MachineState.PENDING, locked[name]) for name in names)
+
+
+def _settle_pulled(opened: OpenTenant, control: ControlBundle, name: str, orders: Orders | None) -> MachineOutcome:
+    """Leave a machine what it needs, record what it says that it runs, and return its state.
+
+    Its agent does not replace itself: the program that it enrolled with is the one that it runs.
+    """
+    heard, log, machine = hear(opened, control, name), opened.log, opened.machine(name)
+    installed = find_installed(log, name)
+    if heard.applied is None:
+        return heard.outcome
+    agent_sha256 = installed.agent_sha256 if installed else driver_of(machine).find_build(machine.os).agent_sha256
+    runs = Installed(heard.applied.generation_applied, agent_sha256)
+    way = describe_way(machine.connection)
+    if installed != runs or find_way(log, name) != way:
+        kind = Install if installed is None else Update
+        version = heard.applied.agent_version
+        log.append(kind(machine.kind.value, runs.agent_sha256, version, way, generation=runs.generation), name)
+    differs = meet(opened.memory, name, heard.applied.identity)
+    outcome = judge_pulled(heard.outcome, installed, runs, orders.due if orders is not None else 0)
+    return judge_identity(opened.tenant.slug, outcome, differs)
+
+
+def judge_pulled(outcome: MachineOutcome, installed: Installed | None, runs: Installed, due: int) -> MachineOutcome:
+    """Return the state of a machine that says what it runs; with the generation ``due`` it has all its orders. Pure."""
+    if not outcome.is_complete:
+        return outcome
+    if runs.generation < due:
+        return MachineOutcome(outcome.machine, MachineState.AWAITED, f"generation {due} of its orders")
+    if outcome.state is MachineState.AWAITED:
+        return outcome
+    if installed is None:
+        return MachineOutcome(outcome.machine, MachineState.INSTALLED)
+    return MachineOutcome(outcome.machine, MachineState.UNCHANGED if installed == runs else MachineState.UPDATED)
 
 
 def way_to_agents(checkout: Checkout, on_progress: Callable[[str], None]) -> kinds.Way:
@@ -197,7 +230,7 @@ def target_of(tenant: Tenant, checkout: Checkout, platform: Platform, secrets: T
     slug, machine = tenant.slug, find_machine(tenant, name)
     if isinstance(machine.connection, PullConnection):
         raise RefusedError(
-            f"{slug}/{name} cannot be reached from outside (`via: pull`)", "Do it on the machine itself."
+            f"nobody can reach {slug}/{name} from outside (`via: pull`)", "It finds its orders at its next run."
         )
     root = checkout.root
     recorded = known_hosts_file(root, slug)
@@ -267,44 +300,10 @@ def request_look(opened: OpenTenant, name: str) -> DeployRequest:
 
 
 def _request(opened: OpenTenant, secrets: Escrowed, name: str) -> DeployRequest:
-    return _make_request(opened, secrets.control, name, _use_password(opened, name))
-
-
-def _use_password(opened: OpenTenant, name: str) -> SecretStr | None:
-    if driver_of(opened.machine(name)).repositories is None:
-        return None
-    return use_password(opened.secrets, opened.log, name, RoutineUse(RoutineTask.INSTALL_AGENT))
+    return _make_request(opened, secrets.control, name, use_its_password(opened, name))
 
 
 def _make_request(opened: OpenTenant, control: ControlBundle, name: str, password: SecretStr | None) -> DeployRequest:
     target = target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name)
-    setup = _make_setup(opened, control, name, password)
+    setup = make_setup(opened, control, name, password)
     return DeployRequest(target, setup.storage, setup.trust, setup.seen)
-
-
-def make_content(opened: OpenTenant, control: ControlBundle, name: str) -> Content:
-    """Return what a machine that nobody can reach must get (`via: pull`): what a deployment would bring.
-
-    Newer orders alone make no other delivery necessary: the least generation is not part of its digest.
-    """
-    driver = driver_of(opened.machine(name))
-    setup = _make_setup(opened, control, name, _use_password(opened, name))
-    lasting = replace(setup, trust=None if setup.trust is None else replace(setup.trust, least_generation=0))
-    return Content(driver.configure(setup), setup.seen, digest(driver.configure(lasting)))
-
-
-def _make_setup(opened: OpenTenant, control: ControlBundle, name: str, password: SecretStr | None) -> AgentSetup:
-    machine, storage, trust = opened.machine(name), None, None
-    driver, owner = driver_of(machine), AgentOwner(opened.tenant.id, name)
-    if driver.needs_bucket:
-        key = access_key(control.machine_keys[name])
-        storage = storage_of(opened.storage.endpoint, opened.buckets.name(name), key, password)
-    if driver.takes_orders:
-        public_key = base64.b64decode(public_key_of(control.signing_key))
-        trust = OrdersTrust(public_key, find_written(opened.log, name))
-    return AgentSetup(owner, machine.os, storage, trust, _seen_numbers(opened.memory, name))
-
-
-def _seen_numbers(memory: TenantMemory, name: str) -> SeenNumbers:
-    seen = memory.read(name)
-    return SeenNumbers(seen.report_number or 0, seen.check_in_number or 0)

@@ -17,6 +17,7 @@ from coffre.records.facts.contract import (
     QuotaChange,
     SuspensionChange,
 )
+from coffre.records.facts.enrolment import EnrolmentInvited
 from coffre.records.facts.fact import Fact
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.access import find_reason
@@ -62,13 +63,16 @@ def look_at_delivery(at: Context) -> list[Change]:
 
 
 def deliver(at: Context, recorded: Recorded, deployed: Deployed) -> Delivery:
-    """Record, once, that the service was delivered: storage up and every machine installed (contract, article 1c)."""
+    """Record, once, that the service was delivered (contract, article 1c).
+
+    Storage is up, and every machine is installed, or has its invitation where nobody can reach it.
+    """
     log = at.opened.log
     known = log.last(Commissioned)
     if known is not None:
         return Delivery(known.at, is_new=False)
     machines = tuple(at.tenant.active_machines())
-    if not all(log.has(Install, name) for name in machines):
+    if not all(log.has((Install, EnrolmentInvited), name) for name in machines):
         return Delivery(None, is_new=False)
     return Delivery(log.append(Commissioned(machines)).at, is_new=True)
 

@@ -71,7 +71,7 @@ def look_at(at: Context, name: str) -> MachinePlan:
             return MachinePlan(name, "update", (untrusted,), inputs_sha256)
         orders = plan_orders(opened.tenant, opened.log, name, standing)
     differences = (
-        *_compare(orders, installed, wanted_on(orders, machine)),
+        *_compare(orders, installed, wanted_on(orders, machine, installed)),
         *_compare_ways(find_way(opened.log, name), describe_way(opened.machine(name).connection)),
     )
     return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)

@@ -10,6 +10,7 @@ from coffre.agents import kinds
 from coffre.agents.driver import DeployResult, RemoveRequest
 from coffre.agents.kinds import with_bucket, with_orders
 from coffre.errors import RemoteError
+from coffre.observation.reports import find_own_applied
 from coffre.observation.retired import RetiredStatus, judge_retirement
 from coffre.orders.control import TenantOrders
 from coffre.provisioning.steps.agents import target_of, way_to_agents
@@ -31,7 +32,7 @@ from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, 
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import PullConnection, Tenant
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.log import Log, TenantLog, fact_of
 from coffre.tenant.estate.secrets import TenantSecrets
@@ -161,13 +162,28 @@ def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBun
 
 def remove_agents(opened: OpenTenant, machines: Collection[str], on_progress: OnProgress) -> tuple[MachineOutcome, ...]:
     """Remove the agents of these retired machines, and return the state of every retired machine. May run twice."""
+    reached = [name for name in machines if not isinstance(opened.machine(name).connection, PullConnection)]
     requests = [
         RemoveRequest(target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name))
-        for name in machines
+        for name in reached
     ]
-    results = kinds.remove(opened.tenant.machines, requests, way_to_agents(opened.checkout, on_progress))
+    results: dict[str, DeployResult] = kinds.remove(
+        opened.tenant.machines, requests, way_to_agents(opened.checkout, on_progress)
+    )
+    results |= {name: _ask_its_word(opened, name) for name in machines if name not in reached}
     return tuple(
         _settle_removal(opened.tenant, opened.log, name, results.get(name)) for name in list_retired(opened.tenant)
+    )
+
+
+def _ask_its_word(opened: OpenTenant, name: str) -> DeployResult:
+    """Return whether a machine that nobody can reach confirmed the removal of its agent."""
+    is_there = opened.buckets.has(name)
+    said = find_own_applied(opened.buckets, opened.secrets, opened.memory, name) if is_there else None
+    is_gone = said is not None and said.removed
+    why = "nobody can reach it: whoever sits before it runs `coffre-agent remove --all` (docs/pulled-machines.md)"
+    return DeployResult(
+        opened.tenant.slug, name, ok=is_gone, changed=is_gone, unreachable=not is_gone, message="" if is_gone else why
     )
 
 

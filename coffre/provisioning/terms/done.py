@@ -115,6 +115,7 @@ class Recorded:
 class MachineState(StrEnum):
     """The state of a machine after an apply. The next apply retries `pending` and `failed`.
 
+    `awaited`: everything for it lies in its bucket, and it takes that at its next run: nobody can reach it.
     `refused`: its repository has changed, and nothing is done to it without a decision. `other`: it has its agent, but
     is not the accepted machine.
     """
@@ -124,6 +125,7 @@ class MachineState(StrEnum):
     UNCHANGED = "unchanged"
     RENEWED = "renewed"
     UNREACHED = "unreached"
+    AWAITED = "awaited"
     LEFT = "left"
     REMOVED = "removed"
     RETIRED = "retired"

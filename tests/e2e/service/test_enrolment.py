@@ -94,10 +94,9 @@ def test_a_machine_behind_nat_enrols_and_backs_up(desk: Desk, laptop: Laptop, tm
 
     assert f"{MACHINE}: installed" in desk.coffre("apply", SLUG, "--yes", expect=1).stdout
     laptop.run(BACK_UP)
-    state = next(
-        each for each in desk.json("status", SLUG, "--json", expect=1)["machines"] if each["machine"] == MACHINE
-    )
-    assert state["last_success"] is not None
+    (seen,) = desk.json("status", SLUG, "--json")
+    state = next(each for each in seen["machines"] if each["name"] == MACHINE)
+    assert (state["snapshots"], state["last_result"]) == (1, "success")
     desk.coffre("drill", SLUG, "--machine", MACHINE)
 
 
