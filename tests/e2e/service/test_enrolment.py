@@ -2,10 +2,10 @@
 
 import base64
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from coffre_lab.lab import Lab
@@ -71,11 +71,6 @@ def invite(desk: Desk, tmp_path: Path, machine: str = MACHINE) -> Path:
     return folder
 
 
-def events(desk: Desk, kind: str) -> list[dict[str, Any]]:
-    listed = desk.json("records", "list", SLUG, "--json")
-    return [each for each in listed if each["kind"] == kind]
-
-
 def test_a_machine_behind_nat_enrols_and_backs_up(desk: Desk, laptop: Laptop, tmp_path: Path) -> None:
     applied = desk.coffre("apply", SLUG, "--yes", expect=1).output
     assert f"coffre enrol {SLUG} {MACHINE}" in applied
@@ -139,13 +134,25 @@ def test_a_stolen_or_replayed_invitation_gives_nothing_and_is_named(
     laptop.run(BACK_UP)
 
 
-def test_a_revoked_invitation_gives_nothing(desk: Desk, lab: Lab, tmp_path: Path) -> None:
+def test_a_revoked_invitation_gives_nothing_and_its_script_leaves_nothing(desk: Desk, lab: Lab, tmp_path: Path) -> None:
     till = Laptop(lab, OTHER)
-    till.get_script(invite(desk, tmp_path, "caisse-01"))
+    folder = invite(desk, tmp_path, "caisse-01")
+    till.get_script(folder)
     desk.coffre("enrol", SLUG, "caisse-01", "--revoke", "--reason", "the mail went astray")
     desk.coffre("enrol", SLUG, "caisse-01", "--revoke", "--reason", "again", expect=4)
     enrolling = till.start(f"sh {SCRIPT}")
-    revoked = desk.coffre("enrol", SLUG, "caisse-01", "--answer", expect=1).stdout
-    assert "revoked" in revoked
-    enrolling.terminate()
-    enrolling.communicate(timeout=RUN_SECONDS)
+    till.run("until pgrep -x coffre-agent >/dev/null; do sleep 0.1; done")
+    assert "revoked" in desk.coffre("enrol", SLUG, "caisse-01", "--answer", expect=1).stdout
+    # The end of a shift, or of a session.
+    till.run(f"pkill -TERM -f '^sh {SCRIPT}'")
+    said, _ = enrolling.communicate(timeout=RUN_SECONDS)
+    assert enrolling.returncode == 5, said.decode()
+    till.run(
+        f"rm {SCRIPT}; ! pgrep -f coffre-agent; ! ls -d /usr/local/lib/.coffre-enrol*; ! ls /etc/coffre/agent.json"
+    )
+    script = (folder / "enrol.sh").read_text(encoding="utf-8")
+    invitation = re.search(r"<<'INVITATION'\n(.+)\n", script)
+    assert invitation is not None
+    secret = json.loads(base64.b64decode(invitation[1]))["secret"]
+    till.run(f"! grep -r -F -e '{secret}' -e '{invitation[1][:60]}' /etc /root /tmp /usr/local /var 2>/dev/null")
+    assert not any(secret in text for text in desk.said)
