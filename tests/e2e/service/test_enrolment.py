@@ -147,9 +147,7 @@ def test_a_revoked_invitation_gives_nothing_and_its_script_leaves_nothing(desk: 
     till.run(f"pkill -TERM -f '^sh {SCRIPT}'")
     said, _ = enrolling.communicate(timeout=RUN_SECONDS)
     assert enrolling.returncode == 5, said.decode()
-    till.run(
-        f"rm {SCRIPT}; ! pgrep -f coffre-agent; ! ls -d /usr/local/lib/.coffre-enrol*; ! ls /etc/coffre/agent.json"
-    )
+    till.run(f"rm {SCRIPT} && ! pgrep -x coffre-agent && ! ls -d /usr/local/lib/.coffre-enrol*")
     script = (folder / "enrol.sh").read_text(encoding="utf-8")
     invitation = re.search(r"<<'INVITATION'\n(.+)\n", script)
     assert invitation is not None
