@@ -135,6 +135,7 @@ def test_a_stolen_or_replayed_invitation_gives_nothing_and_is_named(
 
 
 def test_a_revoked_invitation_gives_nothing_and_its_script_leaves_nothing(desk: Desk, lab: Lab, tmp_path: Path) -> None:
+    desk.coffre("apply", SLUG, "--yes", expect=1)
     till = Laptop(lab, OTHER)
     folder = invite(desk, tmp_path, "caisse-01")
     till.get_script(folder)
