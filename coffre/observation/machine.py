@@ -25,6 +25,7 @@ from coffre.observation.stores import count_store
 from coffre.orders.control import TenantOrders, find_gate_order
 from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import SuspensionChange
+from coffre.records.facts.enrolment import ConfigurationDelivered
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket
@@ -252,14 +253,18 @@ def _judge_verification(name: str, seen: VerificationStatus | None) -> list[Find
 
 
 def _find_expected_since(tenant: Tenant, log: Log, name: str) -> datetime | None:
-    """Return the time since when a machine must back up: its installation, or the end of a later suspension."""
+    """Return the time since when a machine must back up: its installation, or the end of a later suspension.
+
+    One that nobody can reach must from its enrolment on: an apply records its installation only later.
+    """
     if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(log):
         return None
     installed = log.last(Install, name)
-    if installed is None:
+    since = [installed.at] if installed is not None else [each.at for each in log.list(ConfigurationDelivered, name)]
+    if not since:
         return None
     changed = log.last(SuspensionChange)
-    return installed.at if changed is None else max(installed.at, changed.at)
+    return min(since) if changed is None else max(min(since), changed.at)
 
 
 def _retired_status(tenant: Tenant, name: str, now: datetime) -> RetiredStatus | None:

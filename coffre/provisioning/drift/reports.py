@@ -9,6 +9,7 @@ from coffre.errors import RemoteError
 from coffre.findings import SetAside
 from coffre.observation.judge import identity
 from coffre.observation.reports import look_at_applied
+from coffre.orders.deliveries import find_last
 from coffre.orders.generations import find_due
 from coffre.provisioning.drift.values import Drift, DriftKind, Unseen, UnseenKind
 from coffre.provisioning.steps import deployment
@@ -62,7 +63,7 @@ def _compare(at: Context, name: str) -> Iterator[Drift | Unseen]:
     except InvalidOrdersError as problem:
         yield Drift(DriftKind.ORDERS, name, problem.fault.value)
         return
-    if planned.action == "install":
+    if planned.action == "install" and find_last(opened.log, name) is None:
         yield Drift(DriftKind.AGENT_MISSING, name)
         return
     found = [_translate(name, each) for each in planned.differences]

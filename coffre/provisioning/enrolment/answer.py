@@ -86,6 +86,13 @@ def accept(
 def _deliver(opened: OpenTenant, control: ControlBundle, standing: EnrolmentStanding) -> EnrolmentStanding:
     assert standing.claim is not None and standing.invitation is not None  # noqa: S101, PT018 - a claimed one has both
     claim, machine = standing.claim, standing.machine
+    if opened.machine(machine).is_retired:
+        raise RefusedError(
+            f"{opened.tenant.slug}/{machine} is retired: no machine gets its place",
+            "Remove `retired:` from its file, apply that, and invite it again.",
+        )
+    # This machine is the accepted one from now on, and not whichever speaks first under its name.
+    meet(opened.memory, machine, claim.identity)
     recipient = Recipient(claim.public_key, standing.invitation.invitation, claim.identity.host_name[:NAME_LIMIT])
     deliveries = Deliveries(opened.tenant, opened.buckets, control, opened.log)
     deliveries.ensure(machine, recipient, make_content(opened, control, machine))

@@ -29,6 +29,7 @@ from coffre.provisioning.terms.done import (
 )
 from coffre.provisioning.terms.found import MachinePlan
 from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
+from coffre.records.facts.enrolment import ConfigurationDelivered
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
@@ -215,8 +216,12 @@ def _settle_removal(tenant: Tenant, log: TenantLog, machine: str, result: Deploy
 
 
 def has_agent(log: Log, machine: str) -> bool:
-    """Tell whether an agent was installed on a machine and, by the records, never removed."""
-    return isinstance(fact_of(log.last((Install, Update, Removal), machine)), AgentDeployed)
+    """Tell whether an agent was installed on a machine and, by the records, never removed.
+
+    A machine that got its configuration by a delivery has claimed it with its agent.
+    """
+    last = fact_of(log.last((Install, Update, Removal, ConfigurationDelivered), machine))
+    return isinstance(last, AgentDeployed | ConfigurationDelivered)
 
 
 def _record_retirement(tenant: Tenant, log: TenantLog, control: ControlBundle, machine: str) -> None:

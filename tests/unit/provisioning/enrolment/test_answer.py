@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,19 @@ from coffre.agents.driver import AgentOwner
 from coffre.agents.enrolment.invitation import derive_secret, fingerprint, new_id
 from coffre.agents.identity import MachineIdentity
 from coffre.errors import RefusedError, UsageError
+from coffre.observation.machine import _find_expected_since
 from coffre.operations.acknowledge.replaced_machine import meet
 from coffre.orders import deliveries
 from coffre.orders.control import known_seeds, public_keys_of
 from coffre.orders.deliveries import LIMIT_BYTES, find_last
+from coffre.provisioning.drift.reports import look_at_reports
+from coffre.provisioning.drift.values import Drift, DriftKind, Unseen, UnseenKind
 from coffre.provisioning.enrolment.answer import accept, answer, look_at_enrolment
 from coffre.provisioning.enrolment.standing import MAX_CLAIMS, EnrolmentStage, EnrolmentStanding
+from coffre.provisioning.steps.retirement import has_agent
 from coffre.records.database.store import Records
-from coffre.records.facts.agents import MachineReplaced
-from coffre.records.facts.enrolment import EnrolmentInvited, EnrolmentMisused, EnrolmentRevoked
+from coffre.records.facts.agents import MachineReplaced, Removal
+from coffre.records.facts.enrolment import ConfigurationDelivered, EnrolmentInvited, EnrolmentMisused, EnrolmentRevoked
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import DataBundle
 from coffre.spec import naming
@@ -169,6 +174,52 @@ def test_another_machine_under_the_same_name_is_a_recorded_replacement(desk: Des
     assert desk.accept(fingerprint(new.public_key)).stage is EnrolmentStage.ENROLLED
     assert [each.fact.reason for each in desk.opened.log.list(MachineReplaced, MACHINE)] == ["a new laptop"]
     assert desk.received_by(new)["number"] == 2
+    accepted = desk.opened.memory.read(MACHINE).accepted
+    assert accepted is not None
+    assert accepted.host_name == "neuf", "the old machine's last word does not take the place back"
+
+
+def test_the_machine_that_is_answered_is_the_accepted_one_before_it_speaks(desk: Desk) -> None:
+    desk.invite()
+    desk.claim(PulledMachine("neuf", "cd" * 16))
+    desk.answer()
+    thief = MachineIdentity(machine_id="ee" * 16, hardware_id="ee" * 16, host_name="kali")
+    assert meet(desk.opened.memory, MACHINE, thief) != ()
+
+
+def test_from_its_enrolment_on_it_has_an_agent_and_must_back_up(desk: Desk) -> None:
+    assert not has_agent(desk.opened.log, MACHINE)
+    assert _find_expected_since(desk.tenant, desk.opened.log, MACHINE) is None
+    desk.invite()
+    desk.claim(PulledMachine())
+    desk.answer()
+    assert has_agent(desk.opened.log, MACHINE), "a certificate must not say that it never had one"
+    delivered = desk.opened.log.last(ConfigurationDelivered, MACHINE)
+    assert delivered is not None
+    assert _find_expected_since(desk.tenant, desk.opened.log, MACHINE) == delivered.at
+    desk.opened.log.append(Removal(is_changed=True), MACHINE)
+    assert not has_agent(desk.opened.log, MACHINE)
+
+
+def test_a_look_for_drift_tells_a_machine_that_never_enrolled_from_one_that_has_not_spoken(desk: Desk) -> None:
+    existing = desk.opened.buckets.existing()
+    assert look_at_reports(desk.opened, existing) == [Drift(DriftKind.AGENT_MISSING, MACHINE)]
+    desk.invite()
+    desk.claim(PulledMachine())
+    desk.answer()
+    assert look_at_reports(desk.opened, existing) == [Unseen(UnseenKind.NO_STATEMENT, MACHINE)]
+
+
+def test_a_claim_for_a_machine_retired_meanwhile_is_not_answered(desk: Desk) -> None:
+    desk.invite()
+    desk.claim(PulledMachine())
+    retired = {
+        MACHINE: machine_with(connection={"via": "pull"}, retired={"on": "2026-11-01", "keep_until": "2099-12-31"})
+    }
+    desk.opened = replace(desk.opened, tenant=tenant_with(machines=retired))
+    with pytest.raises(RefusedError, match="is retired"):
+        desk.answer()
+    assert desk.bucket.find(naming.DELIVERY_KEY, LIMIT_BYTES) is None
 
 
 def test_rubbish_in_place_of_a_claim_is_counted_in_bounded_time(desk: Desk) -> None:
