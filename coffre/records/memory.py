@@ -4,7 +4,7 @@ Plain values and their rows; the rules are elsewhere. Each change adds a link to
 covers the whole memory of that machine: the rows must match the newest link.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
@@ -91,6 +91,29 @@ _ACCEPTED = {f"accepted_{each.name}": each.name for each in fields(AcceptedMachi
 def read_memory(connection: sa.Connection, tenant_id: str, machine: str) -> Memory:
     """Return the memory of a machine, compared with its newest link."""
     memory, link = read_rows(connection, tenant_id, machine), _find_link(connection, tenant_id, machine)
+    return _vouched(tenant_id, machine, memory, link)
+
+
+def read_memories(connection: sa.Connection, tenant_id: str) -> dict[str, Memory]:
+    """Return the memories of a tenant's machines that have rows or a link, each compared with its newest link."""
+    chain = tables.chain
+    mine = (chain.c.tenant_id == tenant_id, chain.c.subject == LinkSubject.MEMORY.value)
+    newest = sa.select(sa.func.max(chain.c.position)).where(*mine).group_by(chain.c.kind)
+    links = connection.execute(
+        sa.select(chain.c.kind, chain.c.salt, chain.c.content).where(chain.c.position.in_(newest))
+    ).mappings()
+    link_of = {str(each["kind"]): each for each in links}
+    rows_of = {table: _group(connection, table, tenant_id) for table in _TABLES}
+    machines = {*link_of, *(machine for rows in rows_of.values() for machine in rows)}
+    found = {}
+    for machine in machines:
+        memory = _assemble(*(rows_of[table].get(machine, []) for table in _TABLES))
+        found[machine] = _vouched(tenant_id, machine, memory, link_of.get(machine))
+    return found
+
+
+def _vouched(tenant_id: str, machine: str, memory: Memory, link: sa.RowMapping | None) -> Memory:
+    """Return a memory with whether its newest link is of this content."""
     if link is None:
         is_vouched = memory == Memory()
     else:
@@ -106,12 +129,27 @@ def read_rows(connection: sa.Connection, tenant_id: str, machine: str) -> Memory
         rows = connection.execute(_of(table, tenant_id, machine)).mappings().all()
         return [_without_owner(dict(row)) for row in rows]
 
-    snapshots = {each["snapshot_id"]: KnownSnapshot(**each) for each in read(tables.known_snapshots)}
-    boots = {each["key"]: KnownBoot(**each) for each in read(tables.known_boots)}
-    marks = next(iter(read(tables.machine_memory)), {})
-    accepted = {name: marks.pop(column, None) for column, name in _ACCEPTED.items()}
+    return _assemble(*map(read, _TABLES))
+
+
+def _assemble(
+    snapshots: Sequence[Mapping[str, Any]], boots: Sequence[Mapping[str, Any]], marks: Sequence[Mapping[str, Any]]
+) -> Memory:
+    """Return the memory of the rows in the tables of `_TABLES`."""
+    known = {each["snapshot_id"]: KnownSnapshot(**each) for each in snapshots}
+    starts = {each["key"]: KnownBoot(**each) for each in boots}
+    own = dict(next(iter(marks), {}))
+    accepted = {name: own.pop(column, None) for column, name in _ACCEPTED.items()}
     machine_accepted = None if accepted["at"] is None else AcceptedMachine(**accepted)
-    return Memory(**marks, accepted=machine_accepted, boots=boots, snapshots=snapshots)
+    return Memory(**own, accepted=machine_accepted, boots=starts, snapshots=known)
+
+
+def _group(connection: sa.Connection, table: sa.Table, tenant_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of a tenant's machines, by machine."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in connection.execute(sa.select(table).where(table.c.tenant_id == tenant_id)).mappings():
+        found.setdefault(str(row["machine"]), []).append(_without_owner(dict(row)))
+    return found
 
 
 def list_remembered(connection: sa.Connection) -> set[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """Opens a tenant for a command: its file, its platform, its secrets and its records."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 
 from coffre.anchors.lost import LOST, are_lost
-from coffre.records.actor import read_author
+from coffre.records.actor import Author, read_author
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice, SecretStore
@@ -22,6 +23,7 @@ from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.estate.read_ahead import ReadAheadLog
 from coffre.tenant.estate.secrets import StoredSecrets, TenantSecrets
 from coffre.tenant.holds import list_recorded, under_recorded
 from coffre.tenant.locking import lock_bundles
@@ -46,6 +48,8 @@ class OpenTenant:
     log: TenantLog
     on_notice: OnNotice
     """Gets what an operator should know although the command goes on."""
+    open_copy: Callable[[str], Storage] | None = None
+    """Gives the platform of a second copy, by name, where several tenants share it."""
 
     @property
     def records(self) -> Records:
@@ -77,7 +81,8 @@ class OpenTenant:
         copied = self.tenant.copied()
         if copied is None:
             return None
-        storage = open_storage(self.checkout, copied.storage.platform)
+        name = copied.storage.platform
+        storage = open_storage(self.checkout, name) if self.open_copy is None else self.open_copy(name)
         return replace(self, tenant=copied, storage=storage, secrets=StoredSecrets(self.secret_store, copied))
 
     @property
@@ -117,37 +122,81 @@ def open_storage(checkout: Checkout, platform_name: str) -> Storage:
     return connect(checkout.settings.platforms[platform_name], checkout.root)
 
 
+class TenantOpener:
+    """Opens tenants of a checkout for a look at many; what they have in common is opened once, on first use.
+
+    Safe to use from many threads. A command that changes a tenant opens it alone, with `open_tenant`.
+    """
+
+    def __init__(self, checkout: Checkout, on_notice: OnNotice, resources: ExitStack) -> None:
+        """``resources`` closes the records at its end."""
+        self._checkout = checkout
+        self._on_notice = on_notice
+        self._resources = resources
+        self._guard = threading.RLock()
+        self._records: Records | None = None
+        self._storages: dict[str, Storage] = {}
+
+    def open(self, slug: str, *, is_look: bool = False) -> OpenTenant:
+        """Open a tenant: its file under the holds of its log, and its log.
+
+        For a look its records are read at once, and are those of that moment.
+        """
+        in_file = find_tenant(self._checkout, slug)
+        kind = ReadAheadLog if is_look else TenantLog
+        log = kind(in_file.id, in_file.slug, self._author, self._open_records, self._find_records)
+        tenant = under_recorded(in_file, list_recorded(log))
+        if self._are_records_lost:
+            self._on_notice(f"{LOST}; what is shown here as new or missing may not be")
+        return OpenTenant(
+            checkout=self._checkout,
+            tenant=tenant,
+            storage=self._open_storage(tenant.storage.platform),
+            secrets=StoredSecrets(self._secret_store, tenant),
+            secret_store=self._secret_store,
+            log=log,
+            on_notice=self._on_notice,
+            open_copy=self._open_storage,
+        )
+
+    @cached_property
+    def _author(self) -> Author:
+        return read_author(self._checkout.root)
+
+    @cached_property
+    def _secret_store(self) -> SecretStore:
+        return open_secrets(self._checkout, self._on_notice)
+
+    @cached_property
+    def _are_records_lost(self) -> bool:
+        return are_lost(self._find_records(), self._secret_store)
+
+    def _open_storage(self, platform_name: str) -> Storage:
+        with self._guard:
+            if platform_name not in self._storages:
+                self._storages[platform_name] = open_storage(self._checkout, platform_name)
+            return self._storages[platform_name]
+
+    def _open_records(self) -> Records:
+        with self._guard:
+            if self._records is None:
+                opened = Records.open(self._checkout.settings.records, self._checkout.root)
+                self._records = self._resources.enter_context(opened)
+            return self._records
+
+    def _find_records(self) -> Records | None:
+        return self._open_records() if exist_records(self._checkout.settings.records, self._checkout.root) else None
+
+
+@contextmanager
+def open_tenants(checkout: Checkout, on_notice: OnNotice) -> Iterator[TenantOpener]:
+    """Give the opener of a checkout's tenants for the duration of a command."""
+    with ExitStack() as resources:
+        yield TenantOpener(checkout, on_notice, resources)
+
+
 @contextmanager
 def open_tenant(checkout: Checkout, slug: str, on_notice: OnNotice) -> Iterator[OpenTenant]:
     """Open a tenant for the duration of a command: its file under the holds of its log, and its log."""
-    in_file = find_tenant(checkout, slug)
-    with _open_log(checkout, in_file) as log:
-        tenant = under_recorded(in_file, list_recorded(log))
-        store = open_secrets(checkout, on_notice)
-        if are_lost(log.find_records(), store):
-            on_notice(f"{LOST}; what is shown here as new or missing may not be")
-        yield OpenTenant(
-            checkout=checkout,
-            tenant=tenant,
-            storage=open_storage(checkout, tenant.storage.platform),
-            secrets=StoredSecrets(store, tenant),
-            secret_store=store,
-            log=log,
-            on_notice=on_notice,
-        )
-
-
-@contextmanager
-def _open_log(checkout: Checkout, tenant: Tenant) -> Iterator[TenantLog]:
-    """Give a tenant's log; the records are opened on first use, and closed at the end."""
-    reference, root = checkout.settings.records, checkout.root
-    with ExitStack() as opened:
-
-        @cache
-        def open_records() -> Records:
-            return opened.enter_context(Records.open(reference, root))
-
-        def find_records() -> Records | None:
-            return open_records() if exist_records(reference, root) else None
-
-        yield TenantLog(tenant.id, tenant.slug, read_author(root), open_records, find_records)
+    with open_tenants(checkout, on_notice) as opener:
+        yield opener.open(slug)

@@ -6,6 +6,7 @@ the names and keys of each.
 
 import json
 import os
+import statistics
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -25,9 +26,9 @@ from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
 from coffre.storage.ceph.provider.resources.user_quota import UserQuota
 from coffre.storage.ceph.provider.scope import declare_all
-from coffre.tenant.opening import OpenTenant, open_tenant
+from coffre.tenant.opening import OpenTenant, open_tenants
 from tests.bench.fleet import Desk, Say
-from tests.bench.measure import Row, median_of
+from tests.bench.measure import Row
 
 TENANTS = int(os.environ.get("COFFRE_BENCH_TENANTS", "1000"))
 MACHINES = 3
@@ -48,16 +49,17 @@ def measure_drift(desk: Desk, say: Say) -> list[Row]:
         desk.add(slug, MACHINES)
     os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
     checkout = load_checkout(desk.root)
-    with ThreadPoolExecutor(_THREADS) as threads:
-        model = _read_model(checkout)
-        list(threads.map(lambda slug: _make(checkout, slug, model), slugs))
-    _finish(checkout, MODEL)
-    whole = median_of(lambda _: desk.coffre("drift", "--all", "--reports-only").seconds, RUNS)
-    work = median_of(lambda _: desk.coffre("drift", "--all", "--reports-only").cpu_seconds, 1)
+    with ThreadPoolExecutor(_THREADS) as threads, open_tenants(checkout, lambda _: None) as opener:
+        model, example = _read_model(checkout), opener.open(MODEL)
+        list(threads.map(lambda slug: _make(opener.open(slug), example, model), slugs))
+        _record_machines(example)
+    looks = [desk.coffre("drift", "--all", "--reports-only") for _ in range(RUNS)]
     desk.copy_example()
+    what = f"drift of {TENANTS} unchanged tenants of {MACHINES} machines"
     return [
-        Row(f"drift of {TENANTS} unchanged tenants of {MACHINES} machines", whole, limit=60.0 * TENANTS / 1000),
-        Row("of it, work of the command's own process", work),
+        Row(what, statistics.median(look.seconds for look in looks), limit=60.0 * TENANTS / 1000),
+        Row("of it, work of the command's own process", statistics.median(look.cpu_seconds for look in looks)),
+        Row("most memory of it", max(look.peak_mib for look in looks), unit="MiB"),
     ]
 
 
@@ -67,21 +69,15 @@ def _read_model(checkout: Checkout) -> str:
     return states.file_of(MODEL).read_text(encoding="utf-8")
 
 
-def _make(checkout: Checkout, slug: str, model: str) -> None:
-    """Make what an apply would have made of a tenant."""
-    with open_tenant(checkout, slug, lambda _: None) as opened:
-        escrowed = ensure_secrets(opened.tenant, opened.secrets, opened.log, lambda _: None)
-        keys = current_keys(opened.tenant, escrowed.control)
-        declaration = declare(opened.tenant, checkout, opened.platform, keys)
-        assert isinstance(declaration, CephDeclaration)
-        _make_storage(declaration)
-        _write_state(checkout, opened, model)
-        _record_machines(opened)
-
-
-def _finish(checkout: Checkout, slug: str) -> None:
-    with open_tenant(checkout, slug, lambda _: None) as opened:
-        _record_machines(opened)
+def _make(opened: OpenTenant, example: OpenTenant, model: str) -> None:
+    """Make what an apply would have made of a tenant; ``example`` is the one whose state is the model."""
+    escrowed = ensure_secrets(opened.tenant, opened.secrets, opened.log, lambda _: None)
+    keys = current_keys(opened.tenant, escrowed.control)
+    declaration = declare(opened.tenant, opened.checkout, opened.platform, keys)
+    assert isinstance(declaration, CephDeclaration)
+    _make_storage(declaration)
+    _write_state(opened, example, model)
+    _record_machines(opened)
 
 
 def _make_storage(declaration: CephDeclaration) -> None:
@@ -93,13 +89,12 @@ def _make_storage(declaration: CephDeclaration) -> None:
         kind(platform).make(kind.check(inputs)[0])
 
 
-def _write_state(checkout: Checkout, opened: OpenTenant, model: str) -> None:
+def _write_state(opened: OpenTenant, example: OpenTenant, model: str) -> None:
     """Write the model's state with this tenant's names and ids of keys; its ciphers stay the model's."""
-    states = state_folder(checkout)
+    states = state_folder(opened.checkout)
     assert isinstance(states, StateFolder)
-    tenant, first = opened.tenant, checkout.tenants[MODEL]
-    with open_tenant(checkout, MODEL, lambda _: None) as example:
-        ours, theirs = opened.secrets.control(), example.secrets.control()
+    tenant, first = opened.tenant, example.tenant
+    ours, theirs = opened.secrets.control(), example.secrets.control()
     assert ours.owner_key is not None
     assert theirs.owner_key is not None
     pairs = {theirs.owner_key.access_key_id: ours.owner_key.access_key_id}

@@ -19,7 +19,7 @@ from coffre.storage.kinds import driver_of
 from coffre.storage.platform import Survey
 from coffre.storage.values import PlatformAwayError
 from coffre.tenant.departure import STILL_SERVED, find_stage
-from coffre.tenant.opening import OpenTenant, open_tenant
+from coffre.tenant.opening import OpenTenant, TenantOpener, open_tenant, open_tenants
 
 WORKERS = 8
 """Tenants at a time: a look mostly waits for the platform."""
@@ -34,7 +34,7 @@ OnProblem = Callable[[str, Exception], None]
 """Called with a tenant and an error that nobody expected."""
 
 
-class _Platforms:
+class Platforms:
     """The survey of each platform, made on first use, and which of them do not answer."""
 
     def __init__(self, checkout: Checkout) -> None:
@@ -64,7 +64,7 @@ class _Platforms:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """What a tenant's storage and reports show, and the machines to ask."""
 
     found: TenantDrift
@@ -88,15 +88,16 @@ def look_at_fleet(
     With ``connects`` the machines are asked themselves, all after the storage of all tenants. An error of one tenant,
     or a platform that is away, is part of its result.
     """
-    platforms = _Platforms(checkout)
-    jobs = {slug: _job(checkout, slug, platforms, listener.on_notice, connects=connects) for slug in slugs}
-    to_ask: dict[str, _Seen] = {}
-    for slug, result in run_all(jobs, WORKERS, TENANT_SECONDS):
-        seen = result if isinstance(result, _Seen) else _Seen(_judge_failure(slug, result, listener.on_problem))
-        if seen.requests:
-            to_ask[slug] = seen
-        else:
-            yield seen.found
+    platforms = Platforms(checkout)
+    to_ask: dict[str, Seen] = {}
+    with open_tenants(checkout, listener.on_notice) as opener:
+        jobs = {slug: _job(opener, slug, platforms, connects=connects) for slug in slugs}
+        for slug, result in run_all(jobs, WORKERS, TENANT_SECONDS):
+            seen = result if isinstance(result, Seen) else Seen(_judge_failure(slug, result, listener.on_problem))
+            if seen.requests:
+                to_ask[slug] = seen
+            else:
+                yield seen.found
     yield from _ask_machines(checkout, to_ask, listener.on_progress)
 
 
@@ -106,20 +107,15 @@ def find_orphans(checkout: Checkout) -> list[TenantDrift]:
     return [TenantDrift(slug, (Drift(DriftKind.FILE_GONE),)) for slug in sorted(stacks - set(checkout.tenants))]
 
 
-def _job(
-    checkout: Checkout, slug: str, platforms: _Platforms, on_notice: OnNotice, *, connects: bool
-) -> Callable[[], _Seen]:
-    def look() -> _Seen:
-        with open_tenant(checkout, slug, on_notice) as opened:
-            return _look_at(opened, platforms, connects=connects)
-
-    return look
+def _job(opener: TenantOpener, slug: str, platforms: Platforms, *, connects: bool) -> Callable[[], Seen]:
+    return lambda: look_at(opener.open(slug, is_look=True), platforms, connects=connects)
 
 
-def _look_at(opened: OpenTenant, platforms: _Platforms, *, connects: bool) -> _Seen:
+def look_at(opened: OpenTenant, platforms: Platforms, *, connects: bool) -> Seen:
+    """Look at a tenant's storage and reports; with ``connects`` its machines are to be asked afterwards."""
     slug, stage = opened.tenant.slug, find_stage(opened.log)
     if stage is not None and stage not in STILL_SERVED:
-        return _Seen(TenantDrift(slug, ended=stage))
+        return Seen(TenantDrift(slug, ended=stage))
     found: list[Drift | Unseen] = []
     requests: tuple[MachineRequest, ...] = ()
     for home in opened.homes:
@@ -137,7 +133,7 @@ def _look_at(opened: OpenTenant, platforms: _Platforms, *, connects: bool) -> _S
             found.append(as_unseen(problem, UnseenKind.PLATFORM, copied_to))
         except ExpectedError as problem:
             found.append(as_unseen(problem, UnseenKind.TENANT, copied_to))
-    return _Seen(_sorted(TenantDrift(slug), found), requests)
+    return Seen(_sorted(TenantDrift(slug), found), requests)
 
 
 def _sorted(into: TenantDrift, found: Sequence[Drift | Unseen]) -> TenantDrift:
@@ -158,7 +154,7 @@ def _judge_failure(slug: str, result: Exception | Late, on_problem: OnProblem) -
 
 
 def _ask_machines(
-    checkout: Checkout, to_ask: Mapping[str, _Seen], on_progress: Callable[[str], None]
+    checkout: Checkout, to_ask: Mapping[str, Seen], on_progress: Callable[[str], None]
 ) -> Iterator[TenantDrift]:
     requests = [request for seen in to_ask.values() for request in seen.requests]
     answers = look_at_machines(checkout, requests, on_progress)

@@ -59,7 +59,7 @@ def _compare(at: Context, name: str) -> Iterator[Drift | Unseen]:
     if driver_of(opened.machine(name)).needs_bucket and not at.existing.has(name):
         return  # that is drift of the storage
     try:
-        planned = deployment.look_at(at, name)
+        planned = deployment.compare_machine(at, name)
     except InvalidOrdersError as problem:
         yield Drift(DriftKind.ORDERS, name, problem.fault.value)
         return

@@ -53,13 +53,17 @@ def look(at: Context) -> list[MachinePlan]:
 
 def look_at(at: Context, name: str) -> MachinePlan:
     """Return what would be done to one machine, by its records and the orders in its bucket."""
+    return replace(compare_machine(at, name), inputs_sha256=digest_inputs(at.opened, name))
+
+
+def compare_machine(at: Context, name: str) -> MachinePlan:
+    """Return the same without a digest of its inputs, which only a saved plan needs."""
     opened, intent = at.opened, at.intent
     machine = opened.machine(name)
     has_its_storage = at.existing.has(name) or not driver_of(machine).needs_bucket
     installed = find_installed(opened.log, name) if has_its_storage else None
-    inputs_sha256 = digest_inputs(opened, name)
     if installed is None:
-        return MachinePlan(name, "install", (), inputs_sha256)
+        return MachinePlan(name, "install", ())
     orders = None
     if driver_of(machine).takes_orders:
         try:
@@ -68,13 +72,13 @@ def look_at(at: Context, name: str) -> MachinePlan:
             if not intent.replaces_orders:
                 raise
             untrusted = StateDifference(DifferenceKind.ORDERS_UNTRUSTED)
-            return MachinePlan(name, "update", (untrusted,), inputs_sha256)
+            return MachinePlan(name, "update", (untrusted,))
         orders = plan_orders(opened.tenant, opened.log, name, standing)
     differences = (
         *_compare(orders, installed, wanted_on(orders, machine, installed)),
         *_compare_ways(find_way(opened.log, name), describe_way(opened.machine(name).connection)),
     )
-    return MachinePlan(name, "update" if differences else "none", differences, inputs_sha256)
+    return MachinePlan(name, "update" if differences else "none", differences)
 
 
 def _compare_ways(recorded: str | None, wanted: str) -> tuple[Difference, ...]:

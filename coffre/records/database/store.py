@@ -37,7 +37,7 @@ from coffre.records.database.moved import refuse_moved_records
 from coffre.records.database.schema import ensure_schema
 from coffre.records.database.trouble import translated
 from coffre.records.events import Event, EventKind, check_recordable, storable
-from coffre.records.memory import Memory, delete_memory, read_memory, write_memory
+from coffre.records.memory import Memory, delete_memory, read_memories, read_memory, write_memory
 from coffre.records.saved_plans import SavedPlan, add_plan, delete_plans, read_plans, select_plans
 
 if TYPE_CHECKING:
@@ -201,6 +201,11 @@ class Records:
         """Return the memory of a machine's repository and reports."""
         with translated(self._location), reading(self._engine) as connection:
             return read_memory(connection, tenant_id, machine)
+
+    def read_memories(self, tenant_id: str) -> dict[str, Memory]:
+        """Return the memories of all machines of a tenant that have one, in one state of the database."""
+        with translated(self._location), reading(self._engine) as connection:
+            return read_memories(connection, tenant_id)
 
     def change_memory(self, tenant_id: str, machine: str, change: Callable[[Memory], Memory]) -> Memory:
         """Apply ``change`` to the current memory of a machine; returns the new memory."""

@@ -16,6 +16,7 @@ from coffre.storage.s3.bucket import S3Bucket
 from coffre.storage.s3.client import ClientCache, make_client
 from coffre.storage.s3.eraser import S3BucketEraser
 from coffre.storage.s3.faults import UnknownKeyError, s3_errors
+from coffre.storage.s3.object_reader import Connections
 from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import AccessKey, BucketFacts, DailyFigure, Endpoint, OwnerFacts, Publication, SharedUpload
 
@@ -27,6 +28,7 @@ class CephStorage:
         self.endpoint = endpoint
         self.admin = AdminClient(endpoint, admin_key)
         self._clients = ClientCache(endpoint)
+        self._connections = Connections(endpoint)
         self._raising: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._shelf = CephProgramShelf(endpoint, self.admin)
 
@@ -53,7 +55,7 @@ class CephStorage:
         )
 
     def open_bucket(self, name: str, key: AccessKey) -> S3Bucket:
-        return S3Bucket(name, self._clients.get(key))
+        return S3Bucket(name, lambda: self._clients.get(key), reader=self._connections.reader(key))
 
     def open_eraser(self, name: str, key: AccessKey) -> S3BucketEraser:
         return S3BucketEraser(name, self.endpoint, key, self._clients.get(key))

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from coffre.errors import RefusedError
@@ -20,6 +21,8 @@ from coffre.storage.values import Contents, ObjectFacts, ObjectVersion, Unusable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+    from coffre.storage.s3.object_reader import ObjectReader
 
 _SWITCH_ATTEMPTS = 3
 _MAX_VERSIONS = 5000
@@ -47,10 +50,22 @@ _SUSPENSION = _Switch(policy.SUSPENSION_SID, "suspension", policy.suspension_sta
 class S3Bucket:
     """A bucket seen with one key; the gate needs the owner's."""
 
-    def __init__(self, name: str, client: S3Client, names: policy.Principals = policy.NO_ACCOUNT) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: S3Client | Callable[[], S3Client],
+        names: policy.Principals = policy.NO_ACCOUNT,
+        reader: ObjectReader | None = None,
+    ) -> None:
+        """``client`` may be what makes it on first use; ``reader`` reads objects with less work than the client."""
         self.name = name
-        self._s3 = client
+        self._client = client
         self._names = names
+        self._reader = reader
+
+    @cached_property
+    def _s3(self) -> S3Client:
+        return self._client() if callable(self._client) else self._client
 
     def current_bytes(self) -> int:
         return sum(facts.size_bytes for facts in self._walk(""))
@@ -65,7 +80,10 @@ class S3Bucket:
         return self._walk(prefix)
 
     def find(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
-        return self._read(key, limit_bytes, {})
+        reader = self._reader
+        if reader is None:
+            return self._read(key, limit_bytes, {})
+        return _judge(lambda: reader.find(self.name, key, limit_bytes))
 
     def find_first(self, key: str, limit_bytes: int) -> bytes | Unusable | None:
         versions: list[ObjectVersion] = []
@@ -83,21 +101,15 @@ class S3Bucket:
         return self._read(key, limit_bytes, {"VersionId": version_id})
 
     def _read(self, key: str, limit_bytes: int, which: Mapping[str, Any]) -> bytes | Unusable | None:
-        try:
+        def ask() -> bytes | None:
             with self._errors(f"read {key} of bucket {self.name}"):
                 # One byte more than the limit shows a larger object; an object may have terabytes.
                 answer = self._s3.get_object(Bucket=self.name, Key=key, Range=f"bytes=0-{limit_bytes}", **which)
                 with closing(answer["Body"]) as body:
-                    content = body.read(limit_bytes + 1)
-        except NoSuchKeyError:
-            return None
-        except S3Error as refusal:
-            if refusal.http_status == _NO_SUCH_RANGE:
-                return b""  # An empty object has no first byte.
-            if refusal.http_status == _BAD_REQUEST:
-                return Unusable(Fault.UNREADABLE)  # Its writer encrypted it with its own key (SSE-C).
-            raise
-        return content if len(content) <= limit_bytes else Unusable(Fault.TOO_LARGE)
+                    content: bytes = body.read(limit_bytes + 1)
+            return content if len(content) <= limit_bytes else None
+
+        return _judge(ask)
 
     def read_sha256(self, key: str, limit_bytes: int) -> str | None:
         digest, read_bytes, began = hashlib.sha256(), 0, time.monotonic()
@@ -304,3 +316,18 @@ def _version(entry: Mapping[str, Any], *, is_marker: bool) -> ObjectVersion:
 
 def _etag(entry: Mapping[str, Any]) -> str:
     return word(entry["ETag"]).strip('"')
+
+
+def _judge(ask: Callable[[], bytes | None]) -> bytes | Unusable | None:
+    """Return what a read of an object means; ``ask`` returns None for a larger one than the limit."""
+    try:
+        content = ask()
+    except NoSuchKeyError:
+        return None
+    except S3Error as refusal:
+        if refusal.http_status == _NO_SUCH_RANGE:
+            return b""  # An empty object has no first byte.
+        if refusal.http_status == _BAD_REQUEST:
+            return Unusable(Fault.UNREADABLE)  # Its writer encrypted it with its own key (SSE-C).
+        raise
+    return Unusable(Fault.TOO_LARGE) if content is None else content

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -17,8 +17,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from coffre.errors import InvalidFileError, RemoteError
-from coffre.outside.web import pool_of
-from coffre.storage.s3.answers import read_bounded
+from coffre.outside.web import EndlessAnswerError, pool_of, read_whole
+from coffre.storage.s3.answers import ANSWER_SECONDS, read_bounded
 from coffre.storage.s3.faults import UNAVAILABLE_STATUSES, S3Error, error_of, unreachable
 from coffre.storage.values import AccessKey, Endpoint
 from coffre.workspace import fence
@@ -81,21 +81,20 @@ def new_patience() -> urllib3.Retry:
 class SignedHttp:
     """Signed requests to one endpoint with one key, or with credentials that renew; safe to use from many threads."""
 
-    def __init__(self, endpoint: Endpoint, key: AccessKey | Credentials, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        key: AccessKey | Credentials,
+        read_seconds: float = READ_SECONDS,
+        connections: urllib3.HTTPConnectionPool | None = None,
+    ) -> None:
+        """``connections`` are those of `connect_to`, shared with the requests of other keys."""
         self._endpoint = endpoint
         self._base = endpoint.url.rstrip("/")
         self._credentials = (
             key if isinstance(key, Credentials) else Credentials(key.access_key_id, key.secret_access_key)
         )
-        # Of one host, not a PoolManager: that one resolves the dots of a key like "a/../b", and asks for another key.
-        self._pool = pool_of(
-            self._base,
-            maxsize=_CONNECTIONS,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
-            # Every call of ours may be repeated.
-            retries=new_patience(),
-            **({"ssl_context": trust(endpoint)} if self._base.startswith("https:") else {}),
-        )
+        self._pool = connections or connect_to(endpoint, read_seconds)
 
     def call_s3(
         self,
@@ -111,6 +110,23 @@ class SignedHttp:
         leave a piece of it behind that no listing shows (measured on 16.2.15).
         """
         return self._request(doing, method, path, parameters, body)[0]
+
+    def find_object(self, doing: str, path: str, limit_bytes: int) -> bytes | None:
+        """Return an object; None when it is larger. At most the limit is asked for, and little more is read."""
+        is_whole = True
+
+        def read(response: urllib3.BaseHTTPResponse) -> bytes:
+            nonlocal is_whole
+            try:
+                return read_whole(response, limit_bytes, ANSWER_SECONDS)
+            except EndlessAnswerError:
+                is_whole = False
+                return b""
+
+        # One byte more than the limit shows a larger object; an object may have terabytes.
+        wanted = {"Range": f"bytes=0-{limit_bytes}"}
+        content = self._request(doing, "GET", path, {}, None, wanted, read)[0]
+        return content if is_whole else None
 
     def read_time(self, doing: str, path: str, parameters: Parameters) -> datetime:
         """Return the server's clock as it states it with the answer to one signed request (whole seconds)."""
@@ -141,11 +157,16 @@ class SignedHttp:
         path: str,
         parameters: Parameters,
         body: bytes | None,
+        more: Mapping[str, str] | None = None,
+        read: Callable[[urllib3.BaseHTTPResponse], bytes] | None = None,
     ) -> tuple[bytes, Mapping[str, str]]:
+        """Make one request, with ``more`` headers; ``read`` reads the answer to a granted one."""
         if method not in READING_METHODS:
             fence.check()
         target = f"{path}?{_query(parameters)}"
-        headers = {} if self._endpoint.account_id is None else {EXPECTED_OWNER: self._endpoint.account_id}
+        headers = dict(more or {})
+        if self._endpoint.account_id is not None:
+            headers[EXPECTED_OWNER] = self._endpoint.account_id
         if body is not None:
             # DeleteObjects asks for it.
             md5 = hashlib.md5(body, usedforsecurity=False).digest()
@@ -163,12 +184,27 @@ class SignedHttp:
                 preload_content=False,
                 decode_content=False,
             )
-            answer = read_bounded(response, doing)
+            is_granted = response.status < 300
+            answer = read(response) if is_granted and read is not None else read_bounded(response, doing)
         except urllib3.exceptions.HTTPError as error:
             raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
-        if response.status >= 300:
+        if not is_granted:
             raise self.refusal(doing, answer, response.status)
         return answer, response.headers
+
+
+def connect_to(endpoint: Endpoint, read_seconds: float = READ_SECONDS) -> urllib3.HTTPConnectionPool:
+    """Return kept connections to an endpoint, for the requests of any key; none is opened before the first request."""
+    base = endpoint.url.rstrip("/")
+    # Of one host, not a PoolManager: that one resolves the dots of a key like "a/../b", and asks for another key.
+    return pool_of(
+        base,
+        maxsize=_CONNECTIONS,
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+        # Every call of ours may be repeated.
+        retries=new_patience(),
+        **({"ssl_context": trust(endpoint)} if base.startswith("https:") else {}),
+    )
 
 
 def trust(endpoint: Endpoint) -> ssl.SSLContext:

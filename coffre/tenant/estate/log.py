@@ -10,6 +10,7 @@ from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import RecordsTrimmed
 from coffre.records.facts.fact import Fact
 from coffre.records.facts.registry import FactClasses, kind_of, read_as, write_fact
+from coffre.records.memory import Memory
 from coffre.workspace import fence
 from coffre.workspace.clock import utc_now
 
@@ -112,7 +113,7 @@ class TenantLog:
         records = self.find_records()
         if records is None:
             return None
-        found = [records.find_last(self.tenant_id, kind_of(each), machine) for each in _each(kinds)]
+        found = [records.find_last(self.tenant_id, kind_of(each), machine) for each in each_of(kinds)]
         newest = max((event for event in found if event is not None), key=lambda event: event.id or 0, default=None)
         return None if newest is None else read_recorded(newest, kinds)
 
@@ -126,13 +127,20 @@ class TenantLog:
         records = self.find_records()
         if records is None:
             return []
-        wanted = [kind_of(each) for each in _each(kinds)]
+        wanted = [kind_of(each) for each in each_of(kinds)]
         events = records.select_events(self.tenant_id, wanted, machine, since, until)
         return [read_recorded(event, kinds) for event in events]
 
     def has(self, kinds: FactClasses[Fact], machine: str | None = None) -> bool:
         records = self.find_records()
-        return records is not None and any(records.has(self.tenant_id, kind_of(each), machine) for each in _each(kinds))
+        return records is not None and any(
+            records.has(self.tenant_id, kind_of(each), machine) for each in each_of(kinds)
+        )
+
+    def recall(self, machine: str) -> Memory:
+        """Return the memory of a machine; reading creates no records."""
+        records = self.find_records()
+        return Memory() if records is None else records.read_memory(self.tenant_id, machine)
 
 
 def fact_of(recorded: RecordedFact[F] | None) -> F | None:
@@ -149,5 +157,6 @@ def _recorded(event: Event, fact: F) -> RecordedFact[F]:
     return RecordedFact(event.id or 0, event.tenant_id, event.at, event.actor, event.commit, event.machine, fact)
 
 
-def _each(kinds: FactClasses[F]) -> tuple[type[F], ...]:
+def each_of(kinds: FactClasses[F]) -> tuple[type[F], ...]:
+    """Return the classes among which a fact is searched. Pure."""
     return kinds if isinstance(kinds, tuple) else (kinds,)

@@ -1,17 +1,25 @@
 """What somebody changes by hand on the platform or on a machine is found without a change, and apply undoes it."""
 
+import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+import urllib3
 
+from coffre.provisioning.drift import fleet
+from coffre.secrets import age
 from coffre.secrets.bundles import all_secret_values
+from coffre.spec.loader import load_checkout
 from coffre.spec.naming import machine_uid
 from coffre.storage.s3.client import make_client
 from coffre.storage.values import AccessKey
+from coffre.tenant.opening import open_tenants
 from coffre.workspace.locks import tenant_lock
 from tests.e2e.conftest import Desk
 from tests.e2e.recovery.test_killed import SLUG, Backstage
@@ -40,6 +48,46 @@ def found(desk: Desk, *options: str, expect: int = 6) -> dict[str, Any]:
     return tenant
 
 
+MACHINES = len(HOSTS)
+REQUESTS_OF_A_LOOK = Counter(
+    {
+        "GET /admin/user": 1 + MACHINES,
+        "GET /admin/bucket": 1,
+        "GET /admin/metadata/bucket.instance": MACHINES,
+        "GET /BUCKET/control/desired.json": MACHINES,
+        "GET /BUCKET/reports/.applied": MACHINES,
+    }
+)
+"""What one tenant of many costs its platform; a thousand of three machines are looked at within a minute."""
+STATEMENTS_OF_A_LOOK = 5
+"""One for the events, four for the memories of all machines."""
+
+
+@pytest.fixture
+def cost(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """What is asked of the platform and of the records, and the bundles that are decrypted."""
+    seen: Counter[str] = Counter()
+    request, unseal = urllib3.HTTPConnectionPool.urlopen, age.unseal
+
+    def note_request(pool: Any, method: str, url: str, *more: Any, **values: Any) -> Any:
+        path = re.sub(rf"^/{SLUG}[^/]*", "/BUCKET", url.partition("?")[0])
+        seen[f"{method} {path}"] += 1
+        return request(pool, method, url, *more, **values)
+
+    def note_unsealing(*given: Any) -> bytes:
+        seen["unsealed"] += 1
+        return unseal(*given)
+
+    def note_statement(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen["statements"] += statement.startswith("SELECT")
+
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", note_request)
+    monkeypatch.setattr(age, "unseal", note_unsealing)
+    sa.event.listen(sa.Engine, "before_cursor_execute", note_statement)
+    yield seen
+    sa.event.remove(sa.Engine, "before_cursor_execute", note_statement)
+
+
 def kinds(tenant: dict[str, Any]) -> set[tuple[str, str | None]]:
     return {(each["what"], each["machine"]) for each in tenant["drift"]}
 
@@ -50,6 +98,22 @@ def test_a_tenant_as_it_was_applied_has_no_drift_and_a_look_leaves_no_trace(desk
         seen = found(desk, expect=0)
     assert (seen["drift"], seen["unseen"], seen["is_connected"]) == ([], [], True)
     assert desk.json("records", "list", "--json") == before
+
+
+def test_a_look_at_one_tenant_of_many_costs_the_platform_and_the_records_little(
+    desk: Desk, cost: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second look of the same survey is counted: the first one learns how RGW writes the settings of all."""
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, desk.environment[name])
+    checkout = load_checkout(desk.root)
+    with open_tenants(checkout, lambda _: None) as opener:
+        platforms = fleet.Platforms(checkout)
+        for _ in range(2):
+            cost.clear()
+            seen = fleet.look_at(opener.open(SLUG, is_look=True), platforms, connects=False)
+            assert (seen.found.drift, seen.found.unseen) == ((), ())
+    assert cost == REQUESTS_OF_A_LOOK + Counter({"statements": STATEMENTS_OF_A_LOOK, "unsealed": 1})
 
 
 def test_what_is_changed_by_hand_on_the_platform_is_found_and_undone(desk: Desk, backstage: Backstage) -> None:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from coffre.records.boots import AcceptedMachine, KnownBoot
 from coffre.records.database.store import Records
 from coffre.records.memory import KnownSnapshot, Memory
+from tests.tampering import unguarded
 
 REFERENCE = "sqlite:.coffre/records.db"
 NOW = datetime(2026, 11, 24, 3, 4, 5, 678901, tzinfo=UTC)
@@ -51,6 +53,27 @@ FULL = Memory(
 def test_what_was_never_seen_is_remembered_as_nothing(records: Records) -> None:
     assert records.read_memory(TENANT, MACHINE) == Memory()
     assert records.change_memory(TENANT, MACHINE, lambda memory: memory) == Memory()
+
+
+def test_the_memories_of_a_tenant_at_once_are_those_of_each_machine(records: Records, tmp_path: Path) -> None:
+    for number, name in enumerate((MACHINE, "caisse-01", "poste-01", "poste-02")):
+        for memory in (FULL, replace(FULL, packs=number)):
+            records.change_memory(TENANT, name, lambda _, memory=memory: memory)
+    records.change_memory("k7f3q9wz2n", MACHINE, lambda _: FULL)
+    records.forget_memory(TENANT, "poste-01")
+    with unguarded(sa.create_engine(f"sqlite:///{tmp_path}/.coffre/records.db")) as database:
+        database.exec_driver_sql("UPDATE machine_memory SET packs = 99 WHERE machine = 'caisse-01'")
+        database.exec_driver_sql("DELETE FROM known_boots WHERE machine = 'poste-02'")
+        database.exec_driver_sql("INSERT INTO machine_memory (tenant_id, machine) VALUES (?, 'poste-09')", (TENANT,))
+        database.exec_driver_sql("UPDATE machine_memory SET packs = 3 WHERE machine = 'poste-09'")
+    found = records.read_memories(TENANT)
+    one_by_one = {name: records.read_memory(TENANT, name) for name in found}
+    assert {name: (each, each.is_vouched) for name, each in found.items()} == {
+        name: (each, each.is_vouched) for name, each in one_by_one.items()
+    }
+    vouched = {name: each.is_vouched for name, each in found.items()}
+    assert vouched == {MACHINE: True, "caisse-01": False, "poste-01": True, "poste-02": False, "poste-09": False}
+    assert found["poste-01"] == Memory()
 
 
 def test_it_reads_back_as_it_was_written_and_for_its_machine_alone(records: Records) -> None:
