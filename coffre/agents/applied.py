@@ -27,6 +27,8 @@ class Applied(BaseModel):
     signing_public_key: Line
     agent_version: Line = ""
     number: Count | None = None
+    delivered: Count = 0
+    """The number of the delivery that its configuration came with; 0 for a deployment, or an older agent."""
     removed: bool = False
     """The orders were to remove the agent: this is its last statement."""
     identity: MachineIdentity | None = None

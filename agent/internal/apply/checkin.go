@@ -32,17 +32,19 @@ func (s Seen) orDelivered(paths config.Paths) Seen {
 }
 
 type checkIn struct {
-	Version           int               `json:"version"`
-	Number            int64             `json:"number"`
-	TenantID          string            `json:"tenant_id"`
-	Machine           string            `json:"machine"`
-	At                time.Time         `json:"at"`
-	GenerationApplied int64             `json:"generation_applied"`
-	AccessKeyID       string            `json:"access_key_id"`
-	SigningPublicKey  string            `json:"signing_public_key"`
-	AgentVersion      string            `json:"agent_version"`
-	Removed           bool              `json:"removed,omitempty"`
-	Identity          identity.Identity `json:"identity"`
+	Version           int       `json:"version"`
+	Number            int64     `json:"number"`
+	TenantID          string    `json:"tenant_id"`
+	Machine           string    `json:"machine"`
+	At                time.Time `json:"at"`
+	GenerationApplied int64     `json:"generation_applied"`
+	AccessKeyID       string    `json:"access_key_id"`
+	SigningPublicKey  string    `json:"signing_public_key"`
+	AgentVersion      string    `json:"agent_version"`
+	Removed           bool      `json:"removed,omitempty"`
+	// Delivered is the number of the delivery that this machine's configuration came with, 0 for a deployment.
+	Delivered int64             `json:"delivered,omitempty"`
+	Identity  identity.Identity `json:"identity"`
 }
 
 // nextCheckIn is a number that no check-in of this machine has had.
@@ -71,11 +73,12 @@ func notTold(err error) string { return "the storage did not get the check-in: "
 func (s *session) checkIn(ctx context.Context, applied orders.Orders, number int64) (note string) {
 	ctx, cancel := context.WithTimeout(ctx, checkInPatience)
 	defer cancel()
+	record, _ := delivery.ReadRecord(s.Paths) // A lost record is taken for none, and the next delivery is news.
 	body, err := json.Marshal(checkIn{
 		Version: 1, Number: number, TenantID: s.machine.TenantID, Machine: s.machine.Machine,
 		At: time.Now().UTC().Truncate(time.Second), GenerationApplied: applied.Generation,
 		AccessKeyID: s.credentials.AccessKeyID, SigningPublicKey: s.machine.SigningPublicKey, AgentVersion: s.Version,
-		Removed: applied.Remove, Identity: identity.Read(s.Paths.Root, s.machine.TenantID),
+		Removed: applied.Remove, Delivered: record.Number, Identity: identity.Read(s.Paths.Root, s.machine.TenantID),
 	})
 	var sealer report.Sealer
 	if err == nil {

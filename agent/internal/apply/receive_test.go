@@ -50,7 +50,8 @@ func TestANewerDeliveryIsTakenOnceAndAnnounced(t *testing.T) {
 	if pulled := pull(t, settings); pulled != (Pulled{Delivery: 1}) || leastGeneration(t, machine) != 1 {
 		t.Fatalf("%+v", pulled)
 	}
-	if found := checkedIn(t, machine); found.Number != 41 || report.ReadFloor(machine.Paths.ReportFloor()) != 30 {
+	if found := checkedIn(t, machine); found.Number != 41 || found.Delivered != 1 ||
+		report.ReadFloor(machine.Paths.ReportFloor()) != 30 {
 		t.Fatalf("%+v", found)
 	}
 	if pulled := pull(t, settings); pulled != (Pulled{}) || checkedIn(t, machine).Number != 41 {

@@ -30,7 +30,7 @@ FINE = MachineOutcome(MACHINE, MachineState.UNCHANGED)
 RUNS = Installed(4, "a" * 64)
 
 
-def word_of(control: ControlBundle) -> Applied:
+def word_of(control: ControlBundle, delivered: int = 1) -> Applied:
     """Return what a machine says that has all of a bundle."""
     return Applied(
         version=1,
@@ -40,6 +40,7 @@ def word_of(control: ControlBundle) -> Applied:
         generation_applied=4,
         access_key_id=control.machine_keys[MACHINE].access_key_id,
         signing_public_key=public_key_of(control.signing_key),
+        delivered=delivered,
     )
 
 
@@ -47,15 +48,21 @@ def word_of(control: ControlBundle) -> Applied:
     ("said", "control", "state"),
     [
         (None, CONTROL, MachineState.AWAITED),
-        (word_of(CONTROL), CONTROL, MachineState.UNCHANGED),
+        (word_of(CONTROL, 2), CONTROL, MachineState.UNCHANGED),
+        (word_of(CONTROL, 3), CONTROL, MachineState.UNCHANGED),
+        (word_of(CONTROL), CONTROL, MachineState.AWAITED),
         (word_of(CONTROL), ROTATED, MachineState.AWAITED),
-        (word_of(ROTATED), ROTATED, MachineState.UNCHANGED),
+        (word_of(ROTATED, 2), ROTATED, MachineState.UNCHANGED),
         (word_of(CONTROL), SIGNED_ANEW, MachineState.AWAITED),
         (word_of(CONTROL), CUT, MachineState.PENDING),
+        (word_of(CONTROL, 0), CONTROL, MachineState.AWAITED),
     ],
 )
-def test_its_word_shows_which_keys_it_has(said: Applied | None, control: ControlBundle, state: MachineState) -> None:
-    outcome = judge_word("martin", MACHINE, said, control)
+def test_its_word_shows_which_delivery_it_has(
+    said: Applied | None, control: ControlBundle, state: MachineState
+) -> None:
+    """With the number of the last delivery: an earlier word with the right keys says nothing of what came since."""
+    outcome = judge_word("martin", MACHINE, said, control, 2)
     assert outcome.state is state
     assert ("coffre enrol martin" in outcome.message) is (state is MachineState.PENDING)
 
