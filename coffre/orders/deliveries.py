@@ -90,13 +90,19 @@ class Deliveries:
         put_document(self._buckets, self._buckets.open(machine), naming.DELIVERY_KEY, document)
         return delivered
 
+    def is_lost(self, machine: str) -> bool:
+        """Tell whether the last delivery of a machine is not there: a kill, or the host, kept it from its place."""
+        last = find_last(self._log, machine)
+        return last is not None and not self._is_there(machine, last)
+
     def _lies_there(
         self, machine: str, last: ConfigurationDelivered, recipient: Recipient, content_sha256: str
     ) -> bool:
         if (last.public_key, last.content_sha256) != (recipient.public_key, content_sha256):
             return False
-        if recipient.invitation not in ("", last.invitation):
-            return False
+        return recipient.invitation in ("", last.invitation) and self._is_there(machine, last)
+
+    def _is_there(self, machine: str, last: ConfigurationDelivered) -> bool:
         body = self._buckets.open(machine).find(naming.DELIVERY_KEY, LIMIT_BYTES)
         keys = public_keys_of(signing_seeds(self._control))
         return isinstance(body, bytes) and _read_number(body, keys) == last.number

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from coffre.spec.loader import Checkout
 
 _PAUSE_SECONDS = 5.0
+_MAX_HOURS = 144
+"""Presigned URLs last seven days at most, and an answer is read a day longer than the invitation is claimed."""
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +33,7 @@ def enrol(
         Path | None,
         typer.Option("--output", metavar="FOLDER", help="Invite it: a new folder for the scripts, which are secret."),
     ] = None,
-    hours: Annotated[int, typer.Option(min=1, max=144, metavar="N", help="How long the invitation lasts.")] = 24,
+    hours: Annotated[int, typer.Option(min=1, max=_MAX_HOURS, metavar="N", help="How long the invitation lasts.")] = 24,
     answer: Annotated[bool, typer.Option("--answer", help="Give the machine that took it up what it needs.")] = False,
     wait: Annotated[
         int, typer.Option(min=0, max=1440, metavar="MINUTES", help="With --answer: wait that long for the machine.")
@@ -77,7 +79,11 @@ def _invite(checkout: "Checkout", slug: str, machine: str, folder: Path, hours: 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder", "Name a new one: what lies there may be in use.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    invited = invite(checkout, slug, machine, hours, output.warning)
+    try:
+        invited = invite(checkout, slug, machine, hours, output.warning)
+    except BaseException:
+        folder.rmdir()
+        raise
     values = ScriptValues(slug, invited.system, invited.agent_url, invited.agent_sha256)
     for name, content in render_scripts(invited.invitation, values).items():
         write_atomically(folder / name, content)

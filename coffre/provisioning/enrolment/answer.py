@@ -43,17 +43,21 @@ def answer(opened: OpenTenant, control: ControlBundle, machine: str) -> Enrolmen
     """
     standing = _look(opened, control, machine)
     _record_misuse(opened, standing)
-    if standing.stage is EnrolmentStage.CLAIMED or _lost_its_answer(opened, standing):
+    if standing.stage is EnrolmentStage.CLAIMED or _lost_its_answer(opened, control, standing):
         return _deliver(opened, control, standing)
     return standing
 
 
-def _lost_its_answer(opened: OpenTenant, standing: EnrolmentStanding) -> bool:
-    """Tell whether an answer was recorded for the claim that counts: a kill may have lost what was to be written."""
+def _lost_its_answer(opened: OpenTenant, control: ControlBundle, standing: EnrolmentStanding) -> bool:
+    """Tell whether the answer to the claim that counts was recorded, and is not there."""
     last, claim = find_last(opened.log, standing.machine), standing.claim
     if standing.stage is not EnrolmentStage.ENROLLED or last is None or claim is None:
         return False
-    return last.public_key == claim.public_key
+    return last.public_key == claim.public_key and _deliveries(opened, control).is_lost(standing.machine)
+
+
+def _deliveries(opened: OpenTenant, control: ControlBundle) -> Deliveries:
+    return Deliveries(opened.tenant, opened.buckets, control, opened.log)
 
 
 def accept(
@@ -94,8 +98,7 @@ def _deliver(opened: OpenTenant, control: ControlBundle, standing: EnrolmentStan
     # This machine is the accepted one from now on, and not whichever speaks first under its name.
     meet(opened.memory, machine, claim.identity)
     recipient = Recipient(claim.public_key, standing.invitation.invitation, claim.identity.host_name[:NAME_LIMIT])
-    deliveries = Deliveries(opened.tenant, opened.buckets, control, opened.log)
-    deliveries.ensure(machine, recipient, make_content(opened, control, machine))
+    _deliveries(opened, control).ensure(machine, recipient, make_content(opened, control, machine))
     return replace(standing, stage=EnrolmentStage.ENROLLED)
 
 

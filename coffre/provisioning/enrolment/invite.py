@@ -26,10 +26,8 @@ from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
 from coffre.workspace.clock import utc_now
 
-MAX_HOURS = 144
-"""The longest invitation: presigned URLs last seven days at most, and the answer is read a day longer than claimed."""
-
 _ANSWER_SECONDS = 24 * 3600
+"""How much longer than it can be claimed an invitation's answer can be read."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from coffre.operations.access.gate import GateState
+from coffre.provisioning.enrolment.standing import EnrolmentStage, judge_stage
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Delivery, Deployed, Recorded
 from coffre.provisioning.terms.found import Change, ChangeKind, Value
@@ -17,12 +18,12 @@ from coffre.records.facts.contract import (
     QuotaChange,
     SuspensionChange,
 )
-from coffre.records.facts.enrolment import EnrolmentInvited
 from coffre.records.facts.fact import Fact
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.access import find_reason
 from coffre.tenant.estate.log import Log, fact_of
 from coffre.tenant.holds import to_fact
+from coffre.workspace.clock import utc_now
 
 C = TypeVar("C", bound=Fact)
 Commitment = QuotaChange | LicenceChange | OptionChange | SuspensionChange | HoldChange
@@ -72,9 +73,14 @@ def deliver(at: Context, recorded: Recorded, deployed: Deployed) -> Delivery:
     if known is not None:
         return Delivery(known.at, is_new=False)
     machines = tuple(at.tenant.active_machines())
-    if not all(log.has((Install, EnrolmentInvited), name) for name in machines):
+    if not all(log.has(Install, name) or _is_invited(log, name) for name in machines):
         return Delivery(None, is_new=False)
     return Delivery(log.append(Commissioned(machines)).at, is_new=True)
+
+
+def _is_invited(log: Log, machine: str) -> bool:
+    """Tell whether a machine's enrolment was handed over; one that was revoked was not."""
+    return judge_stage(log, machine, utc_now()) not in (EnrolmentStage.NOT_INVITED, EnrolmentStage.REVOKED)
 
 
 def commitments(tenant: Tenant) -> list[Commitment]:

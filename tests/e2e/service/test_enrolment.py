@@ -133,6 +133,17 @@ def test_a_stolen_or_replayed_invitation_gives_nothing_and_is_named(
     thief.run("test ! -e /etc/coffre/credentials.json && test ! -e /etc/coffre/agent.json")
     laptop.run(BACK_UP)
 
+    # Stolen: who has it can still read what lies in its bucket while the address of its answer lasts.
+    before = json.loads(laptop.run("cat /etc/coffre/delivered.json"))["number"]
+    assert "Invite it again" in desk.coffre("rotate", SLUG, "--machine", MACHINE, "--now", "--yes", expect=1).output
+    desk.coffre("apply", SLUG, "--yes", expect=1)
+    numbers = [
+        each["details"]["number"]
+        for each in desk.json("records", "list", "--tenant", SLUG, "--json")
+        if each["kind"] == "configuration_delivered" and each["machine"] == MACHINE
+    ]
+    assert max(numbers) == before
+
 
 def test_a_revoked_invitation_gives_nothing_and_its_script_leaves_nothing(desk: Desk, lab: Lab, tmp_path: Path) -> None:
     desk.coffre("apply", SLUG, "--yes", expect=1)

@@ -22,9 +22,13 @@ from coffre.provisioning.drift.reports import look_at_reports
 from coffre.provisioning.drift.values import Drift, DriftKind, Unseen, UnseenKind
 from coffre.provisioning.enrolment.answer import accept, answer, look_at_enrolment
 from coffre.provisioning.enrolment.standing import MAX_CLAIMS, EnrolmentStage, EnrolmentStanding
+from coffre.provisioning.steps.commitments import deliver
 from coffre.provisioning.steps.retirement import has_agent
+from coffre.provisioning.terms.context import FULLY, Context
+from coffre.provisioning.terms.done import Deployed, Recorded
 from coffre.records.database.store import Records
 from coffre.records.facts.agents import MachineReplaced, Removal
+from coffre.records.facts.backups import PasswordUsed
 from coffre.records.facts.enrolment import ConfigurationDelivered, EnrolmentInvited, EnrolmentMisused, EnrolmentRevoked
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import DataBundle
@@ -111,6 +115,23 @@ def test_the_first_machine_gets_its_configuration_and_the_next_is_named(desk: De
         assert [each.public_key for each in standing.claims.others] == [thief.public_key]
     assert desk.misuses() == [EnrolmentMisused(desk.invitation, (fingerprint(thief.public_key),))]
     assert desk.received_by(lea)["number"] == 1
+
+
+def test_an_answer_that_is_there_is_not_made_again(desk: Desk) -> None:
+    desk.invite()
+    desk.claim(PulledMachine())
+    for _ in range(3):
+        desk.answer()
+    assert len(desk.opened.log.list(PasswordUsed, MACHINE)) == 1
+
+
+def test_a_service_is_delivered_with_its_invitations_but_not_with_a_revoked_one(desk: Desk) -> None:
+    at = Context(desk.opened, FULLY, desk.opened.buckets.existing(), lambda _: None)
+    assert deliver(at, Recorded(), Deployed(())).at is None
+    desk.opened.log.append(EnrolmentRevoked(desk.invite(), "the mail went astray"), MACHINE)
+    assert deliver(at, Recorded(), Deployed(())).at is None
+    desk.invite()
+    assert deliver(at, Recorded(), Deployed(())).is_new
 
 
 def test_a_thief_who_is_first_wins_once_and_the_honest_machine_is_named(desk: Desk) -> None:
