@@ -219,9 +219,9 @@ ensure_git_host() {
   if [[ ! -x "$directory/gitea" || ! -x "$directory/gitea-runner" ]]; then
     say "building Gitea and its runner (about 10 minutes, once)"
     local building="$directory.building-$$" version source
-    version=$(awk '$2 == "code.gitea.io/gitea" { print substr($3, 2) }' "$root/tools/githost/gitea/go.mod")
+    version=$(cd "$root/tools/githost/gitea" && go list -m -f '{{.Version}}' code.gitea.io/gitea)
     rm -rf "$building"
-    go_build "$root/tools/githost/gitea" "-X main.Version=$version" "$building/gitea" code.gitea.io/gitea ||
+    go_build "$root/tools/githost/gitea" "-X main.Version=${version#v}" "$building/gitea" code.gitea.io/gitea ||
       fail "Gitea could not be built" "see go's messages above"
     go_build "$root/tools/githost/runner" "" "$building/gitea-runner" gitea.com/gitea/runner ||
       fail "Gitea's runner could not be built" "see go's messages above"
