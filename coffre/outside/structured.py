@@ -33,10 +33,10 @@ def read_json(content: bytes | str, limit_bytes: int, *, keys_once: bool = True)
     if len(content) > limit_bytes:
         raise UnreadableJsonError(f"more than {limit_bytes} bytes", Fault.TOO_LARGE)
     try:
-        value = (_DECODER if keys_once else _LENIENT).decode(
-            content if isinstance(content, str) else content.decode("utf-8")
-        )
-        _check(value)
+        text = content if isinstance(content, str) else content.decode("utf-8")
+        value = (_DECODER if keys_once else _LENIENT).decode(text)
+        if not (isinstance(content, bytes) and _is_flat_and_whole(text)):
+            _check(value)
     except UnreadableJsonError:
         raise
     except RecursionError:
@@ -79,6 +79,11 @@ def _read_fraction(digits: str) -> float:
     if not -1e300 < number < 1e300:
         raise UnreadableJsonError("a number that no counter reaches", Fault.TOO_LARGE)
     return number
+
+
+def _is_flat_and_whole(text: str) -> bool:
+    """Tell of decoded UTF-8, which has no half of a character, that its JSON cannot have one, and cannot be deep."""
+    return "\\u" not in text and text.count("{") + text.count("[") < LIMIT_DEPTH
 
 
 def _check(value: Any) -> None:

@@ -14,10 +14,9 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from coffre.secrets import minting
-from coffre.secrets.bundles import ControlBundle, S3Key, entries
+from coffre.secrets.bundles import ControlBundle, S3Key
 from coffre.secrets.errors import MissingKeyError
 from coffre.secrets.identifiers import SecretId, SecretKind, describe
-from coffre.secrets.sealed import SealedPassword
 
 
 class KeyKind(StrEnum):
@@ -95,8 +94,9 @@ def pending_rotations(control: ControlBundle, machines: Iterable[str]) -> tuple[
 
 def find_key(control: ControlBundle, subject: Subject) -> S3Key | None:
     """Return the newest S3 key of a user; None when it has none yet."""
-    found = entries(control).get(subject.secret)
-    return found if isinstance(found, S3Key) else None
+    if subject.kind is KeyKind.OWNER:
+        return control.owner_key
+    return None if subject.machine is None else control.machine_keys.get(subject.machine)
 
 
 def get_key(control: ControlBundle, subject: Subject) -> S3Key:
@@ -112,9 +112,9 @@ def get_key(control: ControlBundle, subject: Subject) -> S3Key:
 
 def find_old(control: ControlBundle, subject: Subject) -> S3Key | SecretStr | None:
     """Return the key that is being replaced; None without a rotation."""
-    found = entries(control).get(subject.old_secret)
-    assert not isinstance(found, SealedPassword)  # noqa: S101 - those are of the other bundle
-    return found
+    if subject.kind is KeyKind.OWNER:
+        return control.old_owner_key
+    return control.old_signing_key if subject.machine is None else control.old_machine_keys.get(subject.machine)
 
 
 def is_pending(control: ControlBundle, subject: Subject) -> bool:

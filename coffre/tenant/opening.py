@@ -50,6 +50,8 @@ class OpenTenant:
     """Gets what an operator should know although the command goes on."""
     open_copy: Callable[[str], Storage] | None = None
     """Gives the platform of a second copy, by name, where several tenants share it."""
+    is_look: bool = False
+    """Whether records and secrets are those of the moment of the first question."""
 
     @property
     def records(self) -> Records:
@@ -83,7 +85,8 @@ class OpenTenant:
             return None
         name = copied.storage.platform
         storage = open_storage(self.checkout, name) if self.open_copy is None else self.open_copy(name)
-        return replace(self, tenant=copied, storage=storage, secrets=StoredSecrets(self.secret_store, copied))
+        secrets = StoredSecrets(self.secret_store, copied, is_look=self.is_look)
+        return replace(self, tenant=copied, storage=storage, secrets=secrets)
 
     @property
     def homes(self) -> "tuple[OpenTenant, ...]":
@@ -140,7 +143,7 @@ class TenantOpener:
     def open(self, slug: str, *, is_look: bool = False) -> OpenTenant:
         """Open a tenant: its file under the holds of its log, and its log.
 
-        For a look its records are read at once, and are those of that moment.
+        For a look its records and secrets are read at once, and are those of that moment.
         """
         in_file = find_tenant(self._checkout, slug)
         kind = ReadAheadLog if is_look else TenantLog
@@ -152,11 +155,12 @@ class TenantOpener:
             checkout=self._checkout,
             tenant=tenant,
             storage=self._open_storage(tenant.storage.platform),
-            secrets=StoredSecrets(self._secret_store, tenant),
+            secrets=StoredSecrets(self._secret_store, tenant, is_look=is_look),
             secret_store=self._secret_store,
             log=log,
             on_notice=self._on_notice,
             open_copy=self._open_storage,
+            is_look=is_look,
         )
 
     @cached_property

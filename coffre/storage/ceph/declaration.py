@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +46,7 @@ class CephDeclaration:
         """
         key = self.storage.owner_key.secret_access_key.encode()
         digest = hmac.new(key, json.dumps(asdict(self.storage), sort_keys=True, default=str).encode(), hashlib.sha256)
-        for path in _list_sources():
-            digest.update(path.read_bytes())
+        digest.update(_digest_sources())
         return digest.hexdigest()
 
     def program(self) -> None:
@@ -111,13 +110,17 @@ class CephDeclaration:
             yield provider
 
 
-def _list_sources() -> list[Path]:
-    """Return the source files of the component, its documents and its resources."""
+@cache
+def _digest_sources() -> bytes:
+    """Return the digest of the source files of the component, its documents and its resources; read once."""
     import stacks
     from coffre.storage import s3
 
-    packages = (stacks.__file__, s3.__file__, __file__)
-    return [path for package in packages for path in sorted(Path(str(package)).parent.glob("*.py"))]
+    digest = hashlib.sha256()
+    for package in (stacks.__file__, s3.__file__, __file__):
+        for path in sorted(Path(str(package)).parent.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.digest()
 
 
 def _complete(kind: "type[Resource] | None", inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -103,12 +103,6 @@ class RememberingAdmin(AdminClient):
         self._asking: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
 
-    def list_bucket_facts(self, uid: str) -> list[AdminBucket]:
-        owned = super().list_bucket_facts(uid)
-        with self._guard:
-            self._answers |= {("bucket", bucket.name): bucket for bucket in owned}
-        return owned
-
     def find_user(self, uid: str) -> AdminUser | None:
         return self._once(("user", uid), lambda: super(RememberingAdmin, self).find_user(uid))
 

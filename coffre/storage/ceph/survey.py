@@ -1,16 +1,21 @@
-"""Reads an RGW platform for many tenants: each user once, all buckets of an owner at once, and one record a bucket.
+"""Reads an RGW platform for many tenants: each user once, the names of an owner's buckets, and one record a bucket.
 
-RGW keeps a bucket's settings in one record, each in a binary form of its own. A form is read by S3 once: what has the
-same bytes has the same meaning, for every tenant.
+No bucket's content is counted: that is most of what RGW does for a question about a bucket. RGW keeps a bucket's
+settings in one record, each in a binary form of its own. A form is read by S3 once: what has the same bytes has the
+same meaning, for every tenant.
 """
 
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, takewhile
 from typing import Any, TypeVar
 
-from coffre.storage.ceph.api.admin import AdminBucket, BucketRecord, survey_user
+from coffre.storage.ceph.api.admin import AdminClient, BucketRecord, survey_user
 from coffre.storage.ceph.api.admin_http import AdminHttp
 from coffre.storage.ceph.declaration import CephDeclaration
 from coffre.storage.ceph.drift import RememberingAdmin, compare
@@ -18,6 +23,7 @@ from coffre.storage.ceph.provider.platform import OpenBucket, RgwPlatform
 from coffre.storage.platform import Declaration, RecordedResource, SecretOf
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.faults import AbsurdAnswerError, AccessRefusedError
+from coffre.storage.s3.signed_http import connect_plainly
 from coffre.storage.s3.switches import read_switches
 from coffre.storage.survey import HomeSurvey, SurveyedBucket
 from coffre.storage.values import AccessKey, Endpoint
@@ -60,63 +66,105 @@ class CephSurvey:
 
     def __init__(self, endpoint: Endpoint, admin_key: AccessKey) -> None:
         self._endpoint, self._admin_key = endpoint, admin_key
-        self._connections = AdminHttp(endpoint, admin_key)
+        self._connections = AdminHttp(endpoint, admin_key, plain=connect_plainly(endpoint))
         self._meanings = Meanings()
-        self._listing = threading.Lock()
-        self._uids: list[str] | None = None
+        self._whole = _WholePlatform(AdminClient(endpoint, admin_key, self._connections))
 
     def look(self, declaration: Declaration, resources: Sequence[RecordedResource], secret_of: SecretOf) -> HomeSurvey:
         """Read what the platform has of a tenant; see `Survey`."""
         assert isinstance(declaration, CephDeclaration)  # noqa: S101 - its kind made both
         owner_uid = declaration.storage.owner_uid
         admin = RememberingAdmin(self._endpoint, self._admin_key, self._connections)
-        platform = _SurveyPlatform(self._endpoint, admin, self._meanings)
-        uids = [owner_uid, *(uid for uid in self._list_uids() if uid.startswith(f"{owner_uid}."))]
+        uids = [owner_uid, *self._whole.find_uids(f"{owner_uid}.")]
         users = [user for uid in uids if (user := admin.find_user(uid)) is not None]
-        owned = admin.list_bucket_facts(owner_uid)
+        owned = admin.list_buckets(owner_uid) if users else []
+        platform = _SurveyPlatform(self._endpoint, admin, self._meanings, self._whole.find_instances(owned))
         drift = [each for one in declaration.in_clear(resources, secret_of) for each in compare(platform, one)]
         return HomeSurvey(
             tuple(drift),
             {user.uid: survey_user(user) for user in users},
-            {bucket.name: _bucket(bucket, platform) for bucket in owned},
+            {
+                bucket.facts.name: _bucket(bucket)
+                for name in owned
+                if (bucket := platform.find_bucket(name)) is not None
+            },
         )
 
-    def _list_uids(self) -> list[str]:
-        """Return the users of the whole platform, listed once."""
-        with self._listing:
-            if self._uids is None:
-                admin = RememberingAdmin(self._endpoint, self._admin_key, self._connections)
-                self._uids = admin.list_users()
-            return self._uids
+
+class _WholePlatform:
+    """The users and buckets of the whole platform, listed once; safe to use from many threads."""
+
+    def __init__(self, admin: AdminClient) -> None:
+        self._admin = admin
+        self._guard = threading.Lock()
+
+    def find_uids(self, prefix: str) -> Sequence[str]:
+        """Return the users whose names begin so."""
+        with self._guard:
+            uids = self._uids
+        start = bisect_left(uids, prefix)
+        return list(takewhile(lambda uid: uid.startswith(prefix), islice(uids, start, None)))
+
+    def find_instances(self, names: Collection[str]) -> dict[str, str]:
+        """Return the instance of each bucket that has only one record; another one may be left of a former bucket."""
+        with self._guard:
+            instances = self._instances
+        return {name: instances[name][0] for name in names if len(instances.get(name, ())) == 1}
+
+    @cached_property
+    def _uids(self) -> Sequence[str]:
+        return self._admin.list_users()
+
+    @cached_property
+    def _instances(self) -> Mapping[str, Sequence[str]]:
+        found = defaultdict(list)
+        for record in self._admin.walk_bucket_instances():
+            name, _, instance = record.partition(":")
+            found[name].append(instance)
+        return dict(found)
 
 
 class _SurveyPlatform(RgwPlatform):
     """The platform during the look at one tenant."""
 
-    def __init__(self, endpoint: Endpoint, admin: RememberingAdmin, meanings: Meanings) -> None:
+    def __init__(
+        self, endpoint: Endpoint, admin: RememberingAdmin, meanings: Meanings, instances: Mapping[str, str]
+    ) -> None:
+        """``instances`` are those of the buckets that the owner has at this moment, by name."""
         super().__init__(endpoint, admin)
         self._meanings = meanings
-        self._opened: dict[str, _SurveyBucket] = {}
+        self._instances = instances
+        self._opened: dict[str, OpenBucket | None] = {}
 
     def find_bucket(self, name: str) -> OpenBucket | None:
-        if name in self._opened:
-            return self._opened[name]
+        if name not in self._opened:
+            self._opened[name] = self._open(name, self._instances.get(name)) or self._ask(name)
+        return self._opened[name]
+
+    def _ask(self, name: str) -> OpenBucket | None:
+        """Ask for a bucket of which no instance is known, or no longer the right one."""
         found = super().find_bucket(name)
-        if found is None:
+        # Without a record S3 shows the same, with more calls.
+        return found if found is None else self._open(name, found.facts.instance) or found
+
+    def _open(self, name: str, instance: str | None) -> OpenBucket | None:
+        """Return the bucket of that record; None when it has none, or left it."""
+        if instance is None:
             return None
-        facts = found.facts
 
         def find_record() -> BucketRecord | None:
-            return self.admin.find_bucket_record(facts.name, facts.instance)
+            return self.admin.find_bucket_record(name, instance)
 
         try:
             record = find_record()
         except (AccessRefusedError, AbsurdAnswerError):
-            return found  # S3 shows the same, with more calls
-        if record is None:  # rebuilt since it was listed
-            return found
-        opened = _SurveyBucket(found.facts, found.url, found.connect, record, find_record, self._meanings)
-        return self._opened.setdefault(name, opened)
+            return None
+        if record is None or record.is_left or record.bucket.name != name:
+            return None
+        owner = record.bucket.owner
+        return _SurveyBucket(
+            record.bucket, self.url, lambda: self.client_of(owner), record, find_record, self._meanings
+        )
 
 
 @dataclass(frozen=True)
@@ -143,6 +191,10 @@ class _SurveyBucket(OpenBucket):
         return self._read(_PUBLIC_ACCESS, super().read_public_access)
 
     def read_policy(self) -> policy.PolicyDocument:
+        return self._policy
+
+    @cached_property
+    def _policy(self) -> policy.PolicyDocument:
         form = self.record.settings.get(_POLICY)
         # RGW keeps the text itself.
         return {} if form is None else policy.parse(form.rstrip(b"\0").decode("utf-8", "replace"))
@@ -180,6 +232,5 @@ def _flags(record: BucketRecord) -> bytes:
     return str(record.flags).encode()
 
 
-def _bucket(facts: AdminBucket, platform: RgwPlatform) -> SurveyedBucket:
-    opened = platform.find_bucket(facts.name)
-    return read_switches(facts.name, {} if opened is None else opened.read_policy(), quota_bytes=facts.quota_bytes)
+def _bucket(bucket: OpenBucket) -> SurveyedBucket:
+    return read_switches(bucket.facts.name, bucket.read_policy(), quota_bytes=bucket.facts.quota_bytes)

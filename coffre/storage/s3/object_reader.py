@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from coffre.storage.s3.signed_http import SignedHttp, connect_to
+from coffre.storage.s3.signed_http import SignedHttp, connect_plainly, connect_to
 
 if TYPE_CHECKING:
     import urllib3
 
+    from coffre.outside.plain_http import PlainConnections
     from coffre.storage.values import AccessKey, Endpoint
 
 
@@ -28,9 +29,13 @@ class Connections:
     def _pool(self) -> urllib3.HTTPConnectionPool:
         return connect_to(self._endpoint)
 
+    @cached_property
+    def _plain(self) -> PlainConnections:
+        return connect_plainly(self._endpoint)
+
     def reader(self, key: AccessKey) -> ObjectReader:
         """Return what reads objects with this key."""
-        return ObjectReader(SignedHttp(self._endpoint, key, connections=self._pool))
+        return ObjectReader(SignedHttp(self._endpoint, key, connections=self._pool, plain=self._plain))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import urllib3
 from botocore.auth import S3SigV4Auth
@@ -17,9 +18,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from coffre.errors import InvalidFileError, RemoteError
+from coffre.outside.plain_http import Answer, NotPlainError, PlainConnections
 from coffre.outside.web import EndlessAnswerError, pool_of, read_whole
-from coffre.storage.s3.answers import ANSWER_SECONDS, read_bounded
-from coffre.storage.s3.faults import UNAVAILABLE_STATUSES, S3Error, error_of, unreachable
+from coffre.storage.s3.answers import ANSWER_BYTES, ANSWER_SECONDS, read_bounded
+from coffre.storage.s3.faults import UNAVAILABLE_STATUSES, AbsurdAnswerError, S3Error, error_of, unreachable
 from coffre.storage.values import AccessKey, Endpoint
 from coffre.workspace import fence
 
@@ -36,6 +38,9 @@ Parameters = Mapping[str, str | int | bool | None]
 
 EXPECTED_OWNER = "x-amz-expected-bucket-owner"
 """The header with the account that must own the bucket of a request; S3 answers AccessDenied when another one does."""
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_NO_BODY = hashlib.sha256().hexdigest()
 
 MAX_REFUSAL_BYTES = 64 * 1024
 _XML_CODE = re.compile(rb"<Error>.*?<Code>([A-Za-z0-9]+)</Code>", re.DOTALL)
@@ -87,14 +92,20 @@ class SignedHttp:
         key: AccessKey | Credentials,
         read_seconds: float = READ_SECONDS,
         connections: urllib3.HTTPConnectionPool | None = None,
+        plain: PlainConnections | None = None,
     ) -> None:
-        """``connections`` are those of `connect_to`, shared with the requests of other keys."""
+        """``connections`` are those of `connect_to`, shared with the requests of other keys.
+
+        With ``plain`` (those of `connect_plainly`) what is read is asked for there first.
+        """
         self._endpoint = endpoint
         self._base = endpoint.url.rstrip("/")
         self._credentials = (
             key if isinstance(key, Credentials) else Credentials(key.access_key_id, key.secret_access_key)
         )
         self._pool = connections or connect_to(endpoint, read_seconds)
+        self._plain = plain
+        self._day: tuple[str, str, bytes] | None = None
 
     def call_s3(
         self,
@@ -109,6 +120,10 @@ class SignedHttp:
         A request with a body is sent once: RGW continues abandoned requests, and two parallel deletions of one version
         leave a piece of it behind that no listing shows (measured on 16.2.15).
         """
+        if self._plain is not None and method == "GET" and body is None:
+            answer = self._ask(doing, self._plain, path, parameters, {}, ANSWER_BYTES)
+            if answer is not None:
+                return _whole(answer, doing)
         return self._request(doing, method, path, parameters, body)[0]
 
     def find_object(self, doing: str, path: str, limit_bytes: int) -> bytes | None:
@@ -125,6 +140,10 @@ class SignedHttp:
 
         # One byte more than the limit shows a larger object; an object may have terabytes.
         wanted = {"Range": f"bytes=0-{limit_bytes}"}
+        if self._plain is not None:
+            answer = self._ask(doing, self._plain, path, {}, wanted, limit_bytes)
+            if answer is not None:
+                return answer.body
         content = self._request(doing, "GET", path, {}, None, wanted, read)[0]
         return content if is_whole else None
 
@@ -164,7 +183,56 @@ class SignedHttp:
         if method not in READING_METHODS:
             fence.check()
         target = f"{path}?{_query(parameters)}"
-        headers = dict(more or {})
+        headers = self._sign(method, target, body, more or {})
+        try:
+            retries = None if body is None else False
+            response = self._pool.urlopen(
+                method,
+                target,
+                body=body,
+                headers=headers,
+                retries=retries,
+                preload_content=False,
+                decode_content=False,
+            )
+            is_granted = _is_granted(response.status)
+            answer = read(response) if is_granted and read is not None else read_bounded(response, doing)
+        except urllib3.exceptions.HTTPError as error:
+            raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
+        if not is_granted:
+            raise self.refusal(doing, answer, response.status)
+        return answer, response.headers
+
+    def _ask(
+        self,
+        doing: str,
+        plain: PlainConnections,
+        path: str,
+        parameters: Parameters,
+        more: Mapping[str, str],
+        limit_bytes: int,
+    ) -> Answer | None:
+        """Read something by the plain connections; None where only the whole client can."""
+        target = f"{path}?{_query(parameters)}"
+
+        def limit(status: int) -> int:
+            return limit_bytes if _is_granted(status) else ANSWER_BYTES
+
+        try:
+            answer = plain.get(target, self._sign_reading(target, more), limit, ANSWER_SECONDS)
+        except NotPlainError:
+            return None
+        except EndlessAnswerError:
+            raise AbsurdAnswerError(doing, "it has no end") from None
+        except TimeoutError as error:
+            raise unreachable(doing, self._base, f"Read timed out. ({error})") from error
+        if not _is_granted(answer.status):
+            raise self.refusal(doing, _whole(answer, doing), answer.status)
+        return answer
+
+    def _sign(self, method: str, target: str, body: bytes | None, more: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of a request, with ``more`` and its signature."""
+        headers = dict(more)
         if self._endpoint.account_id is not None:
             headers[EXPECTED_OWNER] = self._endpoint.account_id
         if body is not None:
@@ -173,24 +241,44 @@ class SignedHttp:
             headers["Content-MD5"] = base64.b64encode(md5).decode()
         request = AWSRequest(method=method, url=f"{self._base}{target}", data=body, headers=headers)
         S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", self._endpoint.region).add_auth(request)
-        try:
-            retries = None if body is None else False
-            response = self._pool.urlopen(
-                method,
-                target,
-                body=body,
-                headers=dict(request.headers),
-                retries=retries,
-                preload_content=False,
-                decode_content=False,
-            )
-            is_granted = response.status < 300
-            answer = read(response) if is_granted and read is not None else read_bounded(response, doing)
-        except urllib3.exceptions.HTTPError as error:
-            raise unreachable(doing, self._base, str(getattr(error, "reason", None) or error)) from error
-        if not is_granted:
-            raise self.refusal(doing, answer, response.status)
-        return answer, response.headers
+        return dict(request.headers)
+
+    def _sign_reading(self, target: str, more: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of a GET as `_sign` does; most of the work of that is for other calls."""
+        key = self._credentials.get_frozen_credentials()
+        if key.token or self._endpoint.account_id is not None:
+            return self._sign("GET", target, None, more)
+        path, _, query = target.partition("?")
+        moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        headers = {name.lower(): value for name, value in more.items()}
+        headers |= {"host": urlsplit(self._base).netloc, "x-amz-content-sha256": _NO_BODY, "x-amz-date": moment}
+        names = sorted(headers)
+        signed = ";".join(names)
+        request = "\n".join(["GET", path, query, *(f"{name}:{headers[name]}" for name in names), "", signed, _NO_BODY])
+        scope = f"{moment[:8]}/{self._endpoint.region}/s3/aws4_request"
+        text = "\n".join([_ALGORITHM, moment, scope, hashlib.sha256(request.encode()).hexdigest()])
+        signature = hmac.digest(self._signing_key(key.secret_key, scope), text.encode(), "sha256").hex()
+        credential = f"Credential={key.access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
+        return {**headers, "authorization": f"{_ALGORITHM} {credential}"}
+
+    def _signing_key(self, secret: str, scope: str) -> bytes:
+        """Return the key that signs for a day; the last one is kept."""
+        if self._day is None or self._day[:2] != (secret, scope):
+            key = f"AWS4{secret}".encode()
+            for part in scope.split("/"):
+                key = hmac.digest(key, part.encode(), "sha256")
+            self._day = (secret, scope, key)
+        return self._day[2]
+
+
+def _is_granted(status: int) -> bool:
+    return status < 300
+
+
+def _whole(answer: Answer, doing: str) -> bytes:
+    if answer.body is None:
+        raise AbsurdAnswerError(doing, "it has no end")
+    return answer.body
 
 
 def connect_to(endpoint: Endpoint, read_seconds: float = READ_SECONDS) -> urllib3.HTTPConnectionPool:
@@ -205,6 +293,12 @@ def connect_to(endpoint: Endpoint, read_seconds: float = READ_SECONDS) -> urllib
         retries=new_patience(),
         **({"ssl_context": trust(endpoint)} if base.startswith("https:") else {}),
     )
+
+
+def connect_plainly(endpoint: Endpoint) -> PlainConnections:
+    """Return kept connections for reading much in small parts; none is opened before the first request."""
+    trusted = trust(endpoint) if endpoint.url.startswith("https:") else None
+    return PlainConnections(endpoint.url, trusted, CONNECT_SECONDS, READ_SECONDS)
 
 
 def trust(endpoint: Endpoint) -> ssl.SSLContext:

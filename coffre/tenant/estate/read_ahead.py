@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.agents import (
@@ -67,7 +68,7 @@ class ReadAheadLog(TenantLog):
             return super().last(kinds, machine)
         wanted = {kind_of(each) for each in each_of(kinds)}
         newest = next((each for each in reversed(self._events) if _is_asked(each, wanted, machine)), None)
-        return None if newest is None else read_recorded(newest, kinds)
+        return None if newest is None else self._read(newest, kinds)
 
     def list(
         self,
@@ -79,10 +80,21 @@ class ReadAheadLog(TenantLog):
         if since is not None or until is not None or not _is_ahead(kinds):
             return super().list(kinds, machine, since, until)
         wanted = {kind_of(each) for each in each_of(kinds)}
-        return [read_recorded(each, kinds) for each in self._events if _is_asked(each, wanted, machine)]
+        return [self._read(each, kinds) for each in self._events if _is_asked(each, wanted, machine)]
 
     def has(self, kinds: FactClasses[Fact], machine: str | None = None) -> bool:
         return super().has(kinds, machine) if not _is_ahead(kinds) else self.last(kinds, machine) is not None
+
+    @cached_property
+    def _facts(self) -> dict[int, RecordedFact[Any]]:
+        """The facts that were read, by the number of their event."""
+        return {}
+
+    def _read(self, event: Event, kinds: FactClasses[F]) -> RecordedFact[F]:
+        number = event.id or 0
+        if number not in self._facts:
+            self._facts[number] = read_recorded(event, kinds)
+        return self._facts[number]
 
     def recall(self, machine: str) -> Memory:
         return self._memories.get(machine, Memory())

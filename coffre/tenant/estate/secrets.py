@@ -46,18 +46,22 @@ class StoredSecrets:
     """The secrets of a tenant in the secret store.
 
     A command may read them for hours without the tenant's lock while another one changes them: before each read, the
-    stamps of the files are compared with those of the decrypted ones.
+    stamps of the files are compared with those of the decrypted ones. For a look (``is_look``) they are those of the
+    first read, as its records are.
     """
 
-    def __init__(self, store: SecretStore, tenant: Named) -> None:
+    def __init__(self, store: SecretStore, tenant: Named, *, is_look: bool = False) -> None:
         self._store = store
         self._tenant_id = tenant_id = tenant.id
         # A second copy has keys of its own, and the repositories' passwords are the same.
         self._keys, self._slug = keys, slug = naming.stack_name(tenant), tenant.slug
         self._control = _Decrypted(
-            lambda: store.find_stamps(keys, ControlBundle), lambda: store.find_control(keys, tenant_id)
+            lambda: () if is_look else store.find_stamps(keys, ControlBundle),
+            lambda: store.find_control(keys, tenant_id),
         )
-        self._data = _Decrypted(lambda: store.find_stamps(slug, DataBundle), lambda: store.find_data(slug, tenant_id))
+        self._data = _Decrypted(
+            lambda: () if is_look else store.find_stamps(slug, DataBundle), lambda: store.find_data(slug, tenant_id)
+        )
 
     @property
     def tenant_id(self) -> str:

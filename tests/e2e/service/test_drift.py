@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 import urllib3
 
+from coffre.outside.plain_http import PlainConnections
 from coffre.provisioning.drift import fleet
 from coffre.secrets import age
 from coffre.secrets.bundles import all_secret_values
@@ -67,12 +68,19 @@ STATEMENTS_OF_A_LOOK = 5
 def cost(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     """What is asked of the platform and of the records, and the bundles that are decrypted."""
     seen: Counter[str] = Counter()
-    request, unseal = urllib3.HTTPConnectionPool.urlopen, age.unseal
+    request, plain, unseal = urllib3.HTTPConnectionPool.urlopen, PlainConnections.get, age.unseal
 
-    def note_request(pool: Any, method: str, url: str, *more: Any, **values: Any) -> Any:
+    def note(method: str, url: str) -> None:
         path = re.sub(rf"^/{SLUG}[^/]*", "/BUCKET", url.partition("?")[0])
         seen[f"{method} {path}"] += 1
+
+    def note_request(pool: Any, method: str, url: str, *more: Any, **values: Any) -> Any:
+        note(method, url)
         return request(pool, method, url, *more, **values)
+
+    def note_plain(connections: PlainConnections, target: str, *more: Any) -> Any:
+        note("GET", target)
+        return plain(connections, target, *more)
 
     def note_unsealing(*given: Any) -> bytes:
         seen["unsealed"] += 1
@@ -82,6 +90,7 @@ def cost(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         seen["statements"] += statement.startswith("SELECT")
 
     monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", note_request)
+    monkeypatch.setattr(PlainConnections, "get", note_plain)
     monkeypatch.setattr(age, "unseal", note_unsealing)
     sa.event.listen(sa.Engine, "before_cursor_execute", note_statement)
     yield seen

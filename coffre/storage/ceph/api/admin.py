@@ -53,8 +53,8 @@ class AdminUser:
 
 
 @dataclass(frozen=True)
-class AdminBucket:
-    """A bucket as the Admin API returns it; ``stored_bytes`` counts all versions and unfinished parts.
+class RgwBucket:
+    """A bucket without a count of its content.
 
     ``instance`` changes when RGW re-shards the index, ``marker`` never changes. ``quota_bytes`` is the enforced limit
     of this bucket alone, None without one.
@@ -64,17 +64,28 @@ class AdminBucket:
     owner: str
     instance: str
     marker: str
+    quota_bytes: int | None
+
+
+@dataclass(frozen=True)
+class AdminBucket(RgwBucket):
+    """A bucket as the Admin API returns it; ``stored_bytes`` counts all versions and unfinished parts."""
+
     stored_bytes: int
     object_count: int
-    quota_bytes: int | None = None
 
 
 @dataclass(frozen=True)
 class BucketRecord:
-    """RGW's own record of a bucket: its flags (versioning is one), and its settings by name, as RGW keeps them."""
+    """RGW's own record of a bucket: its flags (versioning is one), and its settings by name, as RGW keeps them.
 
+    ``is_left``: RGW has moved the bucket to another record, and left this one.
+    """
+
+    bucket: RgwBucket
     flags: int
     settings: Mapping[str, bytes]
+    is_left: bool
 
 
 class AdminClient:
@@ -237,16 +248,6 @@ class AdminClient:
         with reading(f"read bucket {name}"):
             return _read_bucket(answer)
 
-    def list_bucket_facts(self, uid: str) -> list[AdminBucket]:
-        """Return every bucket of a user in one call; none when the user does not exist."""
-        doing = f"read the buckets of user {uid}"
-        try:
-            answer = self._get(doing, "/admin/bucket", uid=uid, stats=True)
-        except NoSuchUserError:
-            return []
-        with reading(doing):
-            return [_read_bucket(each) for each in answer or []]
-
     def find_bucket_record(self, name: str, instance: str) -> BucketRecord | None:
         """Return RGW's own record of a bucket; None when that instance does not exist."""
         doing = f"read the record of bucket {name}"
@@ -255,9 +256,11 @@ class AdminClient:
         except (NoSuchBucketError, NoSuchKeyError):
             return None
         with reading(doing):
-            data = answer["data"]
+            data, info = answer["data"], answer["data"]["bucket_info"]
             settings = {word(each["key"]): base64.b64decode(each["val"]) for each in data["attrs"]}
-            return BucketRecord(whole(data["bucket_info"]["flags"]), settings)
+            return BucketRecord(
+                _read_info(info), whole(info["flags"]), settings, bool(info.get("new_bucket_instance_id"))
+            )
 
     def _list_metadata_page(
         self, doing: str, section: str, count: int, marker: str | None
@@ -298,9 +301,21 @@ def _read_bucket(answer: dict[str, Any]) -> AdminBucket:
         owner=word(answer["owner"]),
         instance=word(answer["id"]),
         marker=word(answer["marker"]),
+        quota_bytes=_read_quota(answer.get("bucket_quota") or {}),
         stored_bytes=sum(count(part.get("size", 0)) for part in usage),
         object_count=sum(count(part.get("num_objects", 0)) for part in usage),
-        quota_bytes=_read_quota(answer.get("bucket_quota") or {}),
+    )
+
+
+def _read_info(info: dict[str, Any]) -> RgwBucket:
+    """Read a bucket from its record, where the Admin API uses other names."""
+    bucket = info["bucket"]
+    return RgwBucket(
+        name=word(bucket["name"]),
+        owner=word(info["owner"]),
+        instance=word(bucket["bucket_id"]),
+        marker=word(bucket["marker"]),
+        quota_bytes=_read_quota(info.get("quota") or {}),
     )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from coffre.errors import RemoteError
-from coffre.storage.ceph.api.admin import AdminBucket, AdminClient
+from coffre.storage.ceph.api.admin import AdminClient, RgwBucket
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.s3.bucket import read_policy
 from coffre.storage.s3.client import ClientCache
@@ -67,7 +67,7 @@ class RgwPlatform:
 class OpenBucket:
     """A bucket's facts and the owner's client, which ``connect`` gives when it is needed first."""
 
-    facts: AdminBucket
+    facts: RgwBucket
     url: str
     connect: Callable[[], S3Client] = field(repr=False)
 

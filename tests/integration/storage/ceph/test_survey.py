@@ -5,6 +5,7 @@ import secrets
 import pytest
 
 from coffre.spec.storage_platform import CephPlatform
+from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.declaration import CephDeclaration
 from coffre.storage.ceph.drift import find_drift
 from coffre.storage.ceph.layout import MachineStorage, StorageLayout
@@ -207,3 +208,25 @@ def test_odd_tags_and_policies_are_read_as_s3_reads_them(tenant, survey):
     tenant.s3.put_bucket_policy(Bucket=tenant.bucket, Policy=policy.render(document))
     parts = {each.part for each in tenant.look(survey).drift}
     assert parts == {Part.BUCKET, Part.POLICY}
+
+
+def test_nothing_is_counted_to_see_a_bucket_and_one_made_again_is_seen_as_it_is(world, tenant, survey, monkeypatch):
+    """RGW counts a bucket's content for a question about it, which is most of its work."""
+    counted = []
+    find = AdminClient.find_bucket
+    monkeypatch.setattr(AdminClient, "find_bucket", lambda self, name: counted.append(name) or find(self, name))
+    survey.look(tenant._declaration(), tenant.resources, tenant._secrets.get)
+    assert counted == []
+    tenant.s3.delete_bucket(Bucket=tenant.bucket)
+    tenant.s3.create_bucket(Bucket=tenant.bucket)
+    found = {each.part for each in survey.look(tenant._declaration(), tenant.resources, tenant._secrets.get).drift}
+    assert {Part.VERSIONING, Part.POLICY, Part.LIFECYCLE, Part.PUBLIC_ACCESS} <= found
+    assert counted == [tenant.bucket]
+
+
+def test_a_bucket_that_is_gone_is_missing_whatever_record_of_it_is_left(tenant, survey):
+    survey.look(tenant._declaration(), tenant.resources, tenant._secrets.get)
+    tenant.s3.delete_bucket(Bucket=tenant.bucket)
+    seen = tenant.look(survey)
+    assert tenant.bucket not in seen.buckets
+    assert Part.BUCKET in {each.part for each in seen.drift}

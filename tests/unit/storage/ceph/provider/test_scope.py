@@ -96,7 +96,7 @@ class Admin:
     """Answers that every bucket is another tenant's and every key another's; anything else is an error."""
 
     def find_bucket(self, name: str) -> AdminBucket:
-        return AdminBucket(name, "other-z1z1z1z1z1", "i", "m", 0, 0)
+        return AdminBucket(name, "other-z1z1z1z1z1", "i", "m", None, 0, 0)
 
     def find_user_of_key(self, access_key_id: str) -> Any:
         class User:
