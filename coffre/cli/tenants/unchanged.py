@@ -34,25 +34,26 @@ class Compared:
 
     def as_values(self) -> list[dict[str, object]]:
         """Return what was compared, for JSON: without a whole look nobody knows whether a change is needed."""
-        looked_at = "inputs" if self.is_offline else "inputs, owner, wall, buckets"
+        looked_at = "inputs" if self.is_offline else "inputs, storage"
         return [{**asdict(state), "looked_at": looked_at, "is_needed": None} for state in self.told]
 
 
 def sort_tenants(checkout: "Checkout", names: Sequence[str], *, is_offline: bool) -> Compared:
-    """Compare inputs by files and records; unless offline, look quickly at the platform for the unchanged ones."""
+    """Compare inputs by files and records; unless offline, look at the storage alone of the unchanged ones."""
     from coffre.provisioning.inputs import compare_inputs
 
     states = compare_inputs(checkout, names, output.warning)
     if is_offline:
         return Compared([], tuple(states.values()), is_offline=True)
-    from coffre.provisioning.lean_look import Seen, look_leanly
+    from coffre.provisioning.drift.storages import StorageStanding, look_at_storages
 
-    looks = look_leanly(checkout, [name for name, state in states.items() if state.is_unchanged])
+    unchanged = [name for name, state in states.items() if state.is_unchanged]
+    looks = look_at_storages(checkout, unchanged, output.warning)
     away = {name: look.problem for name, look in looks.items() if look.problem is not None}
     for name, problem in away.items():
         for line in explain(problem, name):
             output.error(line)
-    told = tuple(states[name] for name, look in looks.items() if look.seen is Seen.AS_APPLIED)
+    told = tuple(states[name] for name, look in looks.items() if look.standing is StorageStanding.AS_APPLIED)
     done = {*away, *(state.tenant for state in told)}
     return Compared([name for name in names if name not in done], told, tuple(away))
 

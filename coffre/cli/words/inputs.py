@@ -29,8 +29,7 @@ def describe_unchanged(states: "Sequence[InputState]", *, is_offline: bool, name
     looked = (
         "the platform was not looked at"
         if is_offline
-        else "on the platform owner, wall and buckets are as applied; policies, keys, repositories and agents were not "
-        "looked at (`--full` does)"
+        else "its storage is as applied; orders, repositories and agents were not looked at (`--full` does)"
     )
     if len(states) <= named:
         for state in states:

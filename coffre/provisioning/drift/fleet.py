@@ -111,8 +111,11 @@ def _job(opener: TenantOpener, slug: str, platforms: Platforms, *, connects: boo
     return lambda: look_at(opener.open(slug, is_look=True), platforms, connects=connects)
 
 
-def look_at(opened: OpenTenant, platforms: Platforms, *, connects: bool) -> Seen:
-    """Look at a tenant's storage and reports; with ``connects`` its machines are to be asked afterwards."""
+def look_at(opened: OpenTenant, platforms: Platforms, *, connects: bool, reads_reports: bool = True) -> Seen:
+    """Look at a tenant's storage and, unless told otherwise, at the orders and reports in its buckets.
+
+    With ``connects`` its machines are to be asked afterwards.
+    """
     slug, stage = opened.tenant.slug, find_stage(opened.log)
     if stage is not None and stage not in STILL_SERVED:
         return Seen(TenantDrift(slug, ended=stage))
@@ -126,7 +129,7 @@ def look_at(opened: OpenTenant, platforms: Platforms, *, connects: bool) -> Seen
             found += drift
             if home is opened and seen.users:
                 existing = opened.buckets.snapshot(seen.buckets)
-                found += look_at_reports(opened, existing)
+                found += look_at_reports(opened, existing) if reads_reports else []
                 requests = collect_requests(opened, existing) if connects else ()
         except PlatformAwayError as problem:
             platforms.note(name, problem)

@@ -246,7 +246,7 @@ class SignedHttp:
     def _sign_reading(self, target: str, more: Mapping[str, str]) -> dict[str, str]:
         """Return the headers of a GET as `_sign` does; most of the work of that is for other calls."""
         key = self._credentials.get_frozen_credentials()
-        if key.token or self._endpoint.account_id is not None:
+        if not key.secret_key or key.token or self._endpoint.account_id is not None:
             return self._sign("GET", target, None, more)
         path, _, query = target.partition("?")
         moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"

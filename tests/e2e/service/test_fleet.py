@@ -72,7 +72,7 @@ def test_a_plan_over_all_looks_at_what_changed_and_says_what_it_did_not_look_at(
     offline = desk.coffre("plan", "--all", "--offline", "--exit-code")
     assert offline.stdout.count("; the platform was not looked at") == 4
     live = desk.coffre("plan", "--all", "--exit-code")
-    assert live.stdout.count("owner, wall and buckets are as applied") == 4
+    assert live.stdout.count("its storage is as applied") == 4
     assert "nothing to change" not in offline.stdout + live.stdout
 
     desk.edit("flotte-1", "quota: 205 GiB", "quota: 210 GiB")
@@ -80,12 +80,15 @@ def test_a_plan_over_all_looks_at_what_changed_and_says_what_it_did_not_look_at(
     assert "flotte-1: its file, or its platform in platform.yaml, changed since the apply of " in changed.stdout
     other = next(each for each in load_checkout(desk.root).tenants.values() if each.slug == "flotte-2")
     platform(desk).admin.set_quota(owner_uid(other), 1024**3)
+    third = next(each for each in load_checkout(desk.root).tenants.values() if each.slug == "flotte-3")
+    platform(desk).admin.modify_user(owner_uid(third), "somebody else", 1000)
     moved = desk.coffre("plan", "--all", "--exit-code", expect=6)
     assert moved.stdout.count("UserQuota") == 2
-    assert moved.stdout.count("owner, wall and buckets are as applied") == 2
-    assert desk.coffre("plan", "--all", "--full").stdout.count("nothing to change") == 2
+    assert "display_name" in moved.stdout
+    assert moved.stdout.count("its storage is as applied") == 1
+    assert desk.coffre("plan", "--all", "--full").stdout.count("nothing to change") == 1
     desk.coffre(*APPLY_ALL)
-    assert desk.coffre("plan", "--all", "--exit-code").stdout.count("are as applied") == 4
+    assert desk.coffre("plan", "--all", "--exit-code").stdout.count("is as applied") == 4
 
 
 def test_one_tenant_that_fails_stops_no_other_and_parts_share_none(desk: Desk) -> None:

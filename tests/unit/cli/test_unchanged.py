@@ -8,8 +8,8 @@ import pytest
 from coffre.cli.tenants import unchanged
 from coffre.cli.tenants.unchanged import Compared, show_compared, sort_tenants
 from coffre.errors import RemoteError
+from coffre.provisioning.drift.storages import StorageLook, StorageStanding
 from coffre.provisioning.inputs import InputState, Standing
-from coffre.provisioning.lean_look import LeanLook, Seen
 from coffre.spec.loader import Checkout
 from coffre.spec.platform import PlatformFile
 from tests.builders import PLATFORM
@@ -30,16 +30,16 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Replace the comparison and the look; returns which tenants were looked at."""
     looked: list[str] = []
 
-    def look_leanly(_: Checkout, slugs: list[str]) -> dict[str, LeanLook]:
+    def look_at_storages(_: Checkout, slugs: list[str], __: object) -> dict[str, StorageLook]:
         looked.extend(slugs)
         return {
-            "martin": LeanLook("martin", Seen.AS_APPLIED),
-            "moved": LeanLook("moved", Seen.OTHER),
-            "away": LeanLook("away", Seen.UNSEEN, RemoteError("nobody answers", "Look there.")),
+            "martin": StorageLook("martin", StorageStanding.AS_APPLIED),
+            "moved": StorageLook("moved", StorageStanding.OTHER),
+            "away": StorageLook("away", StorageStanding.UNSEEN, RemoteError("nobody answers", "Look there.")),
         }
 
     monkeypatch.setattr("coffre.provisioning.inputs.compare_inputs", lambda *_: STATES)
-    monkeypatch.setattr("coffre.provisioning.lean_look.look_leanly", look_leanly)
+    monkeypatch.setattr("coffre.provisioning.drift.storages.look_at_storages", look_at_storages)
     return looked
 
 
@@ -53,10 +53,8 @@ def test_only_what_is_unchanged_and_as_applied_gets_no_whole_look(
     show_compared(found)
     shown = capsys.readouterr()
     assert shown.err == "away: nobody answers\n  Look there.\n"
-    assert shown.out.startswith(
-        "martin: unchanged since the apply of 2027-01-05 09:30 UTC; on the platform owner, wall"
-    )
-    assert "policies, keys, repositories and agents were not looked at" in shown.out
+    assert shown.out.startswith("martin: unchanged since the apply of 2027-01-05 09:30 UTC; its storage is as applied")
+    assert "orders, repositories and agents were not looked at" in shown.out
     assert "nothing to change" not in shown.out
 
 

@@ -1,6 +1,5 @@
-"""Which tenants are as they were applied, by files and records alone, and by one read of each owner."""
+"""Which tenants are as they were applied, by files and records alone."""
 
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from coffre.errors import RemoteError
-from coffre.provisioning import inputs, lean_look
+from coffre.provisioning import inputs
 from coffre.provisioning.inputs import CHANGES_NOTHING, DECISIVE, Digests, InputState, Standing, compare_inputs, judge
-from coffre.provisioning.lean_look import LeanLook, Seen, look_leanly
 from coffre.provisioning.terms.context import Intent
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.backups import Drilled
@@ -145,53 +142,6 @@ def test_the_platforms_settings_count_and_those_of_the_house_do_not(workshop: Wo
         yaml.safe_dump({**PLATFORM, "platforms": {"lab": {**PLATFORM["platforms"]["lab"], "object_limit": 7_000_000}}})
     )
     assert state(workshop).standing is Standing.FILE
-
-
-def look(workshop: Workshop) -> LeanLook:
-    return look_leanly(load_checkout(workshop.root), [SLUG])[SLUG]
-
-
-def test_a_quick_look_sees_owner_wall_and_buckets(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lean_look, "open_storage", lambda *_: workshop.platform)
-    assert look(workshop).seen is Seen.OTHER, "there is no owner yet"
-    workshop.apply()
-    assert look(workshop) == LeanLook(SLUG, Seen.AS_APPLIED)
-    uid = workshop.estate.buckets.owner_uid
-    changes: list[tuple[Callable[[], object], Callable[[], object]]] = [
-        (lambda: workshop.platform.suspend_user(uid, True), lambda: workshop.platform.suspend_user(uid, False)),
-        (
-            lambda: workshop.write_file(storage={"platform": "lab", "quota": "20 GiB"}),
-            lambda: workshop.write_file(),
-        ),
-        (
-            lambda: workshop.write_file(machines={COMPTA: _machine()}, licences={"workstation": 1}),
-            lambda: workshop.write_file(),
-        ),
-    ]
-    for change, undo in changes:
-        change()
-        assert look(workshop).seen is Seen.OTHER
-        undo()
-        assert look(workshop).seen is Seen.AS_APPLIED
-
-
-def test_a_platform_that_is_away_is_told_and_asked_once(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    workshop.apply()
-    checkout = load_checkout(workshop.root)
-    tenants = {f"martin-{number}": checkout.tenants[SLUG] for number in range(60)}
-    checkout.tenants.update(tenants)
-    asked = []
-
-    class Away:
-        def find_owner(self, uid: str, exact: bool = True) -> None:
-            asked.append(uid)
-            raise RemoteError("nobody answers")
-
-    monkeypatch.setattr(lean_look, "open_storage", lambda *_: Away())
-    looks = look_leanly(checkout, tenants)
-    assert {each.seen for each in looks.values()} == {Seen.UNSEEN}
-    assert {str(each.problem) for each in looks.values()} == {"nobody answers"}
-    assert len(asked) <= 2 * lean_look.THREADS
 
 
 def test_every_file_of_code_and_playbooks_is_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
