@@ -1,40 +1,36 @@
-"""The look for drift over many unchanged tenants: the time of the command, and how many calls one tenant takes.
-
-The tenants are made by the provider's own code and without Pulumi: their states are the one of an applied tenant with
-the names and keys of each.
-"""
+"""The look for drift over many unchanged tenants: the time of the command, beside that of its requests alone."""
 
 import json
 import os
 import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
+from unittest import mock
 
 from coffre.agents.kinds import driver_of
 from coffre.orders.control import TenantOrders
-from coffre.provisioning.engine.stack import declare, state_folder
-from coffre.provisioning.engine.state import StateFolder
+from coffre.outside.plain_http import Answer, PlainConnections
+from coffre.provisioning.drift.fleet import WORKERS, Listener, look_at_fleet
 from coffre.provisioning.steps.agents import describe_way, find_installed
-from coffre.provisioning.steps.secrets import current_keys, ensure_secrets
 from coffre.records.facts.agents import Install
 from coffre.secrets.minting import public_key_of
 from coffre.spec import naming
-from coffre.spec.loader import Checkout, load_checkout
-from coffre.storage.ceph.declaration import CephDeclaration
-from coffre.storage.ceph.drift import RememberingAdmin
-from coffre.storage.ceph.provider.platform import RgwPlatform
-from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
-from coffre.storage.ceph.provider.resources.user_quota import UserQuota
-from coffre.storage.ceph.provider.scope import declare_all
-from coffre.tenant.opening import OpenTenant, open_tenants
+from coffre.spec.loader import load_checkout
+from coffre.tenant.opening import OpenTenant
 from tests.bench.fleet import Desk, Say
-from tests.bench.measure import Row
+from tests.bench.measure import Row, timed
+from tests.bench.standing import stand_as_applied
 
 TENANTS = int(os.environ.get("COFFRE_BENCH_TENANTS", "1000"))
 MACHINES = 3
 RUNS = 3
 MODEL = "applied-one"
-_THREADS = 4
+
+Request = tuple[str, Mapping[str, str]]
+"""The target of a request, and its signed headers."""
 
 
 def measure_drift(desk: Desk, say: Say) -> list[Row]:
@@ -48,66 +44,43 @@ def measure_drift(desk: Desk, say: Say) -> list[Row]:
     for slug in slugs:
         desk.add(slug, MACHINES)
     os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
-    checkout = load_checkout(desk.root)
-    with ThreadPoolExecutor(_THREADS) as threads, open_tenants(checkout, lambda _: None) as opener:
-        model, example = _read_model(checkout), opener.open(MODEL)
-        list(threads.map(lambda slug: _make(opener.open(slug), example, model), slugs))
-        _record_machines(example)
+    stand_as_applied(desk.root, MODEL, slugs, _record_machines)
     looks = [desk.coffre("drift", "--all", "--reports-only") for _ in range(RUNS)]
+    requests = _list_requests(desk)
+    floor = statistics.median(timed(lambda: _send(requests)) for _ in range(RUNS))
     desk.copy_example()
     what = f"drift of {TENANTS} unchanged tenants of {MACHINES} machines"
+    count = sum(map(len, requests.values())) / TENANTS
+    bare = f"its {count:.0f} requests a tenant, signed before"
     return [
-        Row(what, statistics.median(look.seconds for look in looks), limit=60.0 * TENANTS / 1000),
+        Row(what, statistics.median(look.seconds for look in looks), floor, bare, limit=60.0 * TENANTS / 1000),
         Row("of it, work of the command's own process", statistics.median(look.cpu_seconds for look in looks)),
         Row("most memory of it", max(look.peak_mib for look in looks), unit="MiB"),
     ]
 
 
-def _read_model(checkout: Checkout) -> str:
-    states = state_folder(checkout)
-    assert isinstance(states, StateFolder)
-    return states.file_of(MODEL).read_text(encoding="utf-8")
+def _list_requests(desk: Desk) -> dict[PlainConnections, list[Request]]:
+    """Return what a look asks, by its connections."""
+    asked: dict[PlainConnections, list[Request]] = defaultdict(list)
+    ask = PlainConnections.get
+
+    def note(connections: PlainConnections, target: str, headers: Mapping[str, str], *more: Any) -> Answer:
+        asked[connections].append((target, headers))
+        return ask(connections, target, headers, *more)
+
+    checkout = load_checkout(desk.root)
+    listener = Listener(lambda _: None, lambda _: None, lambda _, problem: None)
+    with mock.patch.object(PlainConnections, "get", note):
+        seen = list(look_at_fleet(checkout, list(checkout.tenants), listener, connects=False))
+    assert not [each for each in seen if each.drift or each.unseen]
+    return dict(asked)
 
 
-def _make(opened: OpenTenant, example: OpenTenant, model: str) -> None:
-    """Make what an apply would have made of a tenant; ``example`` is the one whose state is the model."""
-    escrowed = ensure_secrets(opened.tenant, opened.secrets, opened.log, lambda _: None)
-    keys = current_keys(opened.tenant, escrowed.control)
-    declaration = declare(opened.tenant, opened.checkout, opened.platform, keys)
-    assert isinstance(declaration, CephDeclaration)
-    _make_storage(declaration)
-    _write_state(opened, example, model)
-    _record_machines(opened)
-
-
-def _make_storage(declaration: CephDeclaration) -> None:
-    admin = RememberingAdmin(declaration.endpoint, declaration.admin_key)
-    platform = RgwPlatform(declaration.endpoint, admin)
-    given = list(declare_all(declaration.storage))
-    # Users come before the policies that name them; the quota last, since a remembered user is then right.
-    for kind, inputs in sorted(given, key=lambda each: (each[0] is UserQuota, each[0] is BucketPolicy)):
-        kind(platform).make(kind.check(inputs)[0])
-
-
-def _write_state(opened: OpenTenant, example: OpenTenant, model: str) -> None:
-    """Write the model's state with this tenant's names and ids of keys; its ciphers stay the model's."""
-    states = state_folder(opened.checkout)
-    assert isinstance(states, StateFolder)
-    tenant, first = opened.tenant, example.tenant
-    ours, theirs = opened.secrets.control(), example.secrets.control()
-    assert ours.owner_key is not None
-    assert theirs.owner_key is not None
-    pairs = {theirs.owner_key.access_key_id: ours.owner_key.access_key_id}
-    for name in tenant.machines:
-        pairs[theirs.machine_keys[name].access_key_id] = ours.machine_keys[name].access_key_id
-        pairs[naming.bucket_name(first.slug, first.id, name)] = naming.bucket_name(tenant.slug, tenant.id, name)
-    pairs |= {naming.owner_uid(first): naming.owner_uid(tenant), first.id: tenant.id, MODEL: tenant.slug}
-    text = model
-    for old, new in pairs.items():
-        text = text.replace(old, new)
-    path = states.file_of(tenant.slug)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+def _send(requests: Mapping[PlainConnections, Sequence[Request]]) -> None:
+    """Send the same requests again, as many at a time as the look does."""
+    with ThreadPoolExecutor(WORKERS) as threads:
+        for connections, each in requests.items():
+            list(threads.map(lambda request, to=connections: to.get(*request, lambda _: 10**6, 60.0), each))
 
 
 def _record_machines(opened: OpenTenant) -> None:

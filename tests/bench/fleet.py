@@ -1,24 +1,13 @@
 """The fleet: what commands take when a repository has thousands of tenants and a change is about three of them."""
 
+import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from coffre.provisioning.inputs import Inputs
-from coffre.records.database.store import Records
-from coffre.records.events import Event, EventKind
-from coffre.records.facts.inputs import InputsApplied
-from coffre.records.facts.registry import write_fact
-from coffre.spec import naming
-from coffre.spec.loader import load_checkout
-from coffre.spec.quota import wall_bytes
-from coffre.storage.ceph.connect import connect
-from coffre.storage.s3.client import make_client
-from coffre.storage.values import AccessKey
 from tests.bench.measure import Child, Row, median_of
+from tests.bench.standing import record_inputs, stand_as_applied
 
 REVIEWED_TENANTS = 10_000
 PLANNED_TENANTS, MACHINES_EACH = 1000, 3
@@ -67,56 +56,23 @@ def measure_review(desk: Desk, say: Say) -> list[Row]:
 def measure_plans(desk: Desk, say: Say) -> list[Row]:
     """Measure plan --all, offline and with live facts: all tenants are as they were applied, but a few changed.
 
-    What an apply would leave of the unchanged ones is made by bare calls: their owners, walls and buckets, and the
-    record of it. The changed ones were really applied.
+    The changed ones were really applied; the others are made as an apply would have left them.
     """
-    say(f"plan --all over {PLANNED_TENANTS} tenants (a minute or two to make them)")
+    say(f"plan --all over {PLANNED_TENANTS} tenants (most of the time is to make them)")
     slugs = [f"parc-{number:04d}" for number in range(PLANNED_TENANTS)]
     for slug in slugs:
         desk.add(slug, MACHINES_EACH)
     changed = slugs[:CHANGED]
     desk.coffre("apply", *changed, "--yes", "--storage-only")
-    stand_as_applied(desk.root, slugs, say)
+    os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
+    stand_as_applied(desk.root, changed[0], slugs[CHANGED:])
+    record_inputs(desk.root, slugs)
     for slug in changed:
         desk.set_quota(slug, 300)
     offline = median_of(lambda _: desk.coffre("plan", "--all", "--offline").seconds, RUNS)
     live = median_of(lambda _: desk.coffre("plan", "--all").seconds, RUNS)
     what = f"plan --all, {CHANGED} of {PLANNED_TENANTS} tenants of {MACHINES_EACH} machines changed"
     return [Row(f"{what}, offline", offline, limit=10.0), Row(f"{what}, live", live, limit=30.0)]
-
-
-def stand_as_applied(root: Path, slugs: Sequence[str], say: Say) -> None:
-    """Make owners, walls and buckets where they are missing, and record each tenant's inputs as applied."""
-    checkout = load_checkout(root)
-    storage = connect(checkout.settings.platforms["lab"], root)
-
-    def make(slug: str) -> None:
-        tenant = checkout.tenants[slug]
-        uid = naming.owner_uid(tenant)
-        if storage.admin.find_user(uid) is not None:
-            return
-        key = AccessKey(f"BENCH{tenant.id.upper():0>15}", "bench-secret-" + "x" * 27)
-        storage.admin.create_user(uid, slug, 1000)
-        storage.admin.put_key(uid, key)
-        storage.admin.set_quota(uid, wall_bytes(tenant.storage.quota_bytes, checkout.settings.platforms["lab"]))
-        client = make_client(storage.endpoint, key)
-        for machine in tenant.machines:
-            client.create_bucket(Bucket=naming.bucket_name(slug, tenant.id, machine))
-        client.close()
-
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(make, slugs))
-    inputs = Inputs(checkout)
-    now = datetime.now(UTC)
-    events = []
-    for slug in slugs:
-        digests = inputs.digest(checkout.tenants[slug])
-        fact = InputsApplied(digests.tenant_sha256, digests.program_sha256, is_complete=True, has_agents=True)
-        kind = EventKind.INPUTS_APPLIED
-        events.append(Event(checkout.tenants[slug].id, slug, kind, now, "bench", None, None, write_fact(fact)))
-    with Records.open(checkout.settings.records, root) as records:
-        records.append_all(events)
-    say(f"{len(slugs)} tenants stand as applied")
 
 
 def measure_applies(desk: Desk, say: Say) -> list[Row]:
