@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 COMMAND_SECONDS = 240.0
 HEADER_BYTES = 4
@@ -150,6 +151,22 @@ def _become(asked: Mapping[str, object], streams: Sequence[int]) -> None:
     sys.argv[:] = [str(Path(sys.executable).with_name("coffre")), *asked["arguments"]]
 
 
+def _run() -> NoReturn:
+    """Run the command and end as Python does, without taking its modules apart: it would write to all shared memory."""
+    from coffre.cli.main import main
+
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that Python waits for
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
 def _read_libraries() -> None:
     import coffre
     from coffre.storage.s3.client import make_client
@@ -158,14 +175,35 @@ def _read_libraries() -> None:
     for module in pkgutil.walk_packages(coffre.__path__, "coffre."):
         if not module.name.startswith(MIGRATIONS):
             importlib.import_module(module.name)
-    make_client(Endpoint("https://localhost"), AccessKey("none", "none"))  # botocore reads then what S3 is
+    # botocore reads then what S3 is, and which of its lists have pages.
+    make_client(Endpoint("https://localhost"), AccessKey("none", "none")).can_paginate("list_objects_v2")
+    _work_out()
     gc.collect()
     gc.freeze()
+
+
+def _work_out() -> None:
+    """Have what a run keeps in memory worked out: what files and zones say, and the hashes of the code and of programs.
+
+    A run asks again for a program that was changed since: its size and time are part of what is kept.
+    """
+    from coffre import toolchain
+    from coffre.provisioning.inputs import digest_code
+    from coffre.records.database.store import Records
+    from coffre.spec.loader import load_checkout
+    from coffre.storage.s3 import programs
+
+    load_checkout(ROOT)
+    digest_code()
+    for name in ("restic", "coffre-agent"):
+        program = toolchain.find_tool(name)
+        toolchain.sha256_program(program)
+        programs._local_facts(program, program.stat().st_size, program.stat().st_mtime_ns)
+    with tempfile.TemporaryDirectory() as folder, Records.open("sqlite:records.db", Path(folder)):
+        pass
 
 
 if __name__ == "__main__":
     _read_libraries()
     _wait_for_runs(socket.socket(fileno=int(sys.argv[1])))
-    from coffre.cli.main import main
-
-    main()
+    _run()

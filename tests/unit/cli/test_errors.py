@@ -1,17 +1,19 @@
 """Errors become one sentence, what to do, and the right exit code; nothing becomes a traceback."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.prepared_command import Run, prepared_command
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("coffre"), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+def run(*arguments: str, cwd: Path) -> Run:
+    return prepared_command().run(arguments, cwd=cwd, environment=os.environ, seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 )
 def test_wrong_usage_ends_with_2(arguments: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
     done = run(*arguments, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (code, "")
+    assert (done.code, done.stdout) == (code, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -50,7 +52,7 @@ def test_what_is_meant_must_be_said(arguments: tuple[str, ...], said: str, tmp_p
     """In a copy, so that nothing of a running lab is looked at."""
     copy_repository(tmp_path)
     done = run(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
+    assert done.code == 2
     assert said in done.stderr
 
 
@@ -60,13 +62,13 @@ def test_an_invalid_file_ends_every_command_with_3_before_anything_else(tmp_path
     path.write_text(path.read_text(encoding="utf-8").replace("quota: 500 Go", "quota: 2 TB"), encoding="utf-8")
     for arguments in (("check",), ("plan", "boulangerie-martin"), ("status",)):
         done = run(*arguments, cwd=tmp_path)
-        assert done.returncode == 3
+        assert done.code == 3
         assert 'tenants/atelier-durand.yaml:20:10: storage.quota: "2 TB"' in done.stdout + done.stderr
 
 
 def test_the_command_is_found_below_its_repository_too(tmp_path: Path) -> None:
     copy_repository(tmp_path)
-    assert run("check", cwd=tmp_path / "tenants").returncode == 0
+    assert run("check", cwd=tmp_path / "tenants").code == 0
 
 
 def test_help_comes_quickly_enough_without_what_is_heavy() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from coffre.spec.schema import SCHEMA_FILES, render_schema
+from tests.prepared_command import Run, prepared_command
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 COFFRE = Path(sys.executable).with_name("coffre")
@@ -35,32 +36,36 @@ def run(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def coffre(folder: Path, *arguments: str) -> Run:
+    return prepared_command().run(arguments, cwd=folder, environment=os.environ, seconds=60)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    done = run(tmp_path, COFFRE, "init", "new", *OPTIONS)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = coffre(tmp_path, "init", "new", *OPTIONS)
+    assert (done.code, done.stderr) == (0, "")
     assert "wrote new/platform.yaml" in done.stdout
     return tmp_path / "new"
 
 
 def test_the_new_repository_is_valid_and_takes_a_tenant(root: Path) -> None:
-    assert run(root, COFFRE, "check").stdout == "0 tenants with 0 machines: no problem found\n"
+    assert coffre(root, "check").stdout == "0 tenants with 0 machines: no problem found\n"
     shutil.copy(REPOSITORY / "tenants" / "atelier-durand.yaml", root / "tenants")
-    assert run(root, COFFRE, "check").returncode == 0
+    assert coffre(root, "check").code == 0
 
 
 def test_without_a_terminal_it_names_the_options_that_it_lacks(tmp_path: Path) -> None:
-    done = run(tmp_path, COFFRE, "init", *OPTIONS[2:])
-    assert done.returncode == 2
+    done = coffre(tmp_path, "init", *OPTIONS[2:])
+    assert done.code == 2
     assert "--provider --siren." in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_repository_stays_as_it_is(root: Path) -> None:
-    again = run(root, COFFRE, "init", ".", *OPTIONS)
-    assert (again.returncode, again.stdout.count("wrote")) == (0, 0), "the same answers change nothing"
-    done = run(root, COFFRE, "init", ".", *OPTIONS[:-1], "--owners=@other")
-    assert done.returncode == 4
+    again = coffre(root, "init", ".", *OPTIONS)
+    assert (again.code, again.stdout.count("wrote")) == (0, 0), "the same answers change nothing"
+    done = coffre(root, "init", ".", *OPTIONS[:-1], "--owners=@other")
+    assert done.code == 4
     assert "already has .gitea/CODEOWNERS" in done.stderr
 
 
@@ -68,7 +73,7 @@ def test_schemas_are_written_again_for_editors(root: Path) -> None:
     for about, path in SCHEMA_FILES.items():
         assert (root / path).read_text(encoding="utf-8") == render_schema(about)
         (root / path).write_text("{}")
-    assert run(root, COFFRE, "schema", "--write").returncode == 0
+    assert coffre(root, "schema", "--write").code == 0
     settings = json.loads((root / ".vscode" / "settings.json").read_text(encoding="utf-8"))
     for path in settings["yaml.schemas"]:
         assert json.loads((root / path).read_text(encoding="utf-8"))["title"].startswith("Coffre")

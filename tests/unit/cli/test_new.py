@@ -4,12 +4,13 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.prepared_command import Run, prepared_command
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 COFFRE = Path(sys.executable).with_name("coffre")
@@ -31,10 +32,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(root: Path, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COFFRE, *arguments], cwd=root, input=said, capture_output=True, text=True, timeout=60, check=False
-    )
+def run(root: Path, *arguments: str) -> Run:
+    return prepared_command().run(arguments, cwd=root, environment=os.environ, seconds=60)
 
 
 def files(root: Path) -> list[str]:
@@ -44,11 +43,11 @@ def files(root: Path) -> list[str]:
 def test_answers_from_a_file_ask_nothing(root: Path) -> None:
     (root / "answers.yaml").write_text(ANSWERS, encoding="utf-8")
     done = run(root, "new", "garage-blanc", "--answers", "answers.yaml")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.code, done.stderr) == (0, "")
     assert "wrote tenants/garage-blanc.yaml" in done.stdout
     assert run(root, "check").stdout.startswith("1 tenants with 0 machines: no problem")
     again = run(root, "new", "garage-blanc", "--answers", "answers.yaml")
-    assert again.returncode == 4
+    assert again.code == 4
     assert "already exists" in again.stderr
     assert not (root / ".coffre").exists(), "a look for known ids makes no database"
 
@@ -56,20 +55,20 @@ def test_answers_from_a_file_ask_nothing(root: Path) -> None:
 def test_wrong_answers_write_nothing(root: Path) -> None:
     (root / "answers.yaml").write_text(ANSWERS.replace("200 Go", "200 GB"), encoding="utf-8")
     done = run(root, "new", "garage-blanc", "--answers", "answers.yaml")
-    assert done.returncode == 3
+    assert done.code == 3
     assert 'answers.yaml:4:33: storage.quota: "200 GB" is ambiguous' in done.stderr
     assert files(root) == []
 
 
 def test_without_a_terminal_it_says_so_and_ends(root: Path) -> None:
     done = run(root, "new", "garage-blanc")
-    assert done.returncode == 2
+    assert done.code == 2
     assert "--answers FILE" in done.stderr
 
 
 def test_the_customers_sheet_is_printed(root: Path) -> None:
     done = run(root, "new", "--print-sheet")
-    assert done.returncode == 0
+    assert done.code == 0
     assert done.stdout.startswith("FICHE DE COLLECTE")
     assert done.stderr == ""
 
@@ -162,7 +161,7 @@ def test_on_a_terminal_the_questions_are_asked_and_a_wrong_answer_again(root: Pa
         terminal.answer(question, text)
     assert terminal.end() == 0, terminal.said
     assert files(root) == ["garage-blanc.yaml"]
-    assert run(root, "check").returncode == 0
+    assert run(root, "check").code == 0
 
 
 @pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])

@@ -127,6 +127,8 @@ def test_ssh_files_lead_from_names_to_addresses(tmp_path):
     assert settings["user"] == "root"
     assert settings["identityfile"] == str(tmp_path / "a key")
     assert settings["globalknownhostsfile"] == str(tmp_path / "known hosts")
+    first, *others = settings["kexalgorithms"].split(",")
+    assert (first, len(others) > 1) == ("curve25519-sha256", True)
 
 
 def test_an_ssh_key_is_made_once(tmp_path):
