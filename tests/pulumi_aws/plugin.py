@@ -14,7 +14,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from tests.pulumi_aws import STOP, STOPPED
-from tests.pulumi_aws.resources import RESOURCES, Resource, Values, is_gone
+from tests.pulumi_aws.resources import CALLS_AT_A_TIME, RESOURCES, Resource, Values, is_gone
 
 VERSION = "7.51.1"
 T = TypeVar("T")
@@ -126,7 +126,7 @@ def _pack(values: Values) -> Any:
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    server = grpc.server(futures.ThreadPoolExecutor(16))
+    server = grpc.server(futures.ThreadPoolExecutor(CALLS_AT_A_TIME))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Plugin(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

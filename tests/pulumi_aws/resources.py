@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+from functools import cache
 from typing import Any, ClassVar
 
 import boto3
@@ -9,6 +11,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 Values = dict[str, Any]
+
+CALLS_AT_A_TIME = 16
+_making = threading.Lock()
+"""Threads may share a client, but not make two at once."""
 
 GONE = (
     "404",
@@ -24,8 +30,15 @@ GONE = (
 
 
 def client(service: str) -> Any:
-    """Return a client by the plugin's environment, as the real one finds credential and endpoint."""
-    return boto3.client(service, region_name=os.environ["AWS_REGION"], config=Config(s3={"addressing_style": "path"}))
+    """Return the client of a service by the plugin's environment, as the real one finds credential and endpoint."""
+    with _making:
+        return _make_client(service)
+
+
+@cache
+def _make_client(service: str) -> Any:
+    config = Config(s3={"addressing_style": "path"}, max_pool_connections=CALLS_AT_A_TIME)
+    return boto3.client(service, region_name=os.environ["AWS_REGION"], config=config)
 
 
 def is_gone(error: ClientError) -> bool:
