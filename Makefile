@@ -27,7 +27,7 @@ PYTEST = .venv/bin/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorde
 
 test: check ## everything: check, then the tests on real services, five modules at a time, and a few on other Cephs
 	@$(PYTEST) --durations 15 tests/integration tests/e2e
-	@for release in 16 20; do COFFRE_TEST_RELEASE=$$release $(PYTEST) -q -m short_list tests/integration || exit 1; done
+	@tools/other-releases.sh
 
 test-release: ## what rests on a release of Ceph, on another one: make test-release RELEASE=20
 	@tools/setup.sh --for-tests

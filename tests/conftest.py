@@ -45,7 +45,10 @@ LONGEST_FIRST = (
     "e2e/service/test_reviewed_change.py",
     "e2e/service/test_trust.py",
 )
-"""The modules of two minutes and more: begun first, none of them is left to run on alone when the others are done."""
+"""The modules of two minutes and more: begun first, none of them is left to run on alone when the others are done.
+
+The other ones with tenants' lives follow, which take about a minute each.
+"""
 
 ON_EVERY_RELEASE = (
     "integration/storage/ceph/",
@@ -89,7 +92,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _rank(item: pytest.Item) -> int:
     name = str(item.path.relative_to(ROOT / "tests"))
-    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+    if name in LONGEST_FIRST:
+        return LONGEST_FIRST.index(name)
+    return len(LONGEST_FIRST) + (not name.startswith("e2e/"))
 
 
 @contextmanager
@@ -97,14 +102,15 @@ def open_lab(what: str, hosts: Sequence[str], *, nodes: int = 1) -> Iterator[Lab
     """Make a lab of the tests' own and erase it afterwards.
 
     ``COFFRE_TEST_LAB`` names another directory, so that two sessions can run side by side; each worker of one session
-    has its own beside it. With ``COFFRE_KEEP_LAB=1`` the lab is taken as it is found and left as it is: quicker while
-    writing a test.
+    has its own beside it, and so have the sessions on other releases. With ``COFFRE_KEEP_LAB=1`` the lab is taken as it
+    is found and left as it is: quicker while writing a test.
     """
     directory = Path(os.environ.get("COFFRE_TEST_LAB", ROOT / ".coffre" / "test-lab")).resolve()
-    parts = (directory.name, what, os.environ.get("PYTEST_XDIST_WORKER"))
+    release = int(os.environ.get("COFFRE_TEST_RELEASE", DEFAULT_RELEASE))
+    other = f"ceph{release}" if release != DEFAULT_RELEASE else ""
+    parts = (directory.name, other, what, os.environ.get("PYTEST_XDIST_WORKER"))
     directory = directory.with_name("-".join(part for part in parts if part))
     is_kept = os.environ.get("COFFRE_KEEP_LAB") == "1"
-    release = int(os.environ.get("COFFRE_TEST_RELEASE", DEFAULT_RELEASE))
     found = Lab(directory, release=release, nodes=nodes)
     with hold_lock(directory.with_name(f"{directory.name}.lock"), f"the test lab {directory}", wait_seconds=5):
         if not is_kept:
@@ -123,7 +129,8 @@ def open_lab(what: str, hosts: Sequence[str], *, nodes: int = 1) -> Iterator[Lab
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """The session's lab, of one node."""
-    with open_lab("", LAB_HOSTS) as found:
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The session's lab, of one node; without machines when all tests of the session are of storage."""
+    places = {item.path.relative_to(ROOT / "tests").parts[:2] for item in request.session.items}
+    with open_lab("", LAB_HOSTS if places - {("integration", "storage")} else ()) as found:
         yield found
