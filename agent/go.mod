@@ -23,5 +23,6 @@ require (
 	github.com/philhofer/fwd v1.2.0 // indirect
 	github.com/rs/xid v1.6.0 // indirect
 	github.com/tinylib/msgp v1.3.0 // indirect
+	golang.org/x/mod v0.29.0 // indirect
 	golang.org/x/net v0.41.0 // indirect
 )

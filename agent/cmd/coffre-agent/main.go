@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"coffre.invalid/agent/internal/apply"
@@ -24,6 +26,7 @@ import (
 	"coffre.invalid/agent/internal/run"
 	"coffre.invalid/agent/internal/text"
 	"coffre.invalid/agent/internal/units"
+	"coffre.invalid/agent/internal/update"
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
@@ -116,19 +119,30 @@ func execute(ctx context.Context, paths config.Paths, arguments []string, output
 		if pull {
 			return pullAndBackUp(ctx, paths, log)
 		}
-		return backUp(ctx, paths, log)
+		return backUp(ctx, paths, os.Getenv("INVOCATION_ID"), log)
 	case "apply", "pull", "remove":
 		return 0, register(ctx, command{name, paths, check, all, seen}, output, log)
 	}
 	return 0, fault.Usage(fmt.Sprintf("unknown command %q", name), usage)
 }
 
-func backUp(ctx context.Context, paths config.Paths, log io.Writer) (int, error) {
+// backUp makes a backup in this start by the scheduler, empty for none.
+func backUp(ctx context.Context, paths config.Paths, invocation string, log io.Writer) (int, error) {
 	outcome, err := run.Run(ctx, run.Settings{
 		Paths: paths, Version: version, Environment: os.Environ(), InvocationID: os.Getenv("INVOCATION_ID"),
 		StoragePatience: run.StoragePatience, Log: log,
 	})
-	return outcome.Exit, err
+	return outcome.Exit, errors.Join(err, update.Finish(paths, invocation, err))
+}
+
+// invocation is the start of the service that this process is the first of, empty when a person calls: their shell may
+// have the service's that it runs in.
+func invocation() string {
+	started, isSaid := os.LookupEnv("SYSTEMD_EXEC_PID")
+	if isSaid && started != strconv.Itoa(os.Getpid()) {
+		return ""
+	}
+	return os.Getenv("INVOCATION_ID")
 }
 
 // pullAndBackUp is for schedulers that call one program: whatever the pull says, the backup is made.
@@ -137,12 +151,13 @@ func pullAndBackUp(ctx context.Context, paths config.Paths, log io.Writer) (int,
 	if err != nil {
 		return 0, err
 	}
-	pulled, err := apply.Pull(ctx, apply.Settings{Paths: paths, Scheduler: scheduler, Version: version})
+	this := rand.Text()
+	pulled, err := apply.Pull(ctx, apply.Settings{Paths: paths, Scheduler: scheduler, Version: version, Invocation: this})
 	tell(log, pulled, err)
 	if pulled.Removing {
 		return 0, nil
 	}
-	exit, err := backUp(ctx, paths, log)
+	exit, err := backUp(ctx, paths, this, log)
 	if pulled.Generation > 0 {
 		// launchd ends a job that is registered anew: whatever it still has to be told, it is told now.
 		err = errors.Join(err, scheduler.Outside("apply"))
@@ -203,6 +218,9 @@ func tell(log io.Writer, pulled apply.Pulled, err error) {
 	if pulled.Delivery > 0 {
 		lines = append(lines, fmt.Sprintf("configuration %d was delivered and counts now", pulled.Delivery))
 	}
+	if pulled.Agent != "" {
+		lines = append(lines, fmt.Sprintf("agent %s was delivered and is in its place now", pulled.Agent))
+	}
 	if pulled.Note != "" {
 		lines = append(lines, pulled.Note)
 	}
@@ -230,6 +248,7 @@ func register(ctx context.Context, command command, output, log io.Writer) error
 	settings := apply.Settings{Paths: command.paths, Scheduler: scheduler, Version: version, Seen: command.seen}
 	switch command.name {
 	case "pull":
+		settings.Invocation, settings.IsBackupNext = invocation(), true
 		pulled, err := apply.Pull(ctx, settings)
 		tell(log, pulled, nil)
 		return err

@@ -32,6 +32,10 @@ type Settings struct {
 	Version   string
 	// Seen are the numbers that whoever deploys this machine has seen of it.
 	Seen Seen
+	// Invocation is the scheduler's start that a pull belongs to, empty when a person calls.
+	Invocation string
+	// IsBackupNext says that the scheduler starts the installed program anew for the backup that follows this pull.
+	IsBackupNext bool
 }
 
 // Result is what apply prints. Changes says what was, or with check would be, changed; Note what did not decide;

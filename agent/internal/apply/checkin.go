@@ -8,6 +8,7 @@ import (
 
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/delivery"
+	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/report"
@@ -41,7 +42,9 @@ type checkIn struct {
 	AccessKeyID       string    `json:"access_key_id"`
 	SigningPublicKey  string    `json:"signing_public_key"`
 	AgentVersion      string    `json:"agent_version"`
-	Removed           bool      `json:"removed,omitempty"`
+	// AgentSHA256 is of the installed program, empty when that cannot be read. Who says it takes programs by deliveries.
+	AgentSHA256 string `json:"agent_sha256,omitempty"`
+	Removed     bool   `json:"removed,omitempty"`
 	// Delivered is the number of the delivery that this machine's configuration came with, 0 for a deployment.
 	Delivered int64             `json:"delivered,omitempty"`
 	Identity  identity.Identity `json:"identity"`
@@ -74,11 +77,15 @@ func (s *session) checkIn(ctx context.Context, applied orders.Orders, number int
 	ctx, cancel := context.WithTimeout(ctx, checkInPatience)
 	defer cancel()
 	record, _ := delivery.ReadRecord(s.Paths) // A lost record is taken for none, and the next delivery is news.
+	installed, err := files.SHA256(s.Paths.Agent())
+	if err != nil {
+		installed = ""
+	}
 	body, err := json.Marshal(checkIn{
 		Version: 1, Number: number, TenantID: s.machine.TenantID, Machine: s.machine.Machine,
 		At: time.Now().UTC().Truncate(time.Second), GenerationApplied: applied.Generation,
 		AccessKeyID: s.credentials.AccessKeyID, SigningPublicKey: s.machine.SigningPublicKey, AgentVersion: s.Version,
-		Removed: applied.Remove, Delivered: record.Number, Identity: identity.Read(s.Paths.Root, s.machine.TenantID),
+		AgentSHA256: installed, Removed: applied.Remove, Delivered: record.Number, Identity: identity.Read(s.Paths.Root, s.machine.TenantID),
 	})
 	var sealer report.Sealer
 	if err == nil {

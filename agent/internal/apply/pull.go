@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"coffre.invalid/agent/internal/config"
+	"coffre.invalid/agent/internal/delivery"
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/files"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/report"
+	"coffre.invalid/agent/internal/storage"
+	"coffre.invalid/agent/internal/update"
 )
 
 // pullPatience is short: when the storage is away, the orders applied last count, and the run waits for it again.
@@ -24,6 +27,8 @@ type Pulled struct {
 	Generation int64
 	// Delivery is the number of the configuration that was delivered and taken, 0 when there was no newer one.
 	Delivery int64
+	// Agent is the version of the agent's new program that has taken its place, empty when none has.
+	Agent string
 	// Removing says that the machine is about to lose its agent: nothing more must be done.
 	Removing bool
 	// Note is what did not decide, for the journal.
@@ -46,14 +51,76 @@ func Pull(ctx context.Context, settings Settings) (Pulled, error) {
 		}
 		return Pulled{Removing: begun}, err
 	}
+	begun, err := update.Begin(settings.Paths, settings.tenantID(), settings.Invocation)
+	notes := []string{begun.Note, notUpdated(err)}
+	if begun.Version != "" {
+		settings.Version = begun.Version // That of the installed program, of which the check-in tells.
+	}
 	received := receive(ctx, settings)
-	pulled, err := pullOrders(ctx, settings, received.number > 0)
+	pulled, err := pullOrders(ctx, settings, received.number > 0 || begun.Version != "" || begun.OnTrial)
 	pulled.Delivery = received.number
-	pulled.Note = joinNotes(received.note, pulled.Note)
+	notes = append(notes, received.note, pulled.Note)
+	if !pulled.Removing && ctx.Err() == nil {
+		var note string
+		pulled.Agent, note = updateAgent(ctx, settings)
+		notes = append(notes, note)
+	}
+	pulled.Note = joinNotes(notes...)
 	return pulled, err
 }
 
-func pullOrders(ctx context.Context, settings Settings, isDelivered bool) (Pulled, error) {
+// tenantID is whose machine this is, empty without a configuration.
+func (s Settings) tenantID() string {
+	machine, _, err := config.Load(s.Paths)
+	if err != nil {
+		return ""
+	}
+	return machine.TenantID
+}
+
+// updateAgent brings the program that the last delivery names. Whatever becomes of it, the backup is made.
+func updateAgent(ctx context.Context, settings Settings) (version, note string) {
+	key, err := delivery.ReadKey(settings.Paths)
+	if err != nil || key == nil {
+		return "", "" // Without a key for deliveries, deployments bring the program; what is wrong with one is told already.
+	}
+	session, err := open(settings)
+	if err != nil {
+		return "", "" // Without a configuration the orders say so.
+	}
+	updated, err := update.Ensure(ctx, update.Settings{
+		Paths: settings.Paths, TenantID: session.machine.TenantID, Version: settings.Version,
+		Storage:    storage.OfMachine(session.machine, session.credentials, session.machine.ProgramsBucket),
+		Invocation: settings.Invocation, IsBackupNext: settings.IsBackupNext,
+	})
+	note = session.credentials.Redact(notUpdated(err))
+	if updated.HasFallenBack {
+		// The new one may have said that it is in its place.
+		note = joinNotes(note, session.tellAgain(ctx))
+	}
+	return updated.Version, note
+}
+
+// tellAgain checks in with the orders in force.
+func (s *session) tellAgain(ctx context.Context) (note string) {
+	applied, note, err := ReadApplied(s.Paths, s.who)
+	if err != nil {
+		return err.Error()
+	}
+	if applied == nil {
+		return note
+	}
+	return s.tell(ctx, applied.Orders)
+}
+
+func notUpdated(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "the agent stays as it is: " + err.Error()
+}
+
+func pullOrders(ctx context.Context, settings Settings, isToTell bool) (Pulled, error) {
 	session, err := open(settings)
 	if err != nil {
 		return Pulled{}, err
@@ -66,11 +133,11 @@ func pullOrders(ctx context.Context, settings Settings, isDelivered bool) (Pulle
 	if err != nil {
 		return Pulled{}, err
 	}
-	pulled, err := session.pull(ctx, fetched, isDelivered)
+	pulled, err := session.pull(ctx, fetched, isToTell)
 	return pulled, errors.Join(err, release())
 }
 
-func (s *session) pull(ctx context.Context, fetched orders.Document, isDelivered bool) (Pulled, error) {
+func (s *session) pull(ctx context.Context, fetched orders.Document, isToTell bool) (Pulled, error) {
 	applied, note, err := ReadApplied(s.Paths, s.who)
 	if err != nil {
 		return Pulled{}, err
@@ -88,7 +155,7 @@ func (s *session) pull(ctx context.Context, fetched orders.Document, isDelivered
 	if !isNew {
 		// A program that somebody damaged comes back by itself; a generation that was taken back has not failed any more.
 		_, err := s.ensureProgram(ctx, applied.Orders.Restic, false)
-		if err = errors.Join(err, forgetFailure(s.Paths)); err != nil || !isDelivered {
+		if err = errors.Join(err, forgetFailure(s.Paths)); err != nil || !isToTell {
 			return Pulled{}, err
 		}
 		return Pulled{Note: s.tell(ctx, fetched.Orders)}, nil

@@ -38,6 +38,11 @@ func (p Paths) Delivering() string { return filepath.Join(p.Configuration(), "de
 // Delivered says which delivery was taken last. It lies beside what was delivered: who loses the state does not lose it.
 func (p Paths) Delivered() string { return filepath.Join(p.Configuration(), "delivered.json") }
 
+// DeliveredProgram says which program of the agent's own the last delivery names.
+func (p Paths) DeliveredProgram() string {
+	return filepath.Join(p.Configuration(), "delivered-program.json")
+}
+
 // Undelivered says which newer delivery could not be taken, and why.
 func (p Paths) Undelivered() string { return filepath.Join(p.State(), "undelivered.json") }
 
@@ -49,6 +54,26 @@ func (p Paths) ProgramDirectory() string { return p.at(programDirectory) }
 
 // Agent is the installed agent.
 func (p Paths) Agent() string { return p.at(Agent) }
+
+// NextAgent is the agent's next program until it takes the place of the installed one. It lies beside that, so that one
+// rename is enough, and programs may run there.
+func (p Paths) NextAgent() string {
+	return filepath.Join(p.ProgramDirectory(), "coffre-agent.next"+programSuffix)
+}
+
+// PreviousAgent is a copy of the program that was installed before the present one.
+func (p Paths) PreviousAgent() string {
+	return filepath.Join(p.ProgramDirectory(), "coffre-agent.previous"+programSuffix)
+}
+
+// Trial says that the installed agent is a new program whose first run has not come to its end.
+func (p Paths) Trial() string { return filepath.Join(p.State(), "agent-trial.json") }
+
+// NotUpdated says which new program of the agent's own could not be put in place, and why.
+func (p Paths) NotUpdated() string { return filepath.Join(p.State(), "agent-not-updated.json") }
+
+// UpdateLock is held by whoever replaces the agent.
+func (p Paths) UpdateLock() string { return filepath.Join(p.State(), "update.lock") }
 
 // Restic is the restic program that the deployment installed.
 func (p Paths) Restic() string { return filepath.Join(p.ProgramDirectory(), resticName) }

@@ -103,14 +103,15 @@ func parse(body []byte) (Delivery, error) {
 	}, nil
 }
 
-// Parts are what a delivery holds: three files as a deployment writes them, and the newest numbers that SMILÉO has seen
-// of this machine's reports and check-ins.
+// Parts are what a delivery holds: three files as a deployment writes them, the newest numbers that SMILÉO has seen of this
+// machine's reports and check-ins, and the agent's own program, nil in a delivery that names none.
 type Parts struct {
-	Settings      []byte `json:"settings"`
-	Credentials   []byte `json:"credentials"`
-	Certificates  []byte `json:"certificates"`
-	ReportsAfter  int64  `json:"reports_after"`
-	CheckInsAfter int64  `json:"check_ins_after"`
+	Settings      []byte   `json:"settings"`
+	Credentials   []byte   `json:"credentials"`
+	Certificates  []byte   `json:"certificates"`
+	ReportsAfter  int64    `json:"reports_after"`
+	CheckInsAfter int64    `json:"check_ins_after"`
+	Agent         *Program `json:"agent,omitempty"`
 }
 
 // String keeps secrets out of every formatted message.
@@ -172,6 +173,9 @@ func (d Delivery) check(paths config.Paths, parts Parts) error {
 	}
 	if parts.ReportsAfter < 0 || parts.CheckInsAfter < 0 {
 		return errors.New("a number of reports or check-ins is negative")
+	}
+	if parts.Agent != nil {
+		return parts.Agent.check()
 	}
 	return nil
 }

@@ -127,6 +127,9 @@ func TestWhatLoadWouldRefuseIsNotOpened(t *testing.T) {
 		"other authorities":  {own, machine.Parts(map[string]any{"ca_file": "/tmp/ca.pem"}), "ca_file"},
 		"no signing key":     {own, machine.Parts(map[string]any{"signing_public_key": "AAAA"}), "32 bytes"},
 		"a negative number":  {own, with("reports_after", -1), "negative"},
+		"an odd version":     {own, with("agent", delivery.Program{Version: "1.0; rm", SHA256: program.SHA256, SizeBytes: 1}), "odd version"},
+		"an odd digest":      {own, with("agent", delivery.Program{Version: "1.0.0", SHA256: "../x", SizeBytes: 1}), "odd SHA-256"},
+		"an odd size":        {own, with("agent", delivery.Program{Version: "1.0.0", SHA256: program.SHA256, SizeBytes: 1 << 40}), "odd size"},
 		"a field from later": {own, with("more", 1), "not the expected JSON"},
 	} {
 		found, err := delivery.Verify(machine.Deliver(1, test.publicKey, test.parts, nil), machine.Target())
@@ -156,8 +159,11 @@ func TestNothingOlderIsNewsAndNothingElseOfTheSameNumber(t *testing.T) {
 	}
 }
 
+// program is one that a delivery names.
+var program = delivery.Program{Version: "1.2.3", SHA256: strings.Repeat("a1", 32), SizeBytes: 1000}
+
 func TestAKilledInstallIsCompletedWhereverItWasCut(t *testing.T) {
-	for cut := range 7 {
+	for cut := range 8 {
 		t.Run(fmt.Sprint(cut), func(t *testing.T) {
 			machine := installed.New(t, nil)
 			key := newKey(t, machine.Paths)
@@ -165,6 +171,7 @@ func TestAKilledInstallIsCompletedWhereverItWasCut(t *testing.T) {
 			parts := machine.Parts(map[string]any{"endpoint": "https://new.example.fr", "least_generation": 7})
 			parts["credentials"] = []byte(`{"access_key_id":"B","secret_access_key":"C","repository_password":"D"}`)
 			parts["check_ins_after"] = 9
+			parts["agent"] = program
 			machine.Configure(nil)
 			body := machine.Deliver(3, key.Recipient().String(), parts, nil)
 			found, err := delivery.Verify(body, machine.Target())
@@ -176,10 +183,10 @@ func TestAKilledInstallIsCompletedWhereverItWasCut(t *testing.T) {
 				t.Fatal(err)
 			}
 			steps := delivery.Steps(found, machine.Paths, body, opened)
-			if len(steps) != 6 {
+			if len(steps) != 7 {
 				t.Fatal(len(steps))
 			}
-			for _, step := range steps[:min(cut, 6)] {
+			for _, step := range steps[:min(cut, 7)] {
 				if err := step(); err != nil {
 					t.Fatal(err)
 				}
@@ -204,12 +211,15 @@ func TestAKilledInstallIsCompletedWhereverItWasCut(t *testing.T) {
 			if _, err := os.Stat(machine.Paths.Delivering()); !errors.Is(err, fs.ErrNotExist) {
 				t.Fatal("the delivery is left")
 			}
+			if named, err := delivery.ReadProgram(machine.Paths); err != nil || named == nil || *named != program {
+				t.Fatalf("%v %v", named, err)
+			}
 			if machine, _, err := config.Load(machine.Paths); err != nil || machine.LeastGeneration != 7 {
 				t.Fatal(err)
 			}
 			for path, mode := range map[string]fs.FileMode{
 				machine.Paths.Machine(): 0o600, machine.Paths.Credentials(): 0o600, machine.Paths.Authorities(): 0o644,
-				machine.Paths.Delivered(): 0o600,
+				machine.Paths.Delivered(): 0o600, machine.Paths.DeliveredProgram(): 0o600,
 			} {
 				if facts, err := os.Stat(path); err != nil || facts.Mode() != mode {
 					t.Errorf("%s: %v %v", path, facts.Mode(), err)

@@ -96,7 +96,7 @@ func (d Delivery) steps(paths config.Paths, body []byte, parts Parts) []func() e
 	for _, part := range parts.places(paths) {
 		steps = append(steps, func() error { return files.WriteAtomic(part.path, part.body, part.mode) })
 	}
-	return append(steps, func() error {
+	return append(steps, func() error { return writeProgram(paths, parts.Agent) }, func() error {
 		record, err := json.Marshal(Record{d.Number, d.Invitation, d.SHA256, parts.ReportsAfter, parts.CheckInsAfter})
 		if err != nil {
 			return err

@@ -30,12 +30,16 @@ type claimed struct {
 	OS           string            `json:"os"`
 	Arch         string            `json:"arch"`
 	AgentVersion string            `json:"agent_version"`
+	// AgentSHA256 is of the program that will be installed. Who says it takes programs by deliveries.
+	AgentSHA256 string `json:"agent_sha256"`
 }
 
 // sealClaim says whose key this is, in a document that only a holder of the invitation can make.
-func (i Invitation) sealClaim(publicKey string, who identity.Identity, version string) ([]byte, error) {
+func (i Invitation) sealClaim(publicKey string, who identity.Identity, version string, program []byte) ([]byte, error) {
+	digest := sha256.Sum256(program)
 	payload, err := json.Marshal(claimed{
 		i.ID, i.TenantID, i.Machine, publicKey, who, runtime.GOOS, runtime.GOARCH, version,
+		hex.EncodeToString(digest[:]),
 	})
 	if err != nil {
 		return nil, err

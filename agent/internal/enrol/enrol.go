@@ -20,6 +20,7 @@ import (
 	"coffre.invalid/agent/internal/identity"
 	"coffre.invalid/agent/internal/storage"
 	"coffre.invalid/agent/internal/units"
+	"coffre.invalid/agent/internal/update"
 )
 
 // Pauses between two looks for the answer.
@@ -62,7 +63,7 @@ func Run(ctx context.Context, settings Settings) error {
 	if err != nil {
 		return damaged("il y manque le certificat de la plateforme")
 	}
-	program, err := readProgram(settings.Executable)
+	program, err := update.ReadProgram(settings.Executable)
 	if err != nil {
 		return notInstalled(err)
 	}
@@ -104,7 +105,7 @@ func (r *run) enrol(ctx context.Context) error {
 		}
 	}
 	// Also after a run that was killed here.
-	if err := installProgram(r.Paths, r.program); err != nil {
+	if err := update.Install(r.Paths, r.program); err != nil {
 		return notInstalled(err)
 	}
 	return r.putInService(ctx)
@@ -148,7 +149,7 @@ func (r *run) obtain(ctx context.Context, isNew bool) error {
 // claim puts this machine's claim. One that is there already is its own, or another's: the answer tells.
 func (r *run) claim(ctx context.Context) error {
 	who := identity.Read(r.Paths.Root, r.invitation.TenantID)
-	body, err := r.invitation.sealClaim(r.key.Recipient().String(), who, r.Version)
+	body, err := r.invitation.sealClaim(r.key.Recipient().String(), who, r.Version, r.program)
 	if err != nil {
 		return notInstalled(err)
 	}

@@ -66,7 +66,7 @@ func runsAlready() error {
 
 // NeedsAdministrator says that the user may not install anything.
 func NeedsAdministrator() error {
-	return fault.Refused("ce script doit être lancé en tant qu'administrateur (root)", "")
+	return fault.Refused("ce script doit être lancé en tant qu'"+administrator, "")
 }
 
 func explainStorage(err error) error {

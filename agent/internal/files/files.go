@@ -41,6 +41,15 @@ func ReplaceBy(path string, mode fs.FileMode, fill func(into io.Writer) error) e
 	return syncDirectory(filepath.Dir(path))
 }
 
+// Rename gives a file that is on the disk another name in the same directory, in place of what has it, and returns once
+// that is on the disk.
+func Rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(to))
+}
+
 func writeSynced(path string, mode fs.FileMode, fill func(into io.Writer) error) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {

@@ -35,8 +35,9 @@ const (
 	proveTimeout = 30 * time.Second
 )
 
-// Key is the name of a restic program in the bucket of programs for all machines of a platform, which counts for no
-// tenant. Every machine may read it: it is the hash in signed orders that vouches for a program.
+// Key is the name of a program, restic or the agent, in the bucket of programs for all machines of a platform, which counts for no
+// tenant. Every machine may read it: the hash in signed
+// orders, or in a signed delivery, vouches for a program.
 func Key(sha256 string) string { return "restic/" + sha256 }
 
 // Find returns the path of the ordered program, and refuses any other: nobody who can write beside the agent can have
@@ -59,25 +60,39 @@ func Find(paths config.Paths, wanted orders.Restic) (string, error) {
 
 // Fetch brings the ordered program from the platform. It gets its name only whole and with the right SHA-256.
 func Fetch(ctx context.Context, settings storage.Settings, paths config.Paths, wanted orders.Restic) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	client, err := storage.Open(settings)
-	if err == nil {
-		err = errors.Join(files.EnsurePrivateDirectory(paths.State()), files.EnsurePrivateDirectory(paths.Programs()))
-	}
+	err := errors.Join(files.EnsurePrivateDirectory(paths.State()), files.EnsurePrivateDirectory(paths.Programs()))
 	if err != nil {
 		return "", err
 	}
 	path := paths.Program(wanted.SHA256)
-	return path, files.ReplaceBy(path, 0o700, func(into io.Writer) error {
+	return path, Download(ctx, settings, path, Published{"restic " + wanted.Version, wanted.SHA256, LimitBytes})
+}
+
+// Published is a program on the platform: its name and version for people, its SHA-256, and the most bytes it has.
+type Published struct {
+	Name       string
+	SHA256     string
+	LimitBytes int64
+}
+
+// Download brings a program from the platform to a file that only this user may read and run. It gets its name only
+// whole and with the right SHA-256.
+func Download(ctx context.Context, settings storage.Settings, path string, wanted Published) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	client, err := storage.Open(settings)
+	if err != nil {
+		return err
+	}
+	return files.ReplaceBy(path, 0o700, func(into io.Writer) error {
 		digest := sha256.New()
-		if _, err := client.Download(ctx, Key(wanted.SHA256), LimitBytes, io.MultiWriter(into, digest)); err != nil {
-			return fault.Failed(fmt.Sprintf("restic %s cannot be downloaded from the platform: %v", wanted.Version, err),
-				"run apply for this tenant, which publishes the program that its orders name")
+		if _, err := client.Download(ctx, Key(wanted.SHA256), wanted.LimitBytes, io.MultiWriter(into, digest)); err != nil {
+			return fault.Failed(fmt.Sprintf("%s cannot be downloaded from the platform: %v", wanted.Name, err),
+				"run apply for this tenant, which publishes the programs of its machines")
 		}
 		if found := hex.EncodeToString(digest.Sum(nil)); found != wanted.SHA256 {
-			return fault.Refused(fmt.Sprintf("the platform's restic %s is another program: its SHA-256 is %s, not %s",
-				wanted.Version, found, wanted.SHA256), "find out who wrote to bucket "+settings.Bucket)
+			return fault.Refused(fmt.Sprintf("the platform's %s is another program: its SHA-256 is %s, not %s",
+				wanted.Name, found, wanted.SHA256), "find out who wrote to bucket "+settings.Bucket)
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 	"coffre.invalid/agent/internal/apply"
 	"coffre.invalid/agent/internal/orders"
 	"coffre.invalid/agent/internal/storage"
+	"coffre.invalid/agent/internal/update"
 )
 
 // inForce are the orders that this machine has applied, and the newer generation, nil usually, that it has verified and
@@ -36,6 +37,14 @@ func (r run) readOrders(who orders.Identity) (inForce, error) {
 	if undelivered != nil {
 		found.notes = append(found.notes, "the last delivery could not be taken, the configuration stays as it was: "+
 			shorten(r.credentials.Redact(undelivered.Reason)))
+	}
+	notUpdated, err := update.FindFailure(r.settings.Paths)
+	if err != nil {
+		found.notes = append(found.notes, err.Error())
+	}
+	if notUpdated != nil {
+		found.notes = append(found.notes, fmt.Sprintf("agent %s could not be installed: %s", notUpdated.Version,
+			shorten(r.credentials.Redact(notUpdated.Reason))))
 	}
 	failure, err := apply.FindFailure(r.settings.Paths)
 	if err != nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package enrol
+package update
 
 import (
 	"io/fs"
@@ -12,9 +12,6 @@ import (
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/files"
 )
-
-// IsAdministrator says whether this process may install programs.
-func IsAdministrator() bool { return os.Geteuid() == 0 }
 
 // ensureProgramDirectory makes a folder that everybody may read and only this user may change.
 func ensureProgramDirectory(path string) error {
@@ -42,7 +39,7 @@ func isInstalled(facts fs.FileInfo) bool {
 }
 
 // makeRoom does nothing: a program that runs can be replaced.
-func makeRoom(string) error { return nil }
+func makeRoom(string) (takeBack func() error, err error) { return func() error { return nil }, nil }
 
 // ensureRestoreCommand gives the agent its other name where deployments do.
 func ensureRestoreCommand(paths config.Paths) error {
