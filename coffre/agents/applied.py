@@ -1,12 +1,12 @@
 """An agent's statement after each apply of its orders: `reports/.applied`, written with its current key."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from coffre.agents.identity import MachineIdentity
-from coffre.agents.report import Count, Line, check_moment, parse_document
+from coffre.agents.report import Count, Digest, Line, check_moment, parse_document
 
 
 class Applied(BaseModel):
@@ -26,6 +26,8 @@ class Applied(BaseModel):
     access_key_id: Line
     signing_public_key: Line
     agent_version: Line = ""
+    agent_sha256: Digest | Literal[""] = ""
+    """The SHA-256 of its agent's program; "" from an agent that takes no program by a delivery."""
     number: Count | None = None
     delivered: Count = 0
     """The number of the delivery that its configuration came with; 0 for a deployment, or an older agent."""

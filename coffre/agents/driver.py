@@ -203,13 +203,14 @@ class OrderedProgram:
 class AgentBuild:
     """The programs to install on a machine; the hashes are of files here, SHA-256 in hexadecimal.
 
-    ``agent_sha256`` identifies a version of the agent; ``programs_sha256`` are of all programs that are sent.
-    ``agent`` is the agent's file here, for a kind whose agent can install itself (`via: pull`).
+    ``agent_sha256`` identifies a build of the agent; ``programs_sha256`` are of all programs that are sent.
+    ``agent`` is the agent's file here, for a kind whose agent can install itself (`via: pull`), of this ``version``.
     """
 
     agent_sha256: str
     programs_sha256: tuple[str, ...]
     agent: Path | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True)

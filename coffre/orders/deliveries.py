@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from coffre.agents import desired
 from coffre.agents.desired import InvalidOrdersError
@@ -43,12 +43,22 @@ class Recipient:
 
 
 @dataclass(frozen=True)
+class AgentProgram:
+    """The agent's own program, which lies in the platform's bucket of programs under its hash."""
+
+    version: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Content:
     """What is delivered; ``sha256`` is of everything in it that makes another delivery necessary."""
 
     configuration: AgentConfiguration
     seen: SeenNumbers
     sha256: str
+    program: AgentProgram | None = None
 
 
 def find_last(log: Log, machine: str) -> ConfigurationDelivered | None:
@@ -57,9 +67,11 @@ def find_last(log: Log, machine: str) -> ConfigurationDelivered | None:
     return None if found is None else found.fact
 
 
-def digest(configuration: AgentConfiguration) -> str:
-    """Return the SHA-256 of a configuration, secrets included: these have 256 bits, so it tells nothing of them."""
-    parts = (configuration.settings, configuration.credentials, configuration.certificates)
+def digest(configuration: AgentConfiguration, program: AgentProgram | None = None) -> str:
+    """Return the SHA-256 of a content, secrets included: these have 256 bits, so it tells nothing of them."""
+    parts = [configuration.settings, configuration.credentials, configuration.certificates]
+    if program is not None:
+        parts.append(program.sha256.encode())
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
@@ -82,8 +94,9 @@ class Deliveries:
             return None
         number, before = (1, "") if last is None else (last.number + 1, last.invitation)
         invitation = recipient.invitation or before
+        agent_sha256 = "" if content.program is None else content.program.sha256
         delivered = ConfigurationDelivered(
-            number, recipient.public_key, content.sha256, invitation, recipient.host_name
+            number, recipient.public_key, content.sha256, invitation, recipient.host_name, agent_sha256
         )
         document = self._sign(machine, delivered, _seal(recipient, content))
         self._log.append(delivered, machine)
@@ -123,13 +136,16 @@ class Deliveries:
 
 def _seal(recipient: Recipient, content: Content) -> bytes:
     configuration, seen = content.configuration, content.seen
-    text = {
+    text: dict[str, object] = {
         "settings": _base64(configuration.settings),
         "credentials": _base64(configuration.credentials),
         "certificates": _base64(configuration.certificates),
         "reports_after": seen.reports,
         "check_ins_after": seen.check_ins,
     }
+    if content.program is not None:
+        # An agent that knows nothing of programs refuses the whole delivery.
+        text["agent"] = asdict(content.program)
     return age.seal(json.dumps(text).encode(), [recipient.public_key])
 
 

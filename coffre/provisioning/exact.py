@@ -14,7 +14,8 @@ from coffre.provisioning.changes import differing, differing_changes
 from coffre.provisioning.engine.stack import state_folder
 from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.terms.context import FULLY, Intent
-from coffre.provisioning.terms.found import GATE_MOVES, CopyPlan
+from coffre.provisioning.terms.differences import ENROLMENT
+from coffre.provisioning.terms.found import GATE_MOVES, CopyPlan, MachinePlan
 from coffre.provisioning.terms.notes import UNBINDING, NoteKind
 from coffre.secrets.store import OnNotice
 from coffre.spec import naming
@@ -153,11 +154,19 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
         *differing_changes(planned.plan.storage, now.plan.storage),
         *_compare_copies(planned.plan.second_copy, now.plan.second_copy),
         *differing(
-            {machine.machine: machine for machine in planned.plan.machines},
-            {machine.machine: machine for machine in now.plan.machines},
+            _agents(planned.plan),
+            _agents(now.plan),
             "agent on ",
         ),
     ]
+
+
+def _agents(plan: TenantPlan) -> dict[str, MachinePlan]:
+    """Return what binds of each machine."""
+    return {
+        each.machine: replace(each, differences=tuple(one for one in each.differences if one.kind not in ENROLMENT))
+        for each in plan.machines
+    }
 
 
 def _compare_copies(planned: CopyPlan | None, now: CopyPlan | None) -> list[str]:

@@ -14,11 +14,20 @@ from coffre.secrets import age
 class PulledMachine:
     """One machine with a key of its own, which never leaves it."""
 
-    def __init__(self, host_name: str = "portable-de-léa", mark: str = "ab" * 16) -> None:
+    def __init__(
+        self,
+        host_name: str = "portable-de-léa",
+        mark: str = "ab" * 16,
+        *,
+        agent_sha256: str = "",
+        version: str = "0.0.1",
+    ) -> None:
+        """Make a machine whose agent takes programs by deliveries if it says the SHA-256 of its own."""
         self._identity = age.new_identity()
         self.public_key = age.public_half(self._identity)
         self.host_name = host_name
         self.mark = mark
+        self._agent = {"agent_version": version} | ({"agent_sha256": agent_sha256} if agent_sha256 else {})
 
     def claim(self, secret: bytes, invitation: str, tenant_id: str, machine: str) -> bytes:
         """Return the claim of an invitation, in its full size."""
@@ -31,7 +40,7 @@ class PulledMachine:
                 "identity": {"machine_id": self.mark, "hardware_id": self.mark, "host_name": self.host_name},
                 "os": "linux",
                 "arch": "amd64",
-                "agent_version": "0.3.0",
+                **self._agent,
             }
         ).encode()
         mac = hmac.new(secret, b"coffre claim 1\n" + payload, sha256).hexdigest()

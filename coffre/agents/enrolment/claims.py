@@ -8,14 +8,14 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coffre.agents.driver import AgentOwner
 from coffre.agents.enrolment.invitation import fingerprint
 from coffre.agents.identity import MachineIdentity
-from coffre.agents.report import Line
+from coffre.agents.report import Digest, Line
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 
 SIZE_BYTES = 4096
@@ -39,6 +39,8 @@ class Claim(BaseModel):
     os: Line = ""
     arch: Line = ""
     agent_version: Line = ""
+    agent_sha256: Digest | Literal[""] = ""
+    """The SHA-256 of its agent's program; "" from an agent that takes no program by a delivery."""
 
     @property
     def fingerprint(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
+import coffre
 from coffre import toolchain
 from coffre.agents.authorities import read_authorities
 from coffre.agents.driver import (
@@ -54,7 +55,7 @@ class ResticKind:
     def find_build(self, system: OperatingSystem) -> AgentBuild:
         programs = AgentPrograms.find(system)
         agent, restic = (toolchain.sha256_program(path) for path in (programs.agent, programs.restic))
-        return AgentBuild(agent, (agent, restic), programs.agent)
+        return AgentBuild(agent, (agent, restic), programs.agent, coffre.__version__)
 
     def configure(self, setup: AgentSetup) -> AgentConfiguration:
         certificates = read_authorities(bucket_of(setup).ca_file)

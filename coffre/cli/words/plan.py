@@ -36,7 +36,8 @@ def say_plan(planned: "TenantPlan") -> Iterator[str]:
     yield from _say_copy(planned.second_copy)
     for machine in planned.machines:
         if machine.action != "none":
-            reasons = f": {', '.join(map(describe_difference, machine.differences))}" if machine.differences else ""
+            said = [describe_difference(each, f"{planned.tenant} {machine.machine}") for each in machine.differences]
+            reasons = f": {', '.join(said)}" if said else ""
             yield f"{_SIGNS[machine.action]} agent on {machine.machine}{reasons}"
     for text in (*map(describe_switch, planned.access), *map(describe_step, planned.steps)):
         yield f"~ {text}"
@@ -90,8 +91,8 @@ def describe_switch(switch: "AccessSwitch") -> str:
     return f"shut out of their repositories ({switch.reason}): {machines}"
 
 
-def describe_difference(difference: "Difference") -> str:
-    """Say what differs between a machine's agent and its tenant file."""
+def describe_difference(difference: "Difference", machine: str = "") -> str:
+    """Say what differs between a machine's agent and its tenant file; ``machine`` is TENANT MACHINE of a command."""
     from coffre.provisioning.terms.differences import (
         ConnectionDifference,
         OrdersFieldDifference,
@@ -101,7 +102,7 @@ def describe_difference(difference: "Difference") -> str:
 
     match difference:
         case StateDifference():
-            return _DIFFERENCES[difference.kind.value]
+            return _DIFFERENCES[difference.kind.value].format(machine=machine)
         case OrdersFieldDifference():
             return difference.field
         case UndeliveredDifference():
@@ -195,6 +196,8 @@ _DIFFERENCES = {
     "orders_lost": "orders lost",
     "agent_program": "agent program",
     "retired": "retired",
+    "enrolment_needed": "waits for enrolment: `coffre enrol {machine} --output FOLDER`",
+    "enrolment_begun": "waits for enrolment, which has begun: `coffre enrol {machine}` says how far it is",
 }
 _TENANT_NOTES = {
     "leaving": "leaving: `coffre offboard {tenant} --plan` has the dates and what will go",

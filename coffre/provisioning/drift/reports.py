@@ -15,6 +15,7 @@ from coffre.provisioning.drift.values import Drift, DriftKind, Unseen, UnseenKin
 from coffre.provisioning.steps import deployment
 from coffre.provisioning.terms.context import FULLY, Context
 from coffre.provisioning.terms.differences import (
+    ENROLMENT,
     ConnectionDifference,
     Difference,
     DifferenceKind,
@@ -66,7 +67,7 @@ def _compare(at: Context, name: str) -> Iterator[Drift | Unseen]:
     if planned.action == "install" and find_last(opened.log, name) is None:
         yield Drift(DriftKind.AGENT_MISSING, name)
         return
-    found = [_translate(name, each) for each in planned.differences]
+    found = [_translate(name, each) for each in planned.differences if each.kind not in ENROLMENT]
     said = _find_statement(opened, name) if driver_of(opened.machine(name)).takes_orders else None
     if not isinstance(said, Applied):
         yield from found

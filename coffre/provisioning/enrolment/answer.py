@@ -9,6 +9,7 @@ from coffre.operations.acknowledge.acknowledge import check_reason
 from coffre.operations.acknowledge.replaced_machine import Replacement, give_away, meet
 from coffre.orders.control import known_seeds, signing_seeds
 from coffre.orders.deliveries import Deliveries, Recipient, find_last
+from coffre.provisioning.enrolment.programs import RunningAgent, offer_program
 from coffre.provisioning.enrolment.standing import EnrolmentStage, EnrolmentStanding, SigningKeys, look
 from coffre.provisioning.steps.setup import make_content
 from coffre.records.facts.enrolment import EnrolmentMisused
@@ -98,7 +99,8 @@ def _deliver(opened: OpenTenant, control: ControlBundle, standing: EnrolmentStan
     # This machine is the accepted one from now on, and not whichever speaks first under its name.
     meet(opened.memory, machine, claim.identity)
     recipient = Recipient(claim.public_key, standing.invitation.invitation, claim.identity.host_name[:NAME_LIMIT])
-    _deliveries(opened, control).ensure(machine, recipient, make_content(opened, control, machine))
+    program = offer_program(opened, machine, RunningAgent(claim.agent_sha256, claim.agent_version))
+    _deliveries(opened, control).ensure(machine, recipient, make_content(opened, control, machine, program))
     return replace(standing, stage=EnrolmentStage.ENROLLED)
 
 

@@ -16,10 +16,14 @@ from coffre.agents.driver import (
     DeployResult,
     Target,
 )
+from coffre.agents.identity import MachineIdentity
 from coffre.agents.kinds import driver_of
 from coffre.errors import RefusedError
 from coffre.operations.acknowledge.replaced_machine import meet
 from coffre.orders.control import Orders, wanted_orders
+from coffre.orders.deliveries import find_last
+from coffre.outside.text import one_line
+from coffre.provisioning.enrolment.programs import RunningAgent, choose_program
 from coffre.provisioning.enrolment.pulled import hear
 from coffre.provisioning.steps.setup import make_setup, use_its_password
 from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
@@ -39,6 +43,9 @@ from coffre.tenant.machines import known_hosts_file, slugs_by_id
 from coffre.tenant.opening import OpenTenant
 from coffre.workspace.paths import RUN_FOLDER
 
+NAME_LIMIT = 64
+"""How much of a machine's own name is shown."""
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -48,18 +55,32 @@ class Installed:
     agent_sha256: str
 
 
-def wanted_on(orders: Orders | None, machine: Machine, installed: Installed | None = None) -> Installed | None:
+def wanted_on(orders: Orders | None, machine: Machine, agent_sha256: str | None = None) -> Installed | None:
     """Return what a machine should run by its orders and the available agent; None before its first orders.
 
-    ``orders`` is None for an agent that takes none: it runs generation 0. The agent of a machine that nobody can reach
-    stays the one ``installed``.
+    ``orders`` is None for an agent that takes none: it runs generation 0. ``agent_sha256`` is of another agent than the
+    available one, see `find_kept_agent`.
     """
     generation = orders.generation if orders is not None else 0
     if generation is None:
         return None
-    if installed is not None and isinstance(machine.connection, PullConnection):
-        return Installed(generation, installed.agent_sha256)
-    return Installed(generation, driver_of(machine).find_build(machine.os).agent_sha256)
+    return Installed(generation, agent_sha256 or driver_of(machine).find_build(machine.os).agent_sha256)
+
+
+def find_kept_agent(log: Log, name: str, machine: Machine) -> str | None:
+    """Return the SHA-256 of the agent that stays on a machine that nobody can reach; None when it takes another.
+
+    It stays where it takes no program by deliveries, or is of a later version than this computer has.
+    """
+    runs = fact_of(log.last((Install, Update), name))
+    if not isinstance(machine.connection, PullConnection) or runs is None:
+        return None
+    last = find_last(log, name)
+    takes_programs = last is not None and last.agent_sha256 != ""
+    version = runs.agent_version or ""
+    if takes_programs and choose_program(machine, RunningAgent(runs.agent_sha256, version)) is not None:
+        return None
+    return runs.agent_sha256
 
 
 def digest_inputs(opened: OpenTenant, name: str) -> str:
@@ -117,22 +138,25 @@ def deploy(
 def _settle_pulled(opened: OpenTenant, control: ControlBundle, name: str, orders: Orders | None) -> MachineOutcome:
     """Leave a machine what it needs, record what it says that it runs, and return its state.
 
-    Its agent does not replace itself: the program that it enrolled with is the one that it runs.
+    Another machine's word under its name is named, and recorded nowhere.
     """
     heard, log, machine = hear(opened, control, name), opened.log, opened.machine(name)
-    installed = find_installed(log, name)
-    if heard.applied is None:
+    slug, installed, said = opened.tenant.slug, find_installed(log, name), heard.applied
+    if heard.other is not None:
+        return judge_identity(
+            slug, heard.outcome, meet(opened.memory, name, heard.other.identity), heard.other.identity
+        )
+    if said is None:
         return heard.outcome
-    agent_sha256 = installed.agent_sha256 if installed else driver_of(machine).find_build(machine.os).agent_sha256
-    runs = Installed(heard.applied.generation_applied, agent_sha256)
-    way = describe_way(machine.connection)
+    # An older agent does not say which program it is.
+    agent_sha256 = said.agent_sha256 or (installed.agent_sha256 if installed else "")
+    runs, way = Installed(said.generation_applied, agent_sha256), describe_way(machine.connection)
     if installed != runs or find_way(log, name) != way:
         kind = Install if installed is None else Update
-        version = heard.applied.agent_version
-        log.append(kind(machine.kind.value, runs.agent_sha256, version, way, generation=runs.generation), name)
-    differs = meet(opened.memory, name, heard.applied.identity)
+        log.append(kind(machine.kind.value, agent_sha256, said.agent_version, way, generation=runs.generation), name)
+    differs = meet(opened.memory, name, said.identity)
     outcome = judge_pulled(heard.outcome, installed, runs, orders.due if orders is not None else 0)
-    return judge_identity(opened.tenant.slug, outcome, differs)
+    return judge_identity(slug, outcome, differs, said.identity)
 
 
 def judge_pulled(outcome: MachineOutcome, installed: Installed | None, runs: Installed, due: int) -> MachineOutcome:
@@ -191,13 +215,16 @@ def _settle(
     return judge_identity(tenant.slug, outcome, differs)
 
 
-def judge_identity(slug: str, outcome: MachineOutcome, differs: Sequence[str]) -> MachineOutcome:
-    """Report when the machine with the agent is another one than the accepted machine. Pure."""
+def judge_identity(
+    slug: str, outcome: MachineOutcome, differs: Sequence[str], said: MachineIdentity | None = None
+) -> MachineOutcome:
+    """Report when the machine with the agent is another one than the accepted machine, by its own name. Pure."""
     if not differs:
         return outcome
     what = "it ran at the same time as the accepted one" if "start" in differs else f"other {' and '.join(differs)}"
+    name = "" if said is None or not said.host_name else f"; it calls itself {one_line(said.host_name, NAME_LIMIT)!r}"
     message = (
-        f"it is not the accepted one ({what}); it backs up, but its backups are not accepted. If it replaces the "
+        f"it is not the accepted one ({what}{name}); it backs up, but its backups are not accepted. If it replaces the "
         f"accepted one: `coffre apply {slug} --replace-machine {outcome.machine} --reason TEXT` "
         "(docs/replace-a-machine.md)"
     )

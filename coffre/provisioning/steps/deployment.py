@@ -6,12 +6,14 @@ from dataclasses import replace
 from coffre.agents.desired import InvalidOrdersError
 from coffre.agents.kinds import driver_of
 from coffre.orders.control import Orders, TenantOrders, plan_orders
+from coffre.provisioning.enrolment.standing import EnrolmentStage, judge_stage
 from coffre.provisioning.steps.agents import (
     Installed,
     deploy,
     describe_way,
     digest_inputs,
     find_installed,
+    find_kept_agent,
     find_way,
     lacks_only_renewal,
     leave,
@@ -37,7 +39,10 @@ from coffre.provisioning.terms.done import (
     RemovalsOrdered,
 )
 from coffre.provisioning.terms.found import MachinePlan
+from coffre.spec.tenant import PullConnection
 from coffre.tenant.access import find_reason
+from coffre.tenant.opening import OpenTenant
+from coffre.workspace.clock import utc_now
 
 
 def look(at: Context) -> list[MachinePlan]:
@@ -63,7 +68,7 @@ def compare_machine(at: Context, name: str) -> MachinePlan:
     has_its_storage = at.existing.has(name) or not driver_of(machine).needs_bucket
     installed = find_installed(opened.log, name) if has_its_storage else None
     if installed is None:
-        return MachinePlan(name, "install", ())
+        return MachinePlan(name, "install", _compare_enrolment(opened, name))
     orders = None
     if driver_of(machine).takes_orders:
         try:
@@ -75,10 +80,19 @@ def compare_machine(at: Context, name: str) -> MachinePlan:
             return MachinePlan(name, "update", (untrusted,))
         orders = plan_orders(opened.tenant, opened.log, name, standing)
     differences = (
-        *_compare(orders, installed, wanted_on(orders, machine, installed)),
+        *_compare(orders, installed, wanted_on(orders, machine, find_kept_agent(opened.log, name, machine))),
         *_compare_ways(find_way(opened.log, name), describe_way(opened.machine(name).connection)),
     )
     return MachinePlan(name, "update" if differences else "none", differences)
+
+
+def _compare_enrolment(opened: OpenTenant, name: str) -> tuple[Difference, ...]:
+    """Return what a machine that nobody can reach waits for before its agent is installed; none for another."""
+    if not isinstance(opened.machine(name).connection, PullConnection):
+        return ()
+    if judge_stage(opened.log, name, utc_now()) in (EnrolmentStage.INVITED, EnrolmentStage.ENROLLED):
+        return (StateDifference(DifferenceKind.ENROLMENT_BEGUN),)
+    return (StateDifference(DifferenceKind.ENROLMENT_NEEDED),)
 
 
 def _compare_ways(recorded: str | None, wanted: str) -> tuple[Difference, ...]:

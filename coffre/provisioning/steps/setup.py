@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from coffre.agents.driver import AgentOwner, AgentSetup, OrdersTrust, SeenNumbers
 from coffre.agents.kinds import driver_of
 from coffre.operations.repository import storage_of
-from coffre.orders.deliveries import Content, digest
+from coffre.orders.deliveries import AgentProgram, Content, digest
 from coffre.orders.generations import find_written
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets.bundles import ControlBundle
@@ -26,15 +26,16 @@ def use_its_password(opened: OpenTenant, name: str) -> SecretStr | None:
     return use_password(opened.secrets, opened.log, name, RoutineUse(RoutineTask.INSTALL_AGENT))
 
 
-def make_content(opened: OpenTenant, control: ControlBundle, name: str) -> Content:
+def make_content(opened: OpenTenant, control: ControlBundle, name: str, program: AgentProgram | None = None) -> Content:
     """Return what a machine that nobody can reach must get (`via: pull`): what a deployment would bring.
 
-    Newer orders alone make no other delivery necessary: the least generation is not part of its digest.
+    ``program`` is the agent's, for a machine whose agent takes it. Newer orders alone make no other delivery necessary:
+    the least generation is not part of its digest.
     """
     driver = driver_of(opened.machine(name))
     setup = make_setup(opened, control, name, use_its_password(opened, name))
     lasting = replace(setup, trust=None if setup.trust is None else replace(setup.trust, least_generation=0))
-    return Content(driver.configure(setup), setup.seen, digest(driver.configure(lasting)))
+    return Content(driver.configure(setup), setup.seen, digest(driver.configure(lasting), program), program)
 
 
 def make_setup(opened: OpenTenant, control: ControlBundle, name: str, password: SecretStr | None) -> AgentSetup:

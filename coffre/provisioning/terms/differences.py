@@ -18,6 +18,14 @@ class DifferenceKind(StrEnum):
     AGENT_PROGRAM = "agent_program"
     CONNECTION = "connection"
     RETIRED = "retired"
+    ENROLMENT_NEEDED = "enrolment_needed"
+    """Nobody can reach the machine, and it is not invited, or its invitation ended."""
+    ENROLMENT_BEGUN = "enrolment_begun"
+    """It is invited or answered, and has not spoken yet."""
+
+
+ENROLMENT = frozenset({DifferenceKind.ENROLMENT_NEEDED, DifferenceKind.ENROLMENT_BEGUN})
+"""How far an enrolment is binds no plan: it goes on by itself."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class StateDifference:
         DifferenceKind.ORDERS_LOST,
         DifferenceKind.AGENT_PROGRAM,
         DifferenceKind.RETIRED,
+        DifferenceKind.ENROLMENT_NEEDED,
+        DifferenceKind.ENROLMENT_BEGUN,
     ]
 
 

@@ -42,6 +42,7 @@ class ConfigurationDelivered(Fact):
 
     ``number`` counts the machine's deliveries from 1; ``public_key`` is the machine's age recipient; ``invitation`` is
     the machine's last one, which the first delivery after it answers. ``host_name`` is the machine's own word.
+    ``agent_sha256`` is of the agent's program that the delivery names, empty when it names none.
     """
 
     number: int
@@ -49,3 +50,4 @@ class ConfigurationDelivered(Fact):
     content_sha256: str
     invitation: Annotated[str, OPTIONAL] = ""
     host_name: Annotated[str, OPTIONAL] = ""
+    agent_sha256: Annotated[str, OPTIONAL] = ""

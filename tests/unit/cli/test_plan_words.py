@@ -125,10 +125,18 @@ def test_each_note_is_one_line(note: Note, words: str) -> None:
         (StateDifference(DifferenceKind.ORDERS_LOST), "orders lost"),
         (StateDifference(DifferenceKind.AGENT_PROGRAM), "agent program"),
         (StateDifference(DifferenceKind.RETIRED), "retired"),
+        (
+            StateDifference(DifferenceKind.ENROLMENT_NEEDED),
+            "waits for enrolment: `coffre enrol martin m1 --output FOLDER`",
+        ),
+        (
+            StateDifference(DifferenceKind.ENROLMENT_BEGUN),
+            "waits for enrolment, which has begun: `coffre enrol martin m1` says how far it is",
+        ),
     ],
 )
 def test_each_difference_of_an_agent_is_named(difference: Difference, words: str) -> None:
-    assert describe_difference(difference) == words
+    assert describe_difference(difference, "martin m1") == words
 
 
 def test_an_agent_s_differences_are_words_for_people_and_values_for_programs(

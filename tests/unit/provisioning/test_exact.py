@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -71,6 +72,8 @@ DIFFERENCES: tuple[Difference, ...] = (
     StateDifference(DifferenceKind.ORDERS_LOST),
     StateDifference(DifferenceKind.AGENT_PROGRAM),
     StateDifference(DifferenceKind.RETIRED),
+    StateDifference(DifferenceKind.ENROLMENT_NEEDED),
+    StateDifference(DifferenceKind.ENROLMENT_BEGUN),
 )
 PLAN = ExactPlan(
     TenantPlan("martin", (), (WALL, KEY), (MachinePlan("compta-01", "update", DIFFERENCES, "cc"),), {}),
@@ -83,6 +86,18 @@ PLAN = ExactPlan(
 
 def with_storage(*changes: ResourceChange) -> ExactPlan:
     return replace(PLAN, plan=replace(PLAN.plan, storage=changes))
+
+
+def test_an_enrolment_that_goes_on_spoils_no_plan() -> None:
+    """A machine is invited, or answers, between the review and the merge."""
+
+    def plan(kind: Literal[DifferenceKind.ENROLMENT_NEEDED, DifferenceKind.ENROLMENT_BEGUN]) -> ExactPlan:
+        waiting = MachinePlan("compta-01", "install", (StateDifference(kind),), "cc")
+        return replace(PLAN, plan=replace(PLAN.plan, machines=(waiting,)))
+
+    needed, begun = plan(DifferenceKind.ENROLMENT_NEEDED), plan(DifferenceKind.ENROLMENT_BEGUN)
+    assert list_differences(needed, begun) == []
+    assert list_differences(needed, PLAN) == ["agent on compta-01"]
 
 
 def test_the_same_plan_has_no_difference() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from coffre.agents.driver import AgentOwner
 from coffre.agents.enrolment.invitation import derive_secret, fingerprint, new_id
 from coffre.agents.identity import MachineIdentity
+from coffre.agents.kinds import driver_of
 from coffre.errors import RefusedError, UsageError
 from coffre.observation.machine import _find_expected_since
 from coffre.operations.acknowledge.replaced_machine import meet
@@ -21,18 +22,21 @@ from coffre.orders.deliveries import LIMIT_BYTES, find_last
 from coffre.provisioning.drift.reports import look_at_reports
 from coffre.provisioning.drift.values import Drift, DriftKind, Unseen, UnseenKind
 from coffre.provisioning.enrolment.answer import accept, answer, look_at_enrolment
+from coffre.provisioning.enrolment.pulled import HeardMachine, hear
 from coffre.provisioning.enrolment.standing import MAX_CLAIMS, EnrolmentStage, EnrolmentStanding
 from coffre.provisioning.steps.commitments import deliver
 from coffre.provisioning.steps.retirement import has_agent
 from coffre.provisioning.terms.context import FULLY, Context
-from coffre.provisioning.terms.done import Deployed, Recorded
+from coffre.provisioning.terms.done import Deployed, MachineState, Recorded
 from coffre.records.database.store import Records
-from coffre.records.facts.agents import MachineReplaced, Removal
+from coffre.records.facts.agents import KeyRotated, MachineReplaced, Removal
 from coffre.records.facts.backups import PasswordUsed
 from coffre.records.facts.enrolment import ConfigurationDelivered, EnrolmentInvited, EnrolmentMisused, EnrolmentRevoked
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import DataBundle
+from coffre.secrets.minting import public_key_of
 from coffre.spec import naming
+from coffre.spec.tenant import OperatingSystem
 from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 from tests.builders import machine_with, tenant_with
@@ -271,3 +275,108 @@ def test_an_answer_whose_write_was_killed_is_given_by_the_next(desk: Desk, monke
             desk.answer()
     assert desk.answer().stage is EnrolmentStage.ENROLLED
     assert desk.received_by(lea)["number"] == 2
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What a machine says in its check-in."""
+
+    machine: PulledMachine
+    delivered: int
+    key_id: str
+    agent_sha256: str = ""
+    version: str = "0.0.1"
+
+    def put(self, desk: Desk) -> None:
+        mark = self.machine.mark
+        identity = {"machine_id": mark, "hardware_id": mark, "boot_id": mark, "host_name": self.machine.host_name}
+        said = {
+            "version": 1,
+            "tenant_id": desk.tenant.id,
+            "machine": MACHINE,
+            "at": f"{utc_now():%Y-%m-%dT%H:%M:%SZ}",
+            "generation_applied": 1,
+            "access_key_id": self.key_id,
+            "signing_public_key": public_key_of(desk.control.signing_key),
+            "agent_version": self.version,
+            "delivered": self.delivered,
+            "identity": identity,
+        } | ({"agent_sha256": self.agent_sha256} if self.agent_sha256 else {})
+        desk.bucket.put(naming.APPLIED_KEY, json.dumps(said).encode())
+
+
+def hear_it(desk: Desk) -> HeardMachine:
+    return hear(desk.opened, desk.control, MACHINE)
+
+
+def key_id(desk: Desk) -> str:
+    return str(desk.control.machine_keys[MACHINE].access_key_id)
+
+
+@pytest.mark.parametrize(
+    ("runs", "version", "is_named"),
+    [("e" * 64, "0.0.1", True), ("e" * 64, "99.0.0", False), ("", "0.0.1", False), ("ours", "0.0.1", True)],
+    ids=["older", "later than ours", "takes none", "ours"],
+)
+def test_a_delivery_names_the_agent_for_a_machine_that_takes_it(
+    desk: Desk, runs: str, version: str, is_named: bool
+) -> None:
+    ours = driver_of(desk.tenant.machines[MACHINE]).find_build(OperatingSystem.LINUX).agent_sha256
+    runs, named = (ours if runs == "ours" else runs), (ours if is_named else "")
+    lea = PulledMachine(agent_sha256=runs, version=version)
+    desk.invite()
+    desk.claim(lea)
+    desk.answer()
+    opened = desk.received_by(lea)["opened"]
+    assert opened.get("agent", {}).get("sha256", "") == named
+    last = find_last(desk.opened.log, MACHINE)
+    assert last is not None
+    assert last.agent_sha256 == named
+    heard = hear_it(desk)
+    assert heard.outcome.state is MachineState.AWAITED
+    assert "has not spoken yet" in heard.outcome.message
+    assert desk.received_by(lea)["number"] == 1
+    Spoken(lea, 1, key_id(desk), runs, version).put(desk)
+    waits = named not in ("", runs)
+    assert hear_it(desk).outcome.state is (MachineState.AWAITED if waits else MachineState.UNCHANGED)
+    Spoken(lea, 1, key_id(desk), named or runs, version).put(desk)
+    assert hear_it(desk).outcome.state is MachineState.UNCHANGED
+    assert desk.received_by(lea)["number"] == 1
+
+
+def test_another_machine_s_word_under_the_name_is_told_apart(desk: Desk) -> None:
+    lea, other = PulledMachine(), PulledMachine("kali", "ee" * 16)
+    desk.invite()
+    desk.claim(lea)
+    desk.answer()
+    Spoken(other, 1, key_id(desk)).put(desk)
+    heard = hear_it(desk)
+    assert (heard.applied, heard.outcome.state) == (None, MachineState.AWAITED)
+    assert heard.other is not None
+    assert heard.other.identity is not None
+    assert heard.other.identity.host_name == "kali"
+
+
+def test_a_replacement_is_not_to_be_invited_again_before_its_first_word(desk: Desk) -> None:
+    """Its predecessor's last word lies there, with the key that was revoked."""
+    old, new = PulledMachine(), PulledMachine("neuf", "cd" * 16)
+    desk.invite()
+    desk.claim(old)
+    desk.answer()
+    Spoken(old, 1, key_id(desk)).put(desk)
+    assert hear_it(desk).outcome.state is MachineState.UNCHANGED
+    desk.estate.secrets.save_control(rotations.start(desk.control, [rotations.machine_key(MACHINE)], now=True))
+    desk.opened.log.append(KeyRotated("machine_key", "cut"), MACHINE)
+    assert "Invite it again" in hear_it(desk).outcome.message
+    desk.invite(needs_confirmation=True)
+    desk.claim(new)
+    desk.accept(fingerprint(new.public_key))
+    heard = hear_it(desk)
+    assert (heard.outcome.state, heard.applied) == (MachineState.AWAITED, None)
+    assert "has not spoken yet" in heard.outcome.message
+    Spoken(new, 2, key_id(desk)).put(desk)
+    assert hear_it(desk).outcome.state is MachineState.UNCHANGED
+    # And a key that is revoked after the answer is lost with it.
+    desk.opened.log.append(KeyRotated("machine_key", "cut"), MACHINE)
+    Spoken(old, 1, key_id(desk)).put(desk)
+    assert "Invite it again" in hear_it(desk).outcome.message

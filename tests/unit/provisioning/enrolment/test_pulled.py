@@ -10,6 +10,7 @@ from coffre.provisioning.enrolment.pulled import judge_enrolment, judge_word, ma
 from coffre.provisioning.enrolment.standing import EnrolmentStage, EnrolmentStanding
 from coffre.provisioning.steps.agents import Installed, judge_pulled
 from coffre.provisioning.terms.done import MachineOutcome, MachineState
+from coffre.records.facts.enrolment import ConfigurationDelivered
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.minting import public_key_of
@@ -28,6 +29,7 @@ CUT = rotations.start(CONTROL, [machine_key(MACHINE)], now=True)
 OLD_KEY, NEW_KEY = (each.machine_keys[MACHINE].access_key_id for each in (CONTROL, ROTATED))
 FINE = MachineOutcome(MACHINE, MachineState.UNCHANGED)
 RUNS = Installed(4, "a" * 64)
+DELIVERED = ConfigurationDelivered(2, "age1", "c" * 64)
 
 
 def word_of(control: ControlBundle, delivered: int = 1) -> Applied:
@@ -56,7 +58,14 @@ def word_of(control: ControlBundle, delivered: int = 1) -> Applied:
 )
 def test_its_word_shows_which_delivery_it_has(said: Applied | None, state: MachineState) -> None:
     """With the number of the last delivery: an earlier word with the right keys says nothing of what came since."""
-    assert judge_word(MACHINE, said, 2).state is state
+    assert judge_word(MACHINE, said, DELIVERED).state is state
+
+
+@pytest.mark.parametrize(("runs", "state"), [("a" * 64, MachineState.UNCHANGED), ("b" * 64, MachineState.AWAITED)])
+def test_a_new_agent_is_awaited_until_the_machine_says_that_it_runs_it(runs: str, state: MachineState) -> None:
+    said = word_of(CONTROL, 2).model_copy(update={"agent_sha256": runs})
+    assert judge_word(MACHINE, said, replace(DELIVERED, agent_sha256="a" * 64)).state is state
+    assert judge_word(MACHINE, said, DELIVERED).state is MachineState.UNCHANGED, "that delivery named none"
 
 
 @pytest.mark.parametrize(
@@ -79,6 +88,12 @@ def test_nothing_is_left_for_a_machine_whose_key_was_revoked(
 ) -> None:
     """Who stole it can read what is left for it while its invitation's address lasts, and has its key."""
     assert may_fetch(MACHINE, set() if used is None else {used}, control) is may
+
+
+def test_a_machine_that_was_answered_after_the_revocation_gets_what_it_needs() -> None:
+    """It has the key that counts, and its predecessor's last word says nothing of that."""
+    assert may_fetch(MACHINE, set(), CUT, has_newest=True)
+    assert not may_fetch(MACHINE, {OLD_KEY}, CUT, has_newest=True)
 
 
 @pytest.mark.parametrize("stage", [each for each in EnrolmentStage if each is not EnrolmentStage.ENROLLED])
