@@ -11,7 +11,7 @@ from coffre.review.guards import SOLD
 from coffre.review.sold import find_list
 from coffre.spec.platform import Offboarding, WorkingHours
 from coffre.spec.prices import Prices
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import PullConnection, Tenant
 from coffre.spec.values.working_hours import why_not
 
 
@@ -28,6 +28,8 @@ class ConsequenceKind(StrEnum):
     """The departure begins, or its dates change."""
     STARTS_FROM_ZERO = "starts_from_zero"
     """The machine, or every machine, backs up everything again, to an empty repository."""
+    MUST_ENROL = "must_enrol"
+    """Nobody can reach the machine (`via: pull`): after the merge it is invited, and enrols itself."""
     LICENCE_FREED = "licence_freed"
     """The machine's key is deleted by the next apply, and its backups stay `until` a day."""
 
@@ -73,8 +75,17 @@ def _follow(after: Tenant, change: FileChange, delays: Offboarding) -> Iterator[
             yield Consequence(ConsequenceKind.STARTS_FROM_ZERO)
         case ChangeKind.MACHINE_RENAMED:
             yield Consequence(ConsequenceKind.STARTS_FROM_ZERO, change.subject)
+        case ChangeKind.MACHINE_ADDED | ChangeKind.MACHINE_CONNECTION | ChangeKind.MACHINE_BACK if _is_pulled(
+            after, change.subject
+        ):
+            yield Consequence(ConsequenceKind.MUST_ENROL, change.subject)
         case ChangeKind.MACHINE_RETIRED:
             yield Consequence(ConsequenceKind.LICENCE_FREED, change.subject, {"until": _text(change.after)})
+
+
+def _is_pulled(tenant: Tenant, name: str | None) -> bool:
+    machine = tenant.machines.get(name or "")
+    return machine is not None and not machine.is_retired and isinstance(machine.connection, PullConnection)
 
 
 def _text(value: object) -> str | None:

@@ -6,6 +6,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import choose_tenants, open_checkout
+from coffre.cli.words.enrolment import describe_known_enrolment
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _row(machine: "KnownMachine") -> tuple[str, ...]:
     reached = f"{connection['via']} {connection.get('host', '')}".strip()
     generation = "-" if machine.generation is None else str(machine.generation)
     since = "never" if machine.installed_at is None else f"{machine.installed_at:%Y-%m-%d %H:%M} UTC"
-    state = "installed" if machine.generation is not None else "not installed"
+    state = describe_known_enrolment(machine)
     if machine.retired_on is not None:
         state = f"retired on {machine.retired_on}, kept until {machine.keep_until}"
     elif machine.commissioned_at is not None:

@@ -7,7 +7,7 @@ import typer
 
 from coffre.cli import asking, output
 from coffre.cli.context import open_checkout
-from coffre.cli.words.rotation import describe_choice, describe_rotation
+from coffre.cli.words.rotation import describe_choice, describe_cut_off, describe_rotation
 
 
 def register(app: typer.Typer) -> None:
@@ -40,10 +40,15 @@ def rotate(
     Repository passwords do not change. The thief of a machine knows its password, but needs an accepted key to read its
     backups: revoke that key with --machine NAME --now.
     """
-    from coffre.provisioning.rotation.rotate import KeyChoice, rotate_tenant
+    from coffre.provisioning.rotation.rotate import KeyChoice, list_cut_off, rotate_tenant
+    from coffre.tenant.lookup import find_tenant
 
     checkout = open_checkout(context)
     choice = KeyChoice(machine, owner, signing)
+    if now:
+        cut_off = list_cut_off(find_tenant(checkout, tenant), choice)
+        if cut_off:
+            output.warning(describe_cut_off(tenant, cut_off))
     if not yes:
         at_once = " and revoke the old ones at once" if now else ""
         question = f"Replace {describe_choice(choice)} of {tenant}{at_once}?"

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from coffre.agents.enrolment.claims import Claim
     from coffre.provisioning.enrolment.invite import Invited
     from coffre.provisioning.enrolment.standing import EnrolmentStanding
+    from coffre.provisioning.inventory import KnownMachine
 
 
 def describe_invited(slug: str, invited: "Invited", folder: str) -> "Iterator[str]":
@@ -24,6 +25,26 @@ def describe_invited(slug: str, invited: "Invited", folder: str) -> "Iterator[st
         )
     else:
         yield f"When the script has run: `coffre enrol {slug} {machine} --answer` (`coffre apply {slug}` does it, too)."
+
+
+def describe_known_enrolment(machine: "KnownMachine") -> str:
+    """Say by the records how far a machine is from its agent."""
+    if machine.generation is not None:
+        return "installed"
+    if machine.enrolment is None:
+        return "not installed"
+    until = "" if machine.invited_until is None else f"{machine.invited_until:%Y-%m-%d %H:%M} UTC"
+    return _KNOWN[machine.enrolment.value].format(until=until)
+
+
+_KNOWN = {
+    "not_invited": "not invited",
+    "invited": "invited until {until}",
+    "expired": "its invitation expired on {until}",
+    "revoked": "its invitation was revoked",
+    "enrolled": "answered, has not spoken yet",
+}
+"""By the stages that the records alone can tell."""
 
 
 def describe_enrolment(slug: str, standing: "EnrolmentStanding") -> "Iterator[str]":

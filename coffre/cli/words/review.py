@@ -337,6 +337,7 @@ _CONSEQUENCES = {
     "known. Compare both files by hand",
     "departure": "the departure follows these dates",
     "starts_from_zero": "{subject} backs up from zero",
+    "must_enrol": "{subject} must be enrolled, since nobody can reach it: after the apply, `coffre enrol` invites it",
     "licence_freed": "{subject}: the next apply frees its licence and deletes its key; its backups stay until {until}",
 }
 

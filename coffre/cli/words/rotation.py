@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from coffre.secrets.identifiers import SecretId, SecretKind, describe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from coffre.provisioning.rotation.rotate import KeyChoice
     from coffre.provisioning.rotation.rules import PendingReason
     from coffre.provisioning.rotation.tenant_rotation import KeyOutcome
@@ -16,6 +18,15 @@ def describe_choice(choice: "KeyChoice") -> str:
     chosen += [SecretId(SecretKind.OWNER_KEY)] if choice.owner else []
     chosen += [SecretId(SecretKind.SIGNING_KEY)] if choice.signing else []
     return " and ".join(map(describe, chosen)) or "every key"
+
+
+def describe_cut_off(slug: str, machines: "Sequence[str]") -> str:
+    """Warn which machines lose the only way on which they could get a new key, and say what brings them back."""
+    names = ", ".join(machines)
+    return (
+        f"{slug}: nobody can reach {names} from outside, and with a revoked key no machine fetches or trusts a new "
+        f"one: each must enrol again. Invite it afterwards: `coffre enrol {slug} {machines[0]} --output FOLDER`"
+    )
 
 
 def describe_rotation(key: "KeyOutcome") -> str:

@@ -14,7 +14,7 @@ from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.rotations import Subject
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import PullConnection, Tenant
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.lookup import find_machine
 from coffre.tenant.opening import OpenTenant
@@ -30,6 +30,15 @@ class KeyChoice:
     machine: str | None = None
     owner: bool = False
     signing: bool = False
+
+
+def list_cut_off(tenant: Tenant, choice: KeyChoice) -> list[str]:
+    """Return the machines that must enrol again when their old keys are revoked at once (`via: pull`). Pure."""
+    is_every = choice.signing or choice == KeyChoice()
+    pulled = [
+        name for name, machine in tenant.active_machines().items() if isinstance(machine.connection, PullConnection)
+    ]
+    return [name for name in pulled if is_every or name == choice.machine]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,12 @@ HOST, OTHER = "compta-01.martin.example", "caisse-01.martin.example"
 SCRIPT = "/root/enrol.sh"
 RUN_SECONDS = 300
 BACK_UP = "systemctl start --wait coffre-backup.service"
+AGENT = "/usr/local/lib/coffre/coffre-agent"
+REPOSITORY = Path(__file__).resolve().parents[3]
+BUILD = """
+. tools/lib.sh && use_go && cd agent
+go build -trimpath -mod=readonly -ldflags "-s -w -X main.version=0.0.9" -o "$1" ./cmd/coffre-agent
+"""
 
 
 class Laptop:
@@ -107,6 +113,42 @@ def test_a_change_and_a_new_key_reach_it_at_its_next_run(desk: Desk, laptop: Lap
     laptop.run(BACK_UP)
     desk.coffre("rotate", SLUG, "--machine", MACHINE, "--yes")
     desk.coffre("drill", SLUG, "--machine", MACHINE)
+
+
+def digest(laptop: Laptop, path: str = AGENT) -> str:
+    return laptop.run(f"sha256sum <{path}")[:64]
+
+
+def test_a_newer_agent_comes_with_a_delivery_and_goes_when_its_first_run_does_not_end(
+    desk: Desk, laptop: Laptop, tmp_path: Path
+) -> None:
+    """The machine has an older agent than the one that its delivery names, as after an update of Coffre."""
+    ours, older = digest(laptop), tmp_path / "coffre-agent"
+    subprocess.run(["bash", "-ec", BUILD, "build", older], cwd=REPOSITORY, check=True)
+    put_older = f"cat >{AGENT}.put && chmod 755 {AGENT}.put && mv {AGENT}.put {AGENT}"
+    laptop.run(put_older, text=older.read_bytes())
+    before = digest(laptop)
+    assert before != ours
+    laptop.run(BACK_UP)
+    assert (digest(laptop), digest(laptop, f"{AGENT}.previous")) == (ours, before)
+    laptop.run(f"test ! -e {AGENT}.next && test ! -e /var/lib/coffre/agent-trial.json")
+    desk.coffre("apply", SLUG, "--yes", expect=1)
+    runs = [
+        each["details"]["agent_sha256"]
+        for each in desk.json("records", "list", "--tenant", SLUG, "--json")
+        if each["kind"] in ("install", "update") and each["machine"] == MACHINE
+    ]
+    assert runs[-1] == ours
+
+    laptop.run(put_older, text=older.read_bytes())
+    starting = laptop.start(BACK_UP)
+    laptop.run(f"until pkill -KILL -f '^{AGENT} run'; do sleep 0.02; done")
+    starting.communicate(timeout=RUN_SECONDS)
+    assert digest(laptop) == ours
+    laptop.run(BACK_UP)
+    assert digest(laptop) == before
+    assert "its first run did not come to its end" in laptop.run("journalctl -u coffre-backup.service -n 50")
+    assert "what lies in its bucket: its new agent" in desk.coffre("apply", SLUG, "--yes", expect=1).output
 
 
 def test_a_stolen_or_replayed_invitation_gives_nothing_and_is_named(

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from coffre.cli import output
-from coffre.cli.words.rotation import describe_choice, describe_rotation
-from coffre.provisioning.rotation.rotate import KeyChoice
+from coffre.cli.words.rotation import describe_choice, describe_cut_off, describe_rotation
+from coffre.provisioning.rotation.rotate import KeyChoice, list_cut_off
 from coffre.provisioning.rotation.rules import PendingCause, PendingReason
 from coffre.provisioning.rotation.tenant_rotation import KeyOutcome
 from coffre.secrets.rotations import OWNER, SIGNING, machine_key
+from tests.builders import machine_with, tenant_with
 
 COMPTA = machine_key("compta-01")
 UNREPORTED = PendingReason(PendingCause.NO_REPORT_WITH_NEW_KEY, ("compta-01",))
@@ -69,6 +70,22 @@ def test_what_is_to_be_replaced_is_named(choice: KeyChoice, words: str) -> None:
 )
 def test_each_outcome_is_one_line(outcome: KeyOutcome, words: str) -> None:
     assert describe_rotation(outcome) == words
+
+
+def test_machines_that_must_enrol_again_are_named_before_their_keys_are_revoked() -> None:
+    machines = {name: machine_with(connection={"via": "pull"}) for name in ("portable-01", "portable-02")}
+    tenant = tenant_with(machines=machines | {"compta-01": machine_with()})
+    for choice, names in (
+        (KeyChoice(), ["portable-01", "portable-02"]),
+        (KeyChoice(signing=True), ["portable-01", "portable-02"]),
+        (KeyChoice(machine="portable-02"), ["portable-02"]),
+        (KeyChoice(machine="compta-01"), []),
+        (KeyChoice(owner=True), []),
+    ):
+        assert list_cut_off(tenant, choice) == names
+    words = describe_cut_off("martin", ["portable-01", "portable-02"])
+    assert "nobody can reach portable-01, portable-02" in words
+    assert "`coffre enrol martin portable-01 --output FOLDER`" in words
 
 
 @pytest.mark.parametrize("cause", PendingCause)

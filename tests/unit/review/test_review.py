@@ -268,6 +268,9 @@ def test_dates_costs_and_losses_follow_from_a_change() -> None:
     freed = Consequence(ConsequenceKind.LICENCE_FREED, "compta-01", {"until": "2027-03-31"})
     assert follows(machine(), machine(retired=RETIRED)) == [freed]
     assert follows(machine(retired=RETIRED), machine()) == []
+    enrols = [Consequence(ConsequenceKind.MUST_ENROL, "compta-01")]
+    assert follows(machine(), machine(connection={"via": "pull"})) == enrols
+    assert follows(machine(connection={"via": "pull"}), machine(connection={"via": "pull"}, os="macos")) == []
     renamed = tenant(machines={"new-01": machine().machines["compta-01"].model_dump()}, plans={"office": PLAN})
     assert Consequence(ConsequenceKind.STARTS_FROM_ZERO, "new-01") in follows(machine(), renamed)
 
