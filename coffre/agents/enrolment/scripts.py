@@ -8,6 +8,7 @@ from string import Template
 from coffre import toolchain
 from coffre.agents.enrolment.invitation import Invitation
 from coffre.errors import ExpectedError
+from coffre.spec.naming import NAME_PATTERN
 from coffre.spec.tenant import OperatingSystem
 
 _SCRIPTS = {
@@ -18,6 +19,8 @@ _SCRIPTS = {
 
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
+_NAME = re.compile(NAME_PATTERN)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLAIN_URL = re.compile(r"https://[A-Za-z0-9.:/\[\]?&=%_~+-]+")
 
 
@@ -38,10 +41,10 @@ class ScriptValues:
 def render_scripts(invitation: Invitation, values: ScriptValues) -> dict[str, bytes]:
     """Return the scripts for a machine's system by file name; each has the invitation in it, so each is secret."""
     fields = {
-        "slug": values.slug,
-        "machine": invitation.owner.machine,
-        "agent_url": _checked(values.agent_url),
-        "agent_sha256": values.agent_sha256,
+        "slug": _checked("the tenant's name", _NAME, values.slug),
+        "machine": _checked("the machine's name", _NAME, invitation.owner.machine),
+        "agent_url": _checked("the address of the agent's program", _PLAIN_URL, values.agent_url),
+        "agent_sha256": _checked("the hash of the agent's program", _SHA256, values.agent_sha256),
         "certificates": "\n".join(_CERTIFICATE.findall(invitation.certificates)),
         "invitation": base64.b64encode(invitation.render()).decode(),
     }
@@ -52,13 +55,13 @@ def render_scripts(invitation: Invitation, values: ScriptValues) -> dict[str, by
     return {name: _with_system_line_ends(name, content) for name, content in rendered.items()}
 
 
-def _checked(url: str) -> str:
-    """Return an address that needs no quoting in any script."""
-    if _PLAIN_URL.fullmatch(url) is None:
+def _checked(what: str, form: re.Pattern[str], value: str) -> str:
+    """Return a value of a form that needs no quoting in any script; nothing else is quoted, or shown."""
+    if form.fullmatch(value) is None:
         raise ExpectedError(
-            "the address of the agent's program has characters that no script takes", "Check `endpoint`."
+            f"{what} has characters that no script takes", "Check the names of the tenant file, and `endpoint`."
         )
-    return url
+    return value
 
 
 def _with_system_line_ends(name: str, content: bytes) -> bytes:

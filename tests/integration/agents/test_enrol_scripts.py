@@ -3,6 +3,7 @@ of its own, against a real web server; PowerShell's, cmd's and launchd's are ren
 
 import base64
 import hashlib
+import json
 import os
 import plistlib
 import re
@@ -12,7 +13,7 @@ import stat
 import string
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,10 +22,13 @@ from pathlib import Path
 import pytest
 from coffre_lab.ceph.certificates import issue
 
+from tests.unit.hostile.texts import PLAIN, STEERING
+
 TEMPLATES = Path(__file__).resolve().parents[3] / "templates" / "enrolment"
 INVITATION = '{"version": 1, "secret": "c2VjcmV0", "quote": "\'\\"$(touch /tmp/no)`"}'
 SIGNATURE = "5e9c8a7d6f"
 WAIT_SECONDS = 60
+HOSTILE = PLAIN | STEERING
 
 
 class Template(string.Template):
@@ -61,7 +65,7 @@ class Shelf:
     def render(self, **changes: str) -> str:
         return Template((TEMPLATES / "enrol.sh").read_text()).substitute(self.values(**changes))
 
-    def start(self, *, user: int = 0, **changes: str) -> subprocess.Popen[str]:
+    def start(self, *, user: int = 0, shell: Sequence[str] = ("dash",), **changes: str) -> subprocess.Popen[str]:
         """Start the script as this user would see it; its machine is below the test's folder."""
         (self.folder / "bin" / "id").write_text(f"#!/bin/sh\necho {user}\n")
         (self.folder / "bin" / "id").chmod(0o755)
@@ -70,7 +74,7 @@ class Shelf:
             assert real in text
             text = text.replace(real, own)
         return subprocess.Popen(
-            ["dash", self.write(text)],
+            [*shell, self.write(text)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -82,8 +86,8 @@ class Shelf:
         path.write_text(text)
         return path
 
-    def run(self, *, user: int = 0, **changes: str) -> tuple[int, str]:
-        script = self.start(user=user, **changes)
+    def run(self, *, user: int = 0, shell: Sequence[str] = ("dash",), **changes: str) -> tuple[int, str]:
+        script = self.start(user=user, shell=shell, **changes)
         output, errors = script.communicate(timeout=WAIT_SECONDS)
         return script.returncode, output + errors
 
@@ -119,6 +123,23 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
     yield shelf
     server.shutdown()
     server.server_close()
+
+
+SHELLS = (("dash",), ("bash",), ("bash", "--posix"), ("zsh", "--emulate", "sh"))
+"""What a system may have as sh."""
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_no_shell_finds_a_word_of_its_own_in_an_invitation(shelf: Shelf, shell: tuple[str, ...]) -> None:
+    """The invitation has every hostile text; the shell hands it on byte for byte, and runs nothing of it."""
+    hostile = json.dumps(HOSTILE | {"own": f"$(touch {shelf.folder}/no) `touch {shelf.folder}/no`"})
+    shelf.serve('cat >"$test/input"; exit 0')
+    assert shelf.run(shell=shell, invitation=base64.b64encode(hostile.encode()).decode()) == (0, "")
+    assert json.loads((shelf.folder / "input").read_text()) == json.loads(hostile)
+    assert not (shelf.folder / "no").exists()
+    assert shelf.left() == []
+    assert shelf.run(shell=shell, agent_sha256="0" * 64)[0] == 4
+    assert shelf.left() == []
 
 
 def test_the_agent_gets_the_invitation_on_its_input_alone(shelf: Shelf) -> None:
