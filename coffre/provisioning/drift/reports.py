@@ -12,6 +12,7 @@ from coffre.observation.reports import look_at_applied
 from coffre.orders.deliveries import find_last
 from coffre.orders.generations import find_due
 from coffre.provisioning.drift.values import Drift, DriftKind, Unseen, UnseenKind
+from coffre.provisioning.enrolment.programs import RunningAgent, choose_program
 from coffre.provisioning.steps import deployment
 from coffre.provisioning.terms.context import FULLY, Context
 from coffre.provisioning.terms.differences import (
@@ -26,6 +27,7 @@ from coffre.records.facts.agents import AgentDeployed, Install, Update
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key
 from coffre.secrets.minting import public_key_of
+from coffre.spec.tenant import PullConnection
 from coffre.storage.values import PlatformAwayError
 from coffre.tenant.access import find_reason
 from coffre.tenant.estate.buckets import ExistingBuckets
@@ -74,9 +76,21 @@ def _compare(at: Context, name: str) -> Iterator[Drift | Unseen]:
         yield from () if said is None else (said,)
         return
     # A machine fetches its orders by itself, of which the records know nothing: what it says is newer.
-    yield from (each for each in found if each.what is not DriftKind.ORDERS_NOT_TAKEN)
+    known = {DriftKind.ORDERS_NOT_TAKEN}
     installed = fact_of(opened.log.last((Install, Update), name))
+    if _has_taken_program(opened, name, said):
+        known, installed = known | {DriftKind.AGENT_PROGRAM}, None
+    yield from (each for each in found if each.what not in known)
     yield from judge_statement(name, said, opened.secrets.control(), installed, find_due(opened.log, name))
+
+
+def _has_taken_program(opened: OpenTenant, name: str, said: Applied) -> bool:
+    """Tell whether a machine that nobody can reach runs the program that it is to run: it replaced its own."""
+    machine = opened.machine(name)
+    if not isinstance(machine.connection, PullConnection):
+        return False
+    program = choose_program(machine, RunningAgent(said.agent_sha256, said.agent_version))
+    return program is not None and program.sha256 == said.agent_sha256
 
 
 def _translate(machine: str, difference: Difference) -> Drift:

@@ -29,7 +29,7 @@ from coffre.provisioning.steps.retirement import has_agent
 from coffre.provisioning.terms.context import FULLY, Context
 from coffre.provisioning.terms.done import Deployed, MachineState, Recorded
 from coffre.records.database.store import Records
-from coffre.records.facts.agents import KeyRotated, MachineReplaced, Removal
+from coffre.records.facts.agents import Install, KeyRotated, MachineReplaced, Removal
 from coffre.records.facts.backups import PasswordUsed
 from coffre.records.facts.enrolment import ConfigurationDelivered, EnrolmentInvited, EnrolmentMisused, EnrolmentRevoked
 from coffre.secrets import minting, rotations
@@ -380,3 +380,23 @@ def test_a_replacement_is_not_to_be_invited_again_before_its_first_word(desk: De
     desk.opened.log.append(KeyRotated("machine_key", "cut"), MACHINE)
     Spoken(old, 1, key_id(desk)).put(desk)
     assert "Invite it again" in hear_it(desk).outcome.message
+
+
+def test_a_machine_that_replaced_its_agent_as_it_was_told_has_not_drifted(desk: Desk) -> None:
+    ours = driver_of(desk.tenant.machines[MACHINE]).find_build(OperatingSystem.LINUX).agent_sha256
+    lea = PulledMachine(agent_sha256="e" * 64)
+    desk.invite()
+    desk.claim(lea)
+    desk.answer()
+    desk.opened.log.append(Install("workstation", "e" * 64, "0.0.1", "pull", generation=1), MACHINE)
+    existing = desk.opened.buckets.existing()
+
+    def on_the_agent() -> set[DriftKind]:
+        found = look_at_reports(desk.opened, existing)
+        kinds = {each.what for each in found if isinstance(each, Drift)}
+        return kinds & {DriftKind.AGENT_PROGRAM, DriftKind.AGENT_VERSION}
+
+    Spoken(lea, 1, key_id(desk), "f" * 64, "0.0.2").put(desk)
+    foreign = on_the_agent()
+    Spoken(lea, 1, key_id(desk), ours, "0.1.0").put(desk)
+    assert (foreign, on_the_agent()) == ({DriftKind.AGENT_VERSION}, set())
