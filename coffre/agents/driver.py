@@ -155,6 +155,8 @@ class AgentPart(StrEnum):
     """What starts the backups: missing, changed or masked."""
     SCHEDULE_OFF = "schedule_off"
     """What starts the backups is there, and switched off."""
+    ADDITION = "addition"
+    """A file of somebody else that changes what starts the backups; a deployment leaves it."""
     RESTIC = "restic"
     """The program that the orders name."""
     ORDERS = "orders"
@@ -245,7 +247,7 @@ class Agents(Protocol):
     def look(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[AgentLook]:
         """Tell what `deploy` would change; changes nothing, neither there nor in the storage.
 
-        The requests have no password of a repository: the agent's credentials are not compared, but it uses them.
+        The requests have no password of a repository: the agent itself tries its own, and compares its access key.
         """
 
     def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:

@@ -38,7 +38,9 @@ const lineLimit = 2000
 const usage = `usage: coffre-agent COMMAND [--check]
 
   apply    apply the signed orders in this machine's bucket; --check only reports what would change; with
-           --reports-after N and --check-ins-after M, numbers continue above these, even if this machine has lost its own
+           --reports-after N and --check-ins-after M, numbers continue above these, even if this machine has lost its own;
+           --check --key ID also compares the credentials: the id of the access key, and whether the password opens the
+           repository
   pull     apply newer orders, if there are any; if that fails, the last orders stay in force and the next report says why
   run      back up now; with --pull, apply newer orders first
   remove   remove the schedule and the agent's state from this machine; --check only reports what would change;
@@ -90,6 +92,7 @@ func execute(ctx context.Context, paths config.Paths, arguments []string, output
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	var check, all, pull bool
+	var key string
 	var seen apply.Seen
 	if name == "apply" || name == "remove" {
 		flags.BoolVar(&check, "check", false, "")
@@ -97,6 +100,7 @@ func execute(ctx context.Context, paths config.Paths, arguments []string, output
 	if name == "apply" {
 		flags.Int64Var(&seen.Reports, "reports-after", 0, "")
 		flags.Int64Var(&seen.CheckIns, "check-ins-after", 0, "")
+		flags.StringVar(&key, "key", "", "")
 	}
 	if name == "remove" {
 		flags.BoolVar(&all, "all", false, "")
@@ -121,7 +125,7 @@ func execute(ctx context.Context, paths config.Paths, arguments []string, output
 		}
 		return backUp(ctx, paths, os.Getenv("INVOCATION_ID"), log)
 	case "apply", "pull", "remove":
-		return 0, register(ctx, command{name, paths, check, all, seen}, output, log)
+		return 0, register(ctx, command{name, paths, check, all, seen, key}, output, log)
 	}
 	return 0, fault.Usage(fmt.Sprintf("unknown command %q", name), usage)
 }
@@ -238,6 +242,7 @@ type command struct {
 	paths      config.Paths
 	check, all bool
 	seen       apply.Seen
+	key        string
 }
 
 func register(ctx context.Context, command command, output, log io.Writer) error {
@@ -245,7 +250,9 @@ func register(ctx context.Context, command command, output, log io.Writer) error
 	if err != nil {
 		return err
 	}
-	settings := apply.Settings{Paths: command.paths, Scheduler: scheduler, Version: version, Seen: command.seen}
+	settings := apply.Settings{
+		Paths: command.paths, Scheduler: scheduler, Version: version, Seen: command.seen, Key: command.key,
+	}
 	switch command.name {
 	case "pull":
 		settings.Invocation, settings.IsBackupNext = invocation(), true

@@ -36,14 +36,18 @@ type Settings struct {
 	Invocation string
 	// IsBackupNext says that the scheduler starts the installed program anew for the backup that follows this pull.
 	IsBackupNext bool
+	// Key is the id of the access key that a look expects here; without one it does not compare the credentials.
+	Key string
 }
 
 // Result is what apply prints. Changes says what was, or with check would be, changed; Note what did not decide;
-// AgentVersion is the version of the agent that says so, Identity the machine that it says it on.
+// AgentVersion is the version of the agent that says so, Identity the machine that it says it on. Additions are what others
+// added to the job, of which nothing is changed; only check looks for them.
 type Result struct {
 	Changed      bool              `json:"changed"`
 	Generation   int64             `json:"generation"`
 	Changes      []string          `json:"changes"`
+	Additions    []string          `json:"additions,omitempty"`
 	Note         string            `json:"note,omitempty"`
 	AgentVersion string            `json:"agent_version"`
 	Identity     identity.Identity `json:"identity"`
@@ -89,6 +93,11 @@ func Apply(ctx context.Context, settings Settings, check bool) (Result, error) {
 	result := Result{
 		Changed: len(changes) > 0, Generation: fetched.Orders.Generation, Changes: changes, AgentVersion: settings.Version,
 		Identity: identity.Read(settings.Paths.Root, session.machine.TenantID),
+	}
+	if check {
+		if result.Additions, err = units.Additions(settings.Paths.Root); err != nil {
+			return Result{}, err
+		}
 	}
 	if untold != nil {
 		result.Note = notTold(untold)
@@ -172,7 +181,7 @@ func (s *session) obey(ctx context.Context, fetched orders.Document, check bool)
 		return removed.Changes, err
 	}
 	if check {
-		return s.look(fetched.Orders, isNew, note)
+		return s.look(ctx, fetched.Orders, isNew, note)
 	}
 	return s.take(ctx, applied, fetched, isNew, note)
 }
@@ -181,11 +190,19 @@ func (s *session) decide(applied *orders.Document, fetched orders.Document) (isN
 	return orders.Decide(applied, fetched, s.machine.LeastGeneration, time.Now())
 }
 
-// look says what take would change.
-func (s *session) look(wanted orders.Orders, isNew bool, note string) ([]string, error) {
+// look says what take would change, and what of the credentials whoever deploys this machine would.
+func (s *session) look(ctx context.Context, wanted orders.Orders, isNew bool, note string) ([]string, error) {
 	var changes []string
-	if _, err := programs.Find(s.Paths, wanted.Restic); err != nil {
+	binary, err := programs.Find(s.Paths, wanted.Restic)
+	if err != nil {
 		changes = append(changes, fetching(wanted.Restic))
+	}
+	if s.Key != "" {
+		differs, err := s.lookAtCredentials(ctx, binary)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, differs...)
 	}
 	job, err := render(wanted)
 	if err != nil {

@@ -231,3 +231,41 @@ func (w world) exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
+
+func TestFilesOfOthersThatChangeTheJobAreTold(t *testing.T) {
+	root := t.TempDir()
+	told := []string{
+		"etc/systemd/system/coffre-backup.timer.d/off.conf", "etc/systemd/system/coffre-backup.service.d/a.conf",
+		"etc/systemd/system.control/coffre-backup.service.d/50-CPUQuota.conf", "run/systemd/system/coffre-.timer.d/x.conf",
+		"usr/lib/systemd/system/coffre-.service.d/x.conf", "run/systemd/transient/coffre-backup.timer",
+	}
+	left := []string{
+		"etc/systemd/system/coffre-backup.timer", "etc/systemd/system/coffre-backup.service",
+		"etc/systemd/system/service.d/all.conf", "etc/systemd/system/other.timer.d/x.conf",
+		"etc/systemd/system/coffre-backup.timer.d/notes.txt",
+	}
+	for _, name := range append(append([]string{}, told...), left...) {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := Additions(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range told {
+		if !strings.Contains(strings.Join(found, "\n")+"\n", filepath.Join(root, name)+"\n") {
+			t.Errorf("%s is not told", name)
+		}
+	}
+	if len(found) != len(told) {
+		t.Errorf("told as well: %v", found)
+	}
+	if none, err := Additions(t.TempDir()); err != nil || len(none) != 0 {
+		t.Errorf("%v %v", none, err)
+	}
+}

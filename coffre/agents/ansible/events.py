@@ -36,8 +36,8 @@ class HostOutcome:
 
     ``changes`` are the names of the tasks that changed something, or would have. ``failed_task`` and ``reason`` are
     empty after a success; ``reason`` is the output of the task or ssh, sometimes of several lines. ``agent_version`` is
-    the agent's own statement, empty when it was not asked; ``identity`` is its statement on its machine, and
-    ``agent_changes`` what it changed, or would have.
+    the agent's own statement, empty when it was not asked; ``identity`` is its statement on its machine,
+    ``agent_changes`` what it changed, or would have, and ``agent_additions`` what others added, which it leaves.
     """
 
     ok: bool
@@ -48,6 +48,7 @@ class HostOutcome:
     agent_version: str = ""
     identity: MachineIdentity | None = None
     agent_changes: tuple[str, ...] = ()
+    agent_additions: tuple[str, ...] = ()
 
 
 class EventLog:
@@ -63,6 +64,7 @@ class EventLog:
         self._agent_versions: dict[str, str] = {}
         self._identities: dict[str, MachineIdentity | None] = {}
         self._agent_changes: dict[str, tuple[str, ...]] = {}
+        self._agent_additions: dict[str, tuple[str, ...]] = {}
         self.has_begun = False
         """Whether Ansible began a play."""
 
@@ -81,7 +83,8 @@ class EventLog:
         if kind == "runner_on_ok" and task == APPLY:
             self._agent_versions[host] = read_agent_version(result.get("stdout"))
             self._identities[host] = read_identity(result.get("stdout"))
-            self._agent_changes[host] = read_agent_changes(result.get("stdout"))
+            self._agent_changes[host] = read_agent_list(result.get("stdout"), "changes")
+            self._agent_additions[host] = read_agent_list(result.get("stdout"), "additions")
         if kind == "runner_on_start" and not task.startswith(OWN_CHECK):
             self._on_task(host, task)
         elif kind == "runner_on_ok" and "censored" in result:
@@ -111,8 +114,15 @@ class EventLog:
             words = f": {last_line(output)}" if last_line(output) else ""
             return HostOutcome(False, False, changes, "", f"Ansible ended before this machine was finished{words}")
         version, identity = self._agent_versions.get(host, ""), self._identities.get(host)
-        said = self._agent_changes.get(host, ())
-        return HostOutcome(True, False, changes, agent_version=version, identity=identity, agent_changes=said)
+        return HostOutcome(
+            True,
+            False,
+            changes,
+            agent_version=version,
+            identity=identity,
+            agent_changes=self._agent_changes.get(host, ()),
+            agent_additions=self._agent_additions.get(host, ()),
+        )
 
     def _list_changes(self, host: str) -> tuple[str, ...]:
         """Name the changes. A task with secrets gives no event; the totals at the end show it by the difference."""
@@ -130,13 +140,13 @@ def read_agent_version(said: object) -> str:
     return version if isinstance(version, str) and len(version) <= MAX_VERSION_LENGTH else ""
 
 
-def read_agent_changes(said: object) -> tuple[str, ...]:
-    """Return the changes in the agent's output of an apply, so many and so much of each as is kept."""
+def read_agent_list(said: object, name: str) -> tuple[str, ...]:
+    """Return a list of texts in the agent's output of an apply, so many and so much of each as is kept."""
     try:
-        changes = read_json_object(str(said), SAID_BYTES).get("changes")
+        found = read_json_object(str(said), SAID_BYTES).get(name)
     except UnreadableJsonError:
         return ()
-    listed = changes if isinstance(changes, list) else []
+    listed = found if isinstance(found, list) else []
     return tuple(one_line(each, MAX_CHANGE_LENGTH) for each in listed[:MAX_CHANGES] if isinstance(each, str))
 
 

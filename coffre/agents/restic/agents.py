@@ -55,7 +55,10 @@ class ResticAgents:
         targets = [request.target for request in requests]
         outcomes = self._run(DEPLOY, self._inventory(requests), targets, on_progress, only_looks=True)
         seen = [(target, outcomes[host_name(target)]) for target in targets]
-        return [judge_look(judge(target, outcome, self._slugs), outcome.agent_changes) for target, outcome in seen]
+        return [
+            judge_look(judge(target, outcome, self._slugs), outcome.agent_changes, outcome.agent_additions)
+            for target, outcome in seen
+        ]
 
     def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Stop the agent on each machine and delete everything of ours. May run twice."""

@@ -65,9 +65,13 @@ def build_deploy_inventory(
 
 
 def list_apply_arguments(request: DeployRequest) -> list[str]:
-    """Return the agent's arguments besides its orders: where its numbers continue if it has forgotten them."""
+    """Return the agent's arguments besides its orders: where its numbers continue if it has forgotten them.
+
+    For a look also the access key that it should have: its credentials are not sent to be compared.
+    """
     seen = request.seen
-    return ["--reports-after", str(seen.reports), "--check-ins-after", str(seen.check_ins)]
+    arguments = ["--reports-after", str(seen.reports), "--check-ins-after", str(seen.check_ins)]
+    return arguments if _has_password(request) else [*arguments, "--key", bucket_of(request.setup).access_key_id]
 
 
 def build_remove_inventory(targets: Sequence[Target], token: str) -> Inventory:

@@ -301,7 +301,7 @@ def _ask(checkout: "Checkout", name: str) -> "Sequence[Drift | Unseen]":
 def _has_drift(found: "Sequence[Drift | Unseen]") -> bool:
     from coffre.provisioning.drift.values import Drift
 
-    return any(isinstance(each, Drift) for each in found)
+    return any(isinstance(each, Drift) and each.is_undone_by_apply for each in found)
 
 
 def _read_plan(path: Path, *, has_others: bool) -> "dict[str, ExactPlan]":

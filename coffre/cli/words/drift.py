@@ -142,6 +142,7 @@ _WORDS: Mapping[DriftKind, Any] = {
     DriftKind.CONFIGURATION: _with_detail("the agent's configuration differs"),
     DriftKind.SCHEDULE: _with_detail("what starts the backups is missing, changed or masked"),
     DriftKind.SCHEDULE_OFF: _with_detail("what starts the backups is switched off"),
+    DriftKind.SCHEDULE_ADDITION: _with_detail("somebody's file changes what starts the backups"),
     DriftKind.RESTIC: _with_detail("the restic of its orders is not there"),
     DriftKind.AGENT_STATE: _with_detail("the agent would change something"),
 }

@@ -56,14 +56,17 @@ def say_plan(planned: "TenantPlan") -> Iterator[str]:
 
 
 def _say_machines(found: "Sequence[Drift | Unseen]") -> Iterator[str]:
-    """Yield what a deployment would change on the machines that were asked, and which ones were not reached."""
+    """Yield what a deployment would change, or leave, on the machines that were asked, and which were not reached."""
     if not found:
         return
     from coffre.cli.words.drift import describe, describe_unseen
     from coffre.provisioning.drift.values import Drift
 
     for each in found:
-        yield f"~ agent on {describe(each)}" if isinstance(each, Drift) else f"! {describe_unseen(each)}"
+        if isinstance(each, Drift):
+            yield f"{'~' if each.is_undone_by_apply else '!'} agent on {describe(each)}"
+        else:
+            yield f"! {describe_unseen(each)}"
 
 
 def _say_copy(copied: "CopyPlan | None") -> Iterator[str]:

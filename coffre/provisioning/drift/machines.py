@@ -23,6 +23,7 @@ _KINDS = {
     AgentPart.CONFIGURATION: DriftKind.CONFIGURATION,
     AgentPart.SCHEDULE: DriftKind.SCHEDULE,
     AgentPart.SCHEDULE_OFF: DriftKind.SCHEDULE_OFF,
+    AgentPart.ADDITION: DriftKind.SCHEDULE_ADDITION,
     AgentPart.RESTIC: DriftKind.RESTIC,
     AgentPart.ORDERS: DriftKind.ORDERS_NOT_TAKEN,
     AgentPart.STATE: DriftKind.AGENT_STATE,

@@ -62,13 +62,23 @@ class DriftKind(StrEnum):
     """The units, or the task, that start the backups: missing, changed or masked."""
     SCHEDULE_OFF = "schedule_off"
     """The units are as they should be, and switched off."""
+    SCHEDULE_ADDITION = "schedule_addition"
+    """A file of somebody else that changes the units: a drop-in, or a unit that comes before ours."""
     RESTIC = "restic"
     """The restic that the orders name is not on the machine."""
     AGENT_STATE = "agent_state"
     """The agent has forgotten its own numbers, or differs in another way of which it tells."""
 
 
-BY_HAND = frozenset({DriftKind.EXTRA_USER, DriftKind.EXTRA_BUCKET, DriftKind.FILE_GONE, DriftKind.OTHER})
+BY_HAND = frozenset(
+    {
+        DriftKind.EXTRA_USER,
+        DriftKind.EXTRA_BUCKET,
+        DriftKind.FILE_GONE,
+        DriftKind.OTHER,
+        DriftKind.SCHEDULE_ADDITION,
+    }
+)
 """What apply does not undo: it never deletes what it did not make."""
 
 

@@ -216,6 +216,38 @@ def test_a_masked_timer_and_a_changed_configuration_are_found_planned_and_undone
     assert found(desk, expect=0)["drift"] == []
 
 
+def test_a_drop_in_of_a_stranger_is_named_and_left(desk: Desk) -> None:
+    folder = "/etc/systemd/system/coffre-backup.service.d"
+    off = r"[Service]\nExecStart=\nExecStart=/bin/true\n"
+    desk.on_machine(HOSTS[COMPTA], f"mkdir -p {folder}; printf '{off}' >{folder}/off.conf; systemctl daemon-reload")
+    try:
+        [drift] = found(desk)["drift"]
+        assert (drift["what"], drift["machine"]) == ("schedule_addition", COMPTA)
+        assert (drift["detail"], drift["is_undone_by_apply"]) == (f"{folder}/off.conf", False)
+        connected = desk.coffre("plan", SLUG, "--connect", "--exit-code").stdout
+        assert f"! agent on {COMPTA}: somebody's file changes what starts the backups ({folder}/off.conf)" in connected
+        desk.coffre("apply", SLUG, "--yes")
+        assert kinds(found(desk)) == {("schedule_addition", COMPTA)}
+    finally:
+        desk.on_machine(HOSTS[COMPTA], f"rm -r {folder}; systemctl daemon-reload")
+    assert found(desk, expect=0)["drift"] == []
+
+
+def test_other_credentials_are_found_by_the_agent_itself_and_undone(desk: Desk, backstage: Backstage) -> None:
+    """An access key that reads the orders as well, and a password that opens no repository."""
+    owner = backstage.secrets.get_control(SLUG, backstage.tenant.id).owner_key
+    assert owner is not None
+    for values in (
+        {"access_key_id": owner.access_key_id, "secret_access_key": owner.secret_access_key.get_secret_value()},
+        {"repository_password": "another"},
+    ):
+        edits = "; ".join(f's|"{name}": "[^"]*"|"{name}": "{value}"|' for name, value in values.items())
+        desk.on_machine(HOSTS[CAISSE], f"sed -i '{edits}' /etc/coffre/credentials.json")
+        assert kinds(found(desk)) == {("configuration", CAISSE)}
+        desk.coffre("apply", SLUG, "--yes")
+        assert found(desk, expect=0)["drift"] == []
+
+
 def test_a_machine_that_does_not_answer_is_unknown_and_never_fine(desk: Desk) -> None:
     with desk.out_of_reach(HOSTS[CAISSE]):
         seen = found(desk, expect=1)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from coffre.agents.ansible.events import MAX_CHANGE_LENGTH, MAX_CHANGES, read_agent_changes
+from coffre.agents.ansible.events import MAX_CHANGE_LENGTH, MAX_CHANGES, read_agent_list
 from coffre.agents.driver import AgentDrift, AgentPart, DeployResult
 from coffre.agents.restic.look import judge_look
 
@@ -26,6 +26,7 @@ def result(*changes: str, ok: bool = True) -> DeployResult:
         ("coffre-backup.timer: enable", AgentPart.SCHEDULE_OFF),
         ("coffre-backup.timer: start", AgentPart.SCHEDULE_OFF),
         ("com.coffre.backup: load", AgentPart.SCHEDULE_OFF),
+        ("credentials.json: another access key", AgentPart.CONFIGURATION),
         ("restic 0.18.1: fetch", AgentPart.RESTIC),
         ("orders: generation 7", AgentPart.ORDERS),
         ("reports: continue after number 9", AgentPart.STATE),
@@ -56,13 +57,18 @@ def test_a_sound_machine_has_no_drift_and_a_failed_look_says_why() -> None:
     assert (failed.ok, failed.message) == (False, "why")
 
 
+def test_what_others_added_is_told_although_nothing_would_be_changed() -> None:
+    path = "/etc/systemd/system/coffre-backup.timer.d/off.conf"
+    assert judge_look(result(), [], [path]).drift == (AgentDrift(AgentPart.ADDITION, path),)
+
+
 @pytest.mark.parametrize("said", ["", "no JSON", "[]", '{"changes": 5}', '{"changes": [1, null]}'])
 def test_rubbish_of_a_machine_is_no_change(said: str) -> None:
-    assert read_agent_changes(said) == ()
+    assert read_agent_list(said, "changes") == ()
 
 
 def test_what_a_machine_says_is_kept_within_bounds_and_on_one_line() -> None:
     said = json.dumps({"changes": ["x\n" * 200] * 100})
-    kept = read_agent_changes(said)
+    kept = read_agent_list(said, "changes")
     assert len(kept) == MAX_CHANGES
     assert all(len(each) <= MAX_CHANGE_LENGTH and "\n" not in each for each in kept)
