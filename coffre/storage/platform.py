@@ -224,6 +224,9 @@ class PlatformDriver(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    def load(self) -> None:
+        """Import what applies need, before a process forks for many of them: without a thread or a connection."""
+
     def describe(self, platform: Platform) -> PlatformStatement:
         """Return what documents for customers state of this platform; sends no request."""
 

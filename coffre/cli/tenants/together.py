@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from coffre.cli import output
@@ -61,6 +62,20 @@ def apply_one(terms: Terms, job: Job, say: Callable[[str], None]) -> Turn:
         return Turn(None, explain(problem, job.slug))
 
 
+def load(kinds: Collection[str]) -> None:
+    """Import and read what applies on these kinds of platforms need, once for all processes."""
+    import coffre.provisioning.apply
+    import coffre.provisioning.engine.engine  # noqa: F401
+    from coffre.provisioning.inputs import digest_code
+    from coffre.spec.values.working_hours import public_holidays
+    from coffre.storage.kinds import DRIVERS
+
+    digest_code()
+    public_holidays()
+    for kind in sorted(kinds):
+        DRIVERS[kind]().load()
+
+
 def choose_parallel(asked: int | None, terms: Terms, slugs: Collection[str]) -> int:
     """Return how many tenants to apply at a time: as asked, else what cores and free memory allow."""
     from coffre.workspace.capacity import count_processes
@@ -105,7 +120,9 @@ def apply_together(
     began, done = time.monotonic(), 0
     if left:
         output.progress(f"applying {len(left)} tenants, {min(parallel, len(left))} at a time")
-    workers: Workers[Job, Turn] = Workers(apply_one, terms, parallel)
+    tenants = [tenant for slug in plans if (tenant := terms.checkout.tenants.get(slug)) is not None]
+    kinds = {terms.checkout.settings.platforms[tenant.storage.platform].kind for tenant in tenants}
+    workers: Workers[Job, Turn] = Workers(apply_one, terms, parallel, partial(load, kinds))
     try:
         for ended in workers.run(left):
             done += 1

@@ -29,11 +29,11 @@ def why_not(hours: WorkingHours, moment: datetime.datetime) -> str:
 
 
 def _is_holiday(hours: WorkingHours, day: datetime.date) -> bool:
-    return day in hours.holidays or day in _public_holidays()
+    return day in hours.holidays or day in public_holidays()
 
 
 @cache
-def _public_holidays() -> "HolidayBase":
+def public_holidays() -> "HolidayBase":
     """Return France's public holidays of every year."""
     # Imported here: the import takes 0.1 s, which every command would spend.
     from holidays import country_holidays

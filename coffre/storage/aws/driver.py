@@ -50,6 +50,13 @@ class AwsDriver:
 
     capabilities = CAPABILITIES
 
+    def load(self) -> None:
+        import coffre.storage.aws.declaration
+        import coffre.storage.aws.storage  # noqa: F401
+        from coffre.storage.s3 import client
+
+        client.load()
+
     def describe(self, platform: Platform) -> PlatformStatement:
         own = _own(platform)
         return PlatformStatement(MediaKeeper.AMAZON, account=own.account, region=own.region, host=AMAZON)

@@ -41,6 +41,15 @@ class CephDriver:
 
     capabilities = CAPABILITIES
 
+    def load(self) -> None:
+        import coffre.storage.ceph.provider.dispatch
+        import coffre.storage.ceph.provider.shell
+        import coffre.storage.serving  # noqa: F401
+        import stacks.ceph  # noqa: F401
+        from coffre.storage.s3 import client
+
+        client.load()
+
     def describe(self, platform: Platform) -> PlatformStatement:  # noqa: ARG002 - platform.yaml's hosting says it all
         return PlatformStatement()
 

@@ -168,11 +168,15 @@ class _BoundedSession:
         self._session.close()
 
 
+def load() -> None:
+    """Import botocore and load its S3 model (0.1 s), by a client that connects to nothing."""
+    make_client(Endpoint("https://localhost"), AccessKey("none", "none")).close()
+
+
 def load_in_background() -> None:
-    """Let botocore load its S3 model (0.1 s) while the caller waits for something else; new clients wait for it."""
+    """Load botocore while the caller waits for something else; new clients wait for it."""
     if _session is None:
-        nowhere = Endpoint("https://localhost")
-        threading.Thread(target=make_client, args=(nowhere, AccessKey("none", "none")), name="s3").start()
+        threading.Thread(target=load, name="s3").start()
 
 
 def _end_in_time(request: AWSRequest, **_event: object) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from coffre.errors import ExpectedError
+from coffre.workspace.worker import INTERRUPTED
 from coffre.workspace.workers import Ended, Workers
 from tests import jobs
 from tests.processes import list_pids, read_words
@@ -32,12 +34,50 @@ def until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def children_of(parent: int) -> list[int]:
+    return [pid for pid in list_pids() if read_words(pid, "stat").rpartition(") ")[2].split()[1:2] == [str(parent)]]
+
+
 def test_jobs_are_shared_by_so_many_processes_each_kept_from_job_to_job(tmp_path: Path) -> None:
     ended = list(Pool(jobs.do, tmp_path, 2).run([f"job-{number}" for number in range(7)]))
     assert sorted(each.job for each in ended) == [f"job-{number}" for number in range(7)]
     assert all(each.result is not None and each.result[0] == each.job for each in ended)
     assert len({each.result[1] for each in ended if each.result}) == 2
     assert os.getpid() not in {each.result[1] for each in ended if each.result}
+
+
+def test_what_jobs_need_is_loaded_once_and_nothing_else_is_shared() -> None:
+    pool: Workers[str, tuple[list[int], int, float, list[str]]] = Workers(jobs.tell, None, 3, jobs.load)
+    told = [each.result for each in pool.run(["a", "b", "c"]) if each.result is not None]
+    assert len({pid for _, pid, _, _ in told}) == 3
+    loaded_by = [loaded for loaded, _, _, _ in told]
+    assert loaded_by == [loaded_by[0]] * 3
+    assert len(loaded_by[0]) == 1
+    assert len({number for _, _, number, _ in told}) == 3
+    # Each has its own connection, and none of another worker's: it would not see that one's end.
+    assert len({len(descriptors) for _, _, _, descriptors in told}) == 1, told
+
+
+def test_what_cannot_be_forked_safely_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    pool: Workers[str, object] = Workers(jobs.tell, None, 1, jobs.load_and_start_a_thread)
+    with pytest.raises(ExpectedError, match="ended with 1"):
+        list(pool.run(["a"]))
+    assert "has 2 threads" in capfd.readouterr().err
+
+
+def test_processes_whose_seed_is_killed_end_their_job_as_after_ctrl_c(tmp_path: Path) -> None:
+    def kill_the_seed() -> None:
+        until(lambda: (tmp_path / "wait:never.begun").exists())
+        [seed] = children_of(os.getpid())
+        os.kill(seed, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill_the_seed)
+    thread.start()
+    assert list(Pool(jobs.do, tmp_path, 1).run(["wait:never"])) == [
+        Ended("wait:never", None, ("wait:never begins",), INTERRUPTED)
+    ]
+    thread.join()
+    assert (tmp_path / "wait:never.interrupted").exists()
 
 
 def test_what_a_job_says_comes_with_its_end_and_with_nothing_of_another(tmp_path: Path) -> None:
@@ -94,9 +134,8 @@ def test_processes_whose_parent_is_killed_end_their_job_as_after_ctrl_c(tmp_path
     )
     parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT)
     until(lambda: (tmp_path / "wait:never.begun").exists())
-    [worker] = [
-        pid for pid in list_pids() if read_words(pid, "stat").rpartition(") ")[2].split()[1:2] == [str(parent.pid)]
-    ]
+    [seed] = children_of(parent.pid)
+    [worker] = children_of(seed)
     parent.kill()
     parent.wait()
     until(lambda: not Path(f"/proc/{worker}").exists())
