@@ -48,18 +48,16 @@ PulumiProgram = Callable[[], None]
 
 
 class _LeanStack(automation.Stack):
-    """A stack that starts the CLI only for its updates: each start costs 0.2 s.
+    """A stack that starts the CLI only for its updates: each start costs 0.2 s, and making a stack 0.45 s.
 
-    It does not select itself, since every call names its stack, and reads neither outputs nor history.
+    It neither makes nor selects itself, since its state exists and every call names its stack, and it reads neither
+    outputs nor history.
     """
 
-    def __init__(self, name: str, workspace: automation.LocalWorkspace, mode: StackInitMode) -> None:
-        if mode is not StackInitMode.SELECT:
-            super().__init__(name, workspace, mode)
-            return
+    def __init__(self, name: str, workspace: automation.LocalWorkspace) -> None:
         self.name = name
         self.workspace = workspace
-        self._mode = mode
+        self._mode = StackInitMode.SELECT
 
     def outputs(self) -> automation.OutputMap:
         return {}
@@ -103,6 +101,8 @@ class StackEngine:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             # A crash then loses only the update's own record: our own provider adopts equal resources.
             "PULUMI_SKIP_CHECKPOINTS": "true" if self._plugin is None else "false",
+            # The salt of the stack's secrets is in Pulumi.STACK.yaml of the work folder, which another computer lacks.
+            "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
             # Pulumi still calls update plans experimental.
             "PULUMI_EXPERIMENTAL": "true",
             **(self._plugin.environment if self._plugin is not None else {}),
@@ -190,13 +190,8 @@ class StackEngine:
 
     def _open(self) -> _LeanStack:
         self._state.remove_torn_attributes(self._slug)
-        # Pulumi writes the second file together with the first; without it a stack's secrets cannot be decrypted.
-        settings = self._work_dir / f"Pulumi.{self._slug}.yaml"
-        if not self._state.file_of(self._slug).exists():
-            mode = StackInitMode.CREATE
-        else:
-            mode = StackInitMode.SELECT if settings.exists() else StackInitMode.CREATE_OR_SELECT
-        return _LeanStack(self._slug, self._workspace, mode)
+        self._state.begin(self._slug)
+        return _LeanStack(self._slug, self._workspace)
 
     def free_stale_lock(self, on_progress: OnProgress) -> None:
         """Remove the lock of a killed run, after checking that its process is gone.

@@ -111,6 +111,11 @@ class StateFolder:
         write_atomically(path, text, is_durable=False)
         write_atomically(self._folder.parent / META, b"version: 1\n", is_durable=False)
 
+    def begin(self, stack: str) -> None:
+        """Write the state of a stack without resources, as `pulumi stack init` does, unless the stack has one."""
+        if not self.file_of(stack).exists():
+            self.write(stack, empty_state(stack))
+
     def list_places(self, stack: str) -> list[str]:
         """Return all existing files and folders of a stack."""
         return [self._shown(path) for path in self.list_files(stack)]
@@ -224,6 +229,12 @@ def read_state(text: bytes) -> StackState:
         if each.get("custom") and not each["type"].startswith(_PULUMIS_OWN) and not each.get("delete")
     ]
     return StackState(tuple(resources), bool(latest.get("pending_operations")), hashlib.sha256(text).hexdigest())
+
+
+def empty_state(stack: str) -> bytes:
+    """Return the document of a stack before its first update, which adds the salt of its secrets. Pure."""
+    checkpoint = {"stack": f"organization/{PROJECT}/{stack}", "latest": None}
+    return json.dumps({"version": 3, "checkpoint": checkpoint}).encode()
 
 
 def read_lock(text: bytes) -> StackLock:

@@ -49,6 +49,20 @@ def test_state_is_read_without_what_is_not_ours_and_what_waits_for_deletion() ->
     assert read_state(document(pending_operations=[{"type": "creating"}])).has_pending_operations
 
 
+def test_a_stack_begins_without_resources_and_keeps_what_it_has(tmp_path: Path) -> None:
+    state = StateFolder(f"file://{tmp_path}")
+    state.begin("martin")
+    begun = state.read("martin")
+    assert begun is not None
+    assert (begun.resources, begun.has_pending_operations) == ((), False)
+    assert state.list_stacks() == ["martin"]
+    state.write("martin", document(resource("owner")))
+    state.begin("martin")
+    found = state.read("martin")
+    assert found is not None
+    assert [each.resource_id for each in found.resources] == ["owner"]
+
+
 def test_digest_changes_with_any_byte() -> None:
     assert read_state(document(resource("a"))).digest != read_state(document(resource("b"))).digest
 
