@@ -65,7 +65,7 @@ class InThisProcess:
     ends: ClassVar[dict[str, Turn | None]] = {}
     begun: ClassVar[list[str]] = []
 
-    def __init__(self, task: Any, setup: Any, count: int) -> None:
+    def __init__(self, task: Any, setup: Any, count: int, prepare: Any) -> None:
         self.count = count
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Ended[Job, Turn]]:
