@@ -14,10 +14,21 @@ from coffre.agents.identity import MachineIdentity
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report
 from coffre.agents.repository import BucketStorage, RepositoryFormat
+from coffre.spec.sites import CommandNode, SshNode
 from coffre.spec.tenant import Machine, OperatingSystem, SshConnection, WinrmConnection
 
 OnProgress = Callable[[str, str], None]
 """Called with a machine's name and the current action on it."""
+
+
+@dataclass(frozen=True)
+class SiteNode:
+    """The node of a site of platform.yaml; ``known_hosts`` has its own host key, not those of the site's machines."""
+
+    name: str
+    node: SshNode | CommandNode
+    known_hosts: Path
+    ssh_config: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -26,7 +37,7 @@ class Target:
 
     ``credential`` is the secret of `credential:` in the tenant file: the account's password on Windows, sudo's
     elsewhere. ``authorities`` sign the certificates of the tenant's Windows machines (None: those that this computer
-    trusts).
+    trusts). ``site`` is where only a node reaches it; ``ssh_config`` is then None: the node has its own.
     """
 
     slug: str
@@ -38,6 +49,7 @@ class Target:
     system: OperatingSystem = OperatingSystem.LINUX
     credential: SecretStr | None = None
     authorities: Path | None = None
+    site: SiteNode | None = None
 
     @property
     def trust_command(self) -> str:

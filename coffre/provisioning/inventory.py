@@ -16,7 +16,7 @@ from coffre.records.facts.enrolment import ConfigurationDelivered, EnrolmentInvi
 from coffre.records.facts.registry import read_fact
 from coffre.spec import naming
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import Machine, PullConnection, SshConnection, Tenant, WinrmConnection
+from coffre.spec.tenant import Machine, PullConnection, Tenant, WinrmConnection
 from coffre.tenant.lookup import find_tenant
 from coffre.tenant.machines import find_connection, known_hosts_file
 from coffre.tenant.past import OnNotice, open_existing_records
@@ -125,7 +125,7 @@ def _judge_enrolment(facts: Sequence[object], now: datetime) -> tuple[EnrolmentS
 def build_ansible_inventory(checkout: Checkout, slugs: Sequence[str]) -> dict[str, Any]:
     """Return an Ansible inventory of the machines that SMILÉO connects to, one group per tenant, without any secret.
 
-    Retired machines, and machines that only fetch their orders, are left out.
+    Retired machines, those that only fetch their orders, and those that only the node of a site reaches are left out.
     """
     groups = {}
     for slug in slugs:
@@ -144,11 +144,11 @@ def _host_variables(checkout: Checkout, tenant: Tenant, name: str) -> dict[str, 
     machine = tenant.machines[name]
     known: dict[str, Any] = {"coffre_tenant": tenant.slug, "coffre_machine": name, "coffre_os": machine.os.value}
     recorded = known_hosts_file(checkout.root, tenant.slug)
+    if isinstance(machine.connection, PullConnection) or machine.connection.site is not None:
+        return {}
     if isinstance(machine.connection, WinrmConnection):
         target = Target(tenant.slug, name, tenant.id, machine.connection, recorded, system=machine.os)
         return {**connection_variables(target, "ad-hoc"), **known}
-    if not isinstance(machine.connection, SshConnection):
-        return {}
     ssh, ssh_config = find_connection(checkout, tenant.slug, name)
     target = Target(tenant.slug, name, tenant.id, ssh, recorded, ssh_config, system=machine.os)
     return {**connection_variables(target, "ad-hoc"), **known}

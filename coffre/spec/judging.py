@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from coffre.spec.problems.messages import explain
 from coffre.spec.problems.problems import FileProblem, Problem
 from coffre.spec.problems.quoting import on_one_line
 from coffre.spec.problems.reporting import LIMIT, report, report_findings
+from coffre.spec.problems.suggest import did_you_mean
 from coffre.spec.rules.across_fields import (
     check_platform,
     check_tenant,
@@ -124,6 +125,8 @@ def judge_together(platform: JudgedPlatform, tenants: Sequence[JudgedTenant], ot
     problems = [*others, *platform.problems]
     for each in tenants:
         problems += each.problems
+    if platform.settings is not None:
+        problems += _limit(_find_unknown_sites(tenants, platform.settings.sites))
     problems += _limit(_find_shared_ids(tenants))
     problems += _limit(_find_shared_places(tenants))
     refused = {problem.file for problem in problems}
@@ -197,6 +200,23 @@ def _find_shared_ids(tenants: Sequence[JudgedTenant]) -> Iterator[Problem]:
         if each.source.shown in taken and isinstance(each.tenant_id, str):
             message = f'"{on_one_line(each.tenant_id)}" is the id of {taken[each.source.shown]} too'
             yield Problem(each.source.shown, *_document(each).position(("id",)), "id", message, hint)
+
+
+def _find_unknown_sites(tenants: Sequence[JudgedTenant], sites: Collection[str]) -> Iterator[Problem]:
+    for each in tenants:
+        machines = each.tenant.active_machines() if each.tenant is not None else {}
+        named = {name: getattr(machine.connection, "site", None) for name, machine in machines.items()}
+        unknown = [
+            FileProblem(
+                ("machines", name, "connection", "site"),
+                "{value} is not among the sites of platform.yaml",
+                did_you_mean(site, sites) or "add it there under sites",
+            )
+            for name, site in named.items()
+            if site is not None and site not in sites
+        ]
+        if unknown:
+            yield from report_findings(_document(each), each.source.shown, unknown)
 
 
 def _find_shared_places(tenants: Sequence[JudgedTenant]) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from coffre.spec.plan import OperatingSystem
-from coffre.spec.values.fields import Count, CredentialName, Day, FileModel, Flag, Host, Text, matching
+from coffre.spec.values.fields import Count, CredentialName, Day, FileModel, Flag, Host, Name, Text, matching
 
 
 class MachineKind(StrEnum):
@@ -43,6 +43,7 @@ WindowsUser = Annotated[
     WithJsonSchema({"type": "string"}),
 ]
 _VIA = Field(description="The way: ssh, winrm, or pull")
+_SITE = Field(description="The site, in platform.yaml, whose node reaches it")
 Port = Annotated[Count, Field(ge=1, le=65535, description="The TCP port of the SSH server")]
 
 
@@ -58,6 +59,7 @@ class SshConnection(FileModel):
         CredentialName | None,
         Field(description="The name of an entry of the tenant's secret bundle, never the secret itself"),
     ] = None
+    site: Annotated[Name | None, _SITE] = None
 
 
 class WinrmConnection(FileModel):
@@ -69,6 +71,7 @@ class WinrmConnection(FileModel):
     credential: Annotated[
         CredentialName, Field(description="The name of an entry of the tenant's secret bundle, never the secret itself")
     ]
+    site: Annotated[Name | None, _SITE] = None
 
 
 class PullConnection(FileModel):

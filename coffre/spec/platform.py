@@ -7,6 +7,7 @@ from pydantic import Field
 
 from coffre.spec.git_host import GitHostSettings
 from coffre.spec.prices import Prices
+from coffre.spec.sites import Site
 from coffre.spec.storage_platform import AnyPlatform
 from coffre.spec.stores import S3Store
 from coffre.spec.values.fields import (
@@ -201,6 +202,9 @@ class PlatformFile(FileModel):
     )
     verify: Annotated[Verify, Field(description="How `coffre verify` reads all packs in turn")] = Verify()
     mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they stay files")] = None
+    sites: dict[Name, Site] = Field(
+        default_factory=dict, description="The sites whose machines only a node there reaches, by name"
+    )
     git_host: Annotated[
         GitHostSettings | None, Field(description="The git host of this repository, for reviews in its pull requests")
     ] = None

@@ -25,18 +25,19 @@ def choose_parent(fallback: Path) -> Path:
 
 
 @contextlib.contextmanager
-def private_folder(fallback: Path) -> Iterator[Path]:
+def private_folder(fallback: Path, parent: Path | None = None) -> Iterator[Path]:
     """Give a new folder that only this user may enter; at the end, remove it and end the processes that use it.
 
-    The leftovers of killed runs are removed first."""
-    parent = choose_parent(fallback)
+    It is in ``parent``, by default in memory, else under ``fallback``. The leftovers of killed runs are removed first.
+    """
+    parent = parent or choose_parent(fallback)
     sweep(parent)
     pid = os.getpid()
     folder = Path(tempfile.mkdtemp(prefix=f"coffre-{pid}-{_began(pid)}-", dir=parent))
     try:
         yield folder
     finally:
-        _end_processes(folder)
+        end_processes(folder)
         shutil.rmtree(folder, ignore_errors=True)
         # A process still wrote while the folder was emptied: the rest must be an error, not ignored.
         if folder.exists():
@@ -50,7 +51,7 @@ def sweep(parent: Path) -> list[Path]:
         match = _NAME.fullmatch(folder.name)
         if match is None or _is_alive(int(match["pid"]), match["began"]) or not _is_ours(folder):
             continue
-        _end_processes(folder)
+        end_processes(folder)
         shutil.rmtree(folder, ignore_errors=True)
         removed.append(folder)
     return removed
@@ -79,7 +80,7 @@ def _began(pid: int) -> str:
     return "" if fields[0] == "Z" else fields[19]
 
 
-def _end_processes(folder: Path) -> None:
+def end_processes(folder: Path) -> None:
     """End the remaining processes of a folder: they have the folder's unguessable name as an argument.
 
     Ansible's workers and ssh's shared connections leave their parent's process group and continue after it.

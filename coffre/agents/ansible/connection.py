@@ -5,7 +5,7 @@ import shlex
 from typing import Any
 
 from coffre.agents.driver import Target
-from coffre.agents.reach.ssh import CONNECT_SECONDS, DEFAULT_PORT, ssh_options
+from coffre.agents.reach.ssh import CONNECT_SECONDS, DEFAULT_PORT, known_as, ssh_options
 from coffre.spec.tenant import OperatingSystem, SshConnection, WinrmConnection
 
 # Ansible's modules write there, which only macOS needs: the login user creates it as 0700 with a random name.
@@ -51,7 +51,7 @@ def _ssh_variables(target: Target, connection: SshConnection, token: str) -> dic
         "ansible_host": connection.host,
         "ansible_user": connection.user,
         "ansible_become": connection.become,
-        "ansible_ssh_common_args": shlex.join(ssh_options(target.known_hosts, target.ssh_config)),
+        "ansible_ssh_common_args": shlex.join(_list_ssh_options(target, connection)),
     }
     if target.system is OperatingSystem.MACOS:
         variables |= {
@@ -66,6 +66,11 @@ def _ssh_variables(target: Target, connection: SshConnection, token: str) -> dic
     if connection.become and target.credential is not None:
         variables["ansible_become_password"] = _literal(target.credential.get_secret_value())
     return variables
+
+
+def _list_ssh_options(target: Target, connection: SshConnection) -> list[str]:
+    alias = known_as(connection)
+    return ssh_options(target.known_hosts, target.ssh_config) + (["-o", f"HostKeyAlias={alias}"] if alias else [])
 
 
 def _winrm_variables(target: Target, connection: WinrmConnection) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class HostOutcome:
     identity: MachineIdentity | None = None
     agent_changes: tuple[str, ...] = ()
     agent_additions: tuple[str, ...] = ()
+    obstacle: str = ""
+    """Why nobody came as far as the host, or why its end is unknown: a sentence about the node of its site."""
 
 
 class EventLog:
@@ -61,6 +63,7 @@ class EventLog:
         self._unreachable: dict[str, str] = {}
         self._item_reasons: dict[tuple[str, str], str] = {}
         self._ended: dict[str, int] = {}
+        self._started: set[str] = set()
         self._agent_versions: dict[str, str] = {}
         self._identities: dict[str, MachineIdentity | None] = {}
         self._agent_changes: dict[str, tuple[str, ...]] = {}
@@ -77,6 +80,7 @@ class EventLog:
             self._ended = {host: data.get("changed", {}).get(host, 0) for host in data.get("processed", {})}
         if host is None:
             return
+        self._started.add(host)
         # A module's result comes from the machine.
         result = data.get("res")
         result = result if isinstance(result, Mapping) else {}
@@ -98,6 +102,14 @@ class EventLog:
             self._failures.setdefault(host, (task, reason))
         elif kind == "runner_on_unreachable":
             self._unreachable.setdefault(host, find_reason(result))
+
+    def has_started(self, host: str) -> bool:
+        """Tell whether a task began on a host."""
+        return host in self._started
+
+    def has_result(self, host: str) -> bool:
+        """Tell whether the result on a host is known: it failed, did not answer, or the run came to its end."""
+        return host in self._unreachable or host in self._failures or host in self._ended
 
     def outcome(self, host: str, output: str = "") -> HostOutcome:
         """Return the result on a host; a host without any event has failed.

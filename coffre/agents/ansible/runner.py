@@ -24,8 +24,11 @@ LOOK_SECONDS = 60
 """For one task of a run that only looks: it sends nothing."""
 SSH_FOLDER = "ssh"
 
+NOT_FOR_ANSIBLE = ("ANSIBLE_", "VAULT_", "PYTHON")
+"""Prefixes of variables of a user's own that would change what Ansible does."""
+
 # While it waits for machines, Ansible polls for answers a thousand times a second: a seventh of its time.
-_SETTINGS = "[defaults]\ninternal_poll_interval = 0.01\n"
+SETTINGS = "[defaults]\ninternal_poll_interval = 0.01\n"
 
 WithFolder = Callable[[Inventory, Path], Inventory]
 
@@ -74,12 +77,18 @@ def run_playbook(
 
 def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int) -> dict[str, str]:
     """Return Ansible's environment: without the user's settings for Ansible, with every file in our folder. Pure."""
-    kept = child_environment(environment, without=(*NOT_FOR_PROGRAMS, "ANSIBLE_", "VAULT_", "PYTHON"))
+    return {
+        **child_environment(environment, without=(*NOT_FOR_PROGRAMS, *NOT_FOR_ANSIBLE)),
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(str(each) for each in list_collection_folders(environment)),
+        **ansible_settings(folder, toolchain.bundled("playbooks"), forks),
+    }
+
+
+def ansible_settings(folder: Path, playbooks: Path, forks: int) -> dict[str, str]:
+    """Return our settings for Ansible, as variables: the same wherever it runs. Pure."""
     # ssh uses the first value of an option: Ansible's own time limit also covers start-up files and sudo.
     sharing = f"-o ControlMaster=auto -o ControlPersist={KEEP_SECONDS}s -o ConnectTimeout={CONNECT_SECONDS}"
     return {
-        **kept,
-        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(str(each) for each in list_collection_folders(environment)),
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
@@ -90,7 +99,7 @@ def ansible_environment(environment: Mapping[str, str], folder: Path, forks: int
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_TIMEOUT": str(BEGIN_SECONDS),
         "ANSIBLE_FORKS": str(forks),
-        "ANSIBLE_CALLBACK_PLUGINS": str(toolchain.bundled("playbooks") / "callback_plugins"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(playbooks / "callback_plugins"),
         "ANSIBLE_STDOUT_CALLBACK": "coffre_events",
         # Our plugins leave no compiled files beside themselves.
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -131,7 +140,7 @@ def refuse_without_collection(folders: Sequence[Path]) -> None:
 def _prepare(folder: Path, inventory: Inventory) -> Path:
     """Write Ansible's input files, private to this user, and set our own OpenSSH client."""
     (folder / "ansible.cfg").touch(mode=0o600)
-    (folder / "ansible.cfg").write_text(_SETTINGS, encoding="utf-8")
+    (folder / "ansible.cfg").write_text(SETTINGS, encoding="utf-8")
     (folder / "inventory").mkdir(mode=0o700)
     file = folder / "inventory" / "hosts.json"
     file.touch(mode=0o600)

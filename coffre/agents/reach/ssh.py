@@ -75,6 +75,17 @@ def ssh_options(known_hosts: Path, ssh_config: Path | None) -> list[str]:
     return [*config, *(part for name, value in settings.items() for part in ("-o", f"{name}={value}"))]
 
 
+def known_as(connection: SshConnection) -> str | None:
+    """Return the name under which the host key of a site's machine is recorded; None on no site: ssh's own name.
+
+    An address of a private network is that of another machine on each site. Pure.
+    """
+    if connection.site is None:
+        return None
+    port = "" if connection.port == DEFAULT_PORT else f":{connection.port}"
+    return f"{connection.host}{port}@{connection.site}"
+
+
 def _quote_file(path: Path) -> str:
     """Write a file name for ssh_config: quoted, since a blank separates two files, and with % doubled."""
     return '"' + str(path).replace("%", "%%") + '"'

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coffre.agents.reach.ssh import CLIENT_VARIABLES, CONNECT_SECONDS, DEFAULT_PORT
+from coffre.agents.reach.ssh import CLIENT_VARIABLES, CONNECT_SECONDS, DEFAULT_PORT, SshMachine, known_as
 from coffre.agents.reach.ssh_errors import MachineUnreachableError, explain_ssh, last_line
 from coffre.errors import ExpectedError, RefusedError
 from coffre.outside import processes
@@ -67,10 +67,33 @@ def scan(connection: SshConnection, ssh_config: Path | None) -> ScannedHost:
     return ScannedHost(address.known_as, keys)
 
 
+def scan_at_site(node: SshMachine, connection: SshConnection) -> ScannedHost:
+    """Read a machine's host keys from the node of its site, as the only one that reaches it. Nothing is recorded."""
+    port = str(connection.port)
+    seconds = str(CONNECT_SECONDS)
+    argv = ["ssh-keyscan", "-T", seconds, "-p", port, "--", connection.host]
+    done = node.run(argv, CONNECT_SECONDS * 4)
+    keys = tuple(sorted({key for _, key in read_lines(split_lines(done.stdout))}))
+    if not keys:
+        complaint = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("#"))
+        raise explain_ssh(complaint or "timed out", f"{connection.host}, from {node.name}", "")
+    return ScannedHost(known_as(connection) or connection.host, keys)
+
+
 def find_recorded(known_hosts: Path, name: str) -> tuple[HostKey, ...]:
     """Return the recorded keys of a name, sorted; none when the tenant has no file yet."""
     recorded = read_lines(_read_file(known_hosts))
     return tuple(sorted({key for known, key in recorded if known == name}))
+
+
+def refuse_changed_node(recorded: Iterable[HostKey], scanned: ScannedHost, site: str) -> None:
+    """Refuse (RefusedError) a site's node that does not show its recorded key. Pure."""
+    if is_conflict(recorded, scanned.keys):
+        raise RefusedError(
+            f"site {site}: the computer that answers as {scanned.name} is not the node that was recorded",
+            "If nobody reinstalled the node, another computer may be answering in its place: stop here and find out. "
+            "If somebody did, have the new fingerprint read on it and repeat with --replace.",
+        )
 
 
 def refuse_changed(recorded: Iterable[HostKey], scanned: ScannedHost, slug: str, machine: str) -> None:

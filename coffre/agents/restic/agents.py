@@ -1,19 +1,22 @@
 """The restic agents: installed and removed over SSH or WinRM by Ansible."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from coffre.agents.ansible.connection import Inventory, host_name
 from coffre.agents.ansible.errors import explain_failure, explain_login, is_known
 from coffre.agents.ansible.events import HostOutcome
-from coffre.agents.ansible.runner import run_playbook
+from coffre.agents.ansible.runner import OnTask, run_playbook
 from coffre.agents.authorities import read_authorities
 from coffre.agents.driver import AgentLook, DeployRequest, DeployResult, OnProgress, RemoveRequest, Target
 from coffre.agents.reach.bounded_ssh import ENDLESS
 from coffre.agents.reach.ssh_errors import Account, explain_ssh
 from coffre.agents.reach.winrm_errors import explain_winrm
 from coffre.agents.restic.inventory import (
+    Installable,
     Installation,
     bucket_of,
     build_deploy_inventory,
@@ -23,12 +26,28 @@ from coffre.agents.restic.inventory import (
 from coffre.agents.restic.look import judge_look
 from coffre.agents.restic.owner import LOOK, explain_look
 from coffre.agents.restic.programs import AGENT, RESTIC, AgentPrograms
+from coffre.agents.sites.job import Job, Luggage
+from coffre.agents.sites.running import SiteRun
+from coffre.agents.sites.together import one_at_a_time, run_together
 from coffre.errors import ExpectedError
 from coffre.outside.processes import EndlessOutputError
 from coffre.spec.tenant import OperatingSystem, WinrmConnection
+from coffre.workspace import fence
 
 DEPLOY = "deploy_agents.yml"
 __all__ = ["AGENT", "RESTIC", "AgentPrograms", "ResticAgents", "judge"]
+
+
+R = TypeVar("R", DeployRequest, RemoveRequest)
+
+
+@dataclass(frozen=True)
+class _Work(Generic[R]):
+    """A playbook, and the inventory for it; the luggage takes the files that must travel, None for a run here."""
+
+    playbook: str
+    inventory_of: Callable[[Sequence[R], Luggage | None], Inventory]
+    only_looks: bool = False
 
 
 class ResticAgents:
@@ -48,13 +67,13 @@ class ResticAgents:
 
     def deploy(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Install or repair the agent on each machine and make it apply its orders. May run twice."""
-        return self._play(DEPLOY, self._inventory(requests), [request.target for request in requests], on_progress)
+        outcomes = self._run(_Work(DEPLOY, self._for_deploy), requests, on_progress)
+        return [judge(each.target, outcomes[host_name(each.target)], self._slugs) for each in requests]
 
     def look(self, requests: Sequence[DeployRequest], on_progress: OnProgress) -> list[AgentLook]:
         """Tell what `deploy` would change on each machine, by the same playbook."""
-        targets = [request.target for request in requests]
-        outcomes = self._run(DEPLOY, self._inventory(requests), targets, on_progress, only_looks=True)
-        seen = [(target, outcomes[host_name(target)]) for target in targets]
+        outcomes = self._run(_Work(DEPLOY, self._for_deploy, only_looks=True), requests, on_progress)
+        seen = [(each.target, outcomes[host_name(each.target)]) for each in requests]
         return [
             judge_look(judge(target, outcome, self._slugs), outcome.agent_changes, outcome.agent_additions)
             for target, outcome in seen
@@ -62,14 +81,17 @@ class ResticAgents:
 
     def remove(self, requests: Sequence[RemoveRequest], on_progress: OnProgress) -> list[DeployResult]:
         """Stop the agent on each machine and delete everything of ours. May run twice."""
-        targets = [request.target for request in requests]
-        return self._play("remove_agents.yml", build_remove_inventory(targets, _token()), targets, on_progress)
+        outcomes = self._run(_Work("remove_agents.yml", _for_removal), requests, on_progress)
+        return [judge(each.target, outcomes[host_name(each.target)], self._slugs) for each in requests]
 
-    def _inventory(self, requests: Sequence[DeployRequest]) -> Inventory:
-        systems = {request.target.system for request in requests}
+    def _for_deploy(self, requests: Sequence[DeployRequest], luggage: Luggage | None) -> Inventory:
+        programs = {}
+        for system in {request.target.system for request in requests}:
+            found = self._find(system).installables()
+            programs[system] = [each if luggage is None else _take_along(luggage, system, each) for each in found]
         return build_deploy_inventory(
             requests,
-            Installation({system: self._find(system).installables() for system in systems}, _token()),
+            Installation(programs, _token()),
             {host_name(request.target): read_authorities(bucket_of(request.setup).ca_file) for request in requests},
         )
 
@@ -78,32 +100,48 @@ class ResticAgents:
             return self._programs
         return AgentPrograms.find(system)
 
-    def _play(
-        self, playbook: str, inventory: Inventory, targets: Sequence[Target], on_progress: OnProgress
-    ) -> list[DeployResult]:
-        outcomes = self._run(playbook, inventory, targets, on_progress)
-        return [judge(target, outcomes[host_name(target)], self._slugs) for target in targets]
-
-    def _run(
-        self,
-        playbook: str,
-        inventory: Inventory,
-        targets: Sequence[Target],
-        on_progress: OnProgress,
-        *,
-        only_looks: bool = False,
-    ) -> dict[str, HostOutcome]:
-        if not targets:
-            return {}
-        machines = {host_name(target): target.machine for target in targets}
-        return run_playbook(
-            playbook,
-            inventory,
-            self._scratch,
-            lambda host, task: on_progress(machines.get(host, host), task),
-            with_folder=with_private_folder,
-            only_looks=only_looks,
+    def _run(self, work: _Work[R], requests: Sequence[R], on_progress: OnProgress) -> dict[str, HostOutcome]:
+        """Run a playbook here for the machines that this computer reaches, and on each site's node for its own."""
+        names = {host_name(each.target): each.target.machine for each in requests}
+        on_task = one_at_a_time(lambda host, task: on_progress(names.get(host, host), task))
+        by_site: dict[str | None, list[R]] = {}
+        for each in requests:
+            by_site.setdefault(each.target.site.name if each.target.site is not None else None, []).append(each)
+        at_home = by_site.pop(None, [])
+        fence.check()
+        return run_together(
+            lambda: self._run_here(work, at_home, on_task),
+            [self._send(work, each, on_task) for each in by_site.values()],
         )
+
+    def _run_here(self, work: _Work[R], requests: Sequence[R], on_task: OnTask) -> dict[str, HostOutcome]:
+        if not requests:
+            return {}
+        return run_playbook(
+            work.playbook,
+            work.inventory_of(requests, None),
+            self._scratch,
+            on_task,
+            with_folder=with_private_folder,
+            only_looks=work.only_looks,
+        )
+
+    def _send(self, work: _Work[R], requests: Sequence[R], on_task: OnTask) -> SiteRun:
+        luggage, site = Luggage(is_for_look=work.only_looks), requests[0].target.site
+        assert site is not None  # noqa: S101 - these have one
+        moved = [replace(each, target=luggage.take_target(each.target)) for each in requests]
+        inventory = with_private_folder(work.inventory_of(moved, luggage), luggage.mark)
+        return SiteRun(site, Job(work.playbook, inventory, luggage, work.only_looks), self._scratch, on_task)
+
+
+def _take_along(luggage: Luggage, system: OperatingSystem, program: Installable) -> Installable:
+    # The role for Linux reads no program in check mode.
+    there = luggage.place if luggage.is_for_look and system is OperatingSystem.LINUX else luggage.take
+    return replace(program, path=there(program.path, f"{system.value}/{program.name}"))
+
+
+def _for_removal(requests: Sequence[RemoveRequest], _luggage: Luggage | None) -> Inventory:
+    return build_remove_inventory([request.target for request in requests], _token())
 
 
 _NO_MEMORY = ("MemoryError", "malloc failure", "Cannot allocate memory")
@@ -112,9 +150,11 @@ _NO_MEMORY = ("MemoryError", "malloc failure", "Cannot allocate memory")
 
 def judge(target: Target, outcome: HostOutcome, slugs: Mapping[str, str]) -> DeployResult:
     """Return the result on a machine, in words for an operator. Pure."""
-    unreachable, message = outcome.unreachable, ""
+    unreachable, message = outcome.unreachable, outcome.obstacle
     endless = _find_endless(target, outcome)
-    if endless is not None:
+    if message:
+        pass
+    elif endless is not None:
         # The machine answers: waiting for it would not help.
         unreachable, message = False, _sentence(endless)
     elif not outcome.ok:

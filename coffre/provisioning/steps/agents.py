@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -39,7 +38,7 @@ from coffre.tenant.estate.log import Log, TenantLog, fact_of
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.lookup import find_machine
-from coffre.tenant.machines import known_hosts_file, slugs_by_id
+from coffre.tenant.machines import find_site, find_ssh_config, known_hosts_file, slugs_by_id
 from coffre.tenant.opening import OpenTenant
 from coffre.workspace.paths import RUN_FOLDER
 
@@ -243,7 +242,8 @@ def describe_way(connection: Connection) -> str:
     if isinstance(connection, PullConnection):
         return connection.via
     port = connection.port if isinstance(connection, SshConnection) else WINRM_PORT
-    return f"{connection.via} {connection.user}@{connection.host}:{port}"
+    site = f" at {connection.site}" if connection.site is not None else ""
+    return f"{connection.via} {connection.user}@{connection.host}:{port}{site}"
 
 
 def find_way(log: Log, machine: str) -> str | None:
@@ -262,22 +262,19 @@ def target_of(tenant: Tenant, checkout: Checkout, platform: Platform, secrets: T
     root = checkout.root
     recorded = known_hosts_file(root, slug)
     authorities = repository_file(root, recorded.with_name(f"{slug}.pem"))
+    site = find_site(checkout, machine.connection.site) if machine.connection.site is not None else None
     return Target(
         slug,
         name,
         tenant.id,
         machine.connection,
         recorded,
-        _ssh_config(checkout, platform) if isinstance(machine.connection, SshConnection) else None,
+        find_ssh_config(checkout, platform) if isinstance(machine.connection, SshConnection) and site is None else None,
         system=machine.os,
         credential=_find_credential(tenant, secrets, name),
         authorities=authorities if authorities.is_file() else None,
+        site=site,
     )
-
-
-def _ssh_config(checkout: Checkout, platform: Platform) -> Path | None:
-    named = platform.ssh_config
-    return repository_file(checkout.root, named) if named else None
 
 
 def _find_credential(tenant: Tenant, secrets: TenantSecrets, name: str) -> SecretStr | None:

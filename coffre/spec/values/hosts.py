@@ -35,11 +35,15 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def find_host_port(connection: Data) -> HostPort | None:
-    """Return the target of a connection of a tenant file; None when it has no possible host."""
-    host = connection.get("host")
+    """Return the target of a connection of a tenant file; None when it has no possible host.
+
+    An address is that of another machine on each site.
+    """
+    host, site = connection.get("host"), connection.get("site")
     if not isinstance(host, str):
         return None
-    return canonical_host(host), _port(connection)
+    where = f"@{site}" if isinstance(site, str) else ""
+    return f"{canonical_host(host)}{where}", _port(connection)
 
 
 def canonical_host(host: str) -> str:
