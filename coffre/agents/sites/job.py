@@ -114,7 +114,7 @@ class Job:
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, folder / place)
         # The runner's death ends the program, which then removes what was sent.
-        _write(folder / "args", b"setpriv --pdeathsig=TERM python3 launch.py")
+        _write(folder / "args", b"setpriv --pdeathsig=TERM python3 -IS launch.py")
         settings = {"suppress_output_file": True, "pexpect_timeout": 1, "job_timeout": DEADLINE_SECONDS}
         _write(folder / "env" / "settings", json.dumps(settings).encode())
         _write(folder / "job.json", json.dumps(self._describe()).encode())

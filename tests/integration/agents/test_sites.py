@@ -177,7 +177,7 @@ def test_a_node_killed_half_way_is_never_fine(sites, agents, slow, killed):
     thread, found = deploying(sites, agents)
     slow()
     on(sites.lab, NODE, f"pkill -KILL -o -f '{killed}'")
-    thread.join(60)
+    thread.join(120)
     assert found, "the deployment goes on"
     results = found[0]
     assert results[CAISSE].ok, results[CAISSE].message

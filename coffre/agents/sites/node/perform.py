@@ -19,7 +19,7 @@ from coffre.agents.reach import bounded_ssh
 from coffre.agents.sites.node.telling import Problem, Told, tell
 from coffre.outside.environment import LOCALE
 from coffre.outside.processes import DeadlinePassedError
-from coffre.workspace.private_folder import end_processes
+from coffre.workspace.private_folder import end_processes, sweep
 
 JOB = "job.json"
 ANSIBLE = "ansible-playbook"
@@ -50,6 +50,8 @@ def main(folder: str) -> None:
 def _clear_away(folder: Path) -> None:
     end_processes(folder)
     shutil.rmtree(folder, ignore_errors=True)
+    # The folder of what supervised the runner, when it is gone too.
+    sweep(folder.parent.parent)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
