@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from coffre.outside.processes import CHUNK_BYTES, endless
 from coffre.outside.structured import UnreadableJsonError, read_json_object
+from coffre.outside.text import one_line
 
 LINE_BYTES = 4 * 1024**2
 """The longest line: an event of 1 MiB at most, as text in another JSON document."""
@@ -105,7 +106,7 @@ def keep_known(name: str, data: Mapping[str, Any], hosts: Collection[str]) -> di
     elif "host" not in data:
         kept = {}
     elif isinstance(data["host"], str) and data["host"] in hosts:
-        task = str(data.get("task", ""))[:TASK_LENGTH]
+        task = one_line(str(data.get("task", "")), TASK_LENGTH)
         kept = {"host": data["host"], "task": task, "res": _mapping(data.get("res"))}
         kept["ignore_errors"] = data.get("ignore_errors") is True
     else:

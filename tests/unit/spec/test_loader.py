@@ -304,3 +304,42 @@ def test_one_tenant_is_read_again_whatever_the_others_files_say_by_now(tmp_path:
     bakery.unlink()
     with pytest.raises(RefusedError, match="was removed"):
         reload_tenant(before, "boulangerie-martin")
+
+
+SITES = """
+sites:
+  lyon: {via: ssh, host: node.lyon.example, user: coffre}
+  paris: {via: command, command: [receptorctl, work, submit]}
+"""
+
+
+def with_sites(root: Path, text: str = SITES) -> Path:
+    with (root / "platform.yaml").open("a", encoding="utf-8") as file:
+        file.write(text)
+    return root
+
+
+def on_site(text: str, site: str, host: str = "192.168.1.20") -> str:
+    return text.replace("host: compta-01.martin.example, ", f"host: {host}, site: {site}, ")
+
+
+def test_a_machine_names_a_site_of_the_platform_file(make_root: MakeRoot, tenant_text: str) -> None:
+    root = make_root(acme=on_site(tenant_text, "lyon"))
+    (problem,) = problems_of(root)
+    assert "machines.compta-01.connection.site" in problem
+    assert '"lyon" is not among the sites of platform.yaml' in problem
+    checkout = load_checkout(with_sites(root))
+    assert checkout.settings.sites["lyon"].via == "ssh"
+    wrong = on_site(tenant_text, "lyom")
+    (root / "tenants" / "acme.yaml").write_text(wrong)
+    (problem,) = problems_of(root)
+    assert "did you mean lyon?" in problem
+
+
+def test_an_address_is_that_of_another_machine_on_each_site(make_root: MakeRoot, tenant_text: str) -> None:
+    other = another_tenant(on_site(tenant_text, "paris"))
+    root = with_sites(make_root(acme=on_site(tenant_text, "lyon"), zebra=other))
+    assert len(load_checkout(root).tenants) == 2
+    (root / "tenants" / "zebra.yaml").write_text(another_tenant(on_site(tenant_text, "lyon")))
+    (problem,) = problems_of(root)
+    assert "is the host of compta-01" in problem

@@ -42,8 +42,8 @@ def main(folder: str) -> None:
         _clear_away(Path(folder))
         sys.exit(1)
     except OSError:
-        if not _has_parent():
-            _clear_away(Path(folder))
+        # The runner's terminal is gone, or the disk is full.
+        _clear_away(Path(folder))
         raise
 
 
@@ -56,14 +56,6 @@ def _clear_away(folder: Path) -> None:
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
     raise _GoneError
-
-
-def _has_parent() -> bool:
-    """Tell whether the terminal of the runner is still there: without it, nothing can be written."""
-    try:
-        return os.tcgetpgrp(1) >= 0
-    except OSError:
-        return False
 
 
 def _perform(folder: Path) -> None:
