@@ -135,9 +135,11 @@ class ResticAgents:
 
 
 def _take_along(luggage: Luggage, system: OperatingSystem, program: Installable) -> Installable:
+    name = f"{system.value}/{program.name}"
     # The role for Linux reads no program in check mode.
-    there = luggage.place if luggage.is_for_look and system is OperatingSystem.LINUX else luggage.take
-    return replace(program, path=there(program.path, f"{system.value}/{program.name}"))
+    if luggage.is_for_look and system is OperatingSystem.LINUX:
+        return replace(program, path=luggage.place(name))
+    return replace(program, path=luggage.take_program(program.path, name, program.sha256))
 
 
 def _for_removal(requests: Sequence[RemoveRequest], _luggage: Luggage | None) -> Inventory:

@@ -55,8 +55,8 @@ class Carrier:
                 self._process.terminate()
 
     @contextlib.contextmanager
-    def started(self) -> Iterator["Started"]:
-        """Start the carrier; it has ended with the block."""
+    def started(self, programs_sha256: Sequence[str]) -> Iterator["Started"]:
+        """Start the carrier; it has ended with the block. The node says which of these programs it has kept."""
         node = self._site.node
         greeting = f"coffre-{secrets.token_hex(8)}" if isinstance(node, SshNode) else ""
         command, environment = _command(self._site)
@@ -76,7 +76,7 @@ class Carrier:
         try:
             started = Started(process, greeting)
             if isinstance(node, SshNode):
-                started.send_code(node.programs or "")
+                started.send_code(node.programs or "", programs_sha256)
             yield started
         finally:
             processes.stop(process)
@@ -98,10 +98,15 @@ class Started:
         self._input: IO[bytes] = process.stdin
         self.output: IO[bytes] = process.stdout
 
-    def send_code(self, programs: str) -> None:
+    def send_code(self, programs: str, programs_sha256: Sequence[str]) -> None:
         """Send the node the code that supervises the job."""
         code = pack_code()
-        header = {"greeting": self.greeting, "programs": programs, "code_bytes": len(code)}
+        header = {
+            "greeting": self.greeting,
+            "programs": programs,
+            "programs_sha256": programs_sha256,
+            "code_bytes": len(code),
+        }
         with contextlib.suppress(BrokenPipeError):  # its end says why
             self._input.write(json.dumps(header).encode() + b"\n" + code)
             self._input.flush()

@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +38,7 @@ MODULES = (
     "agents/reach/framing.py",
     "agents/reach/placing.py",
     "agents/reach/ssh_errors.py",
+    "agents/sites/node/keeping.py",
     "agents/sites/node/perform.py",
     "agents/sites/node/supervise.py",
     "agents/sites/node/telling.py",
@@ -68,13 +69,20 @@ class Luggage:
         """The private folder on the node, in texts that travel."""
         self.files: dict[Path, Path] = {}
         """Files here, by their place below the private folder."""
+        self.programs: dict[Path, str] = {}
+        """The SHA-256 of those that a node may keep for the next job, by the same place."""
 
     def take(self, file: Path, name: str) -> Path:
         """Take a file along, and return its path on the node."""
         self.files[Path(_FILES, name)] = file
-        return self.place(file, name)
+        return self.place(name)
 
-    def place(self, _file: Path, name: str) -> Path:
+    def take_program(self, file: Path, name: str, sha256: str) -> Path:
+        """Take a program along, which is no secret and travels to a node once."""
+        self.programs[Path(_FILES, name)] = sha256
+        return self.take(file, name)
+
+    def place(self, name: str) -> Path:
         """Return the path on the node of a file that is not taken along."""
         return self.mark / _FILES / name
 
@@ -99,8 +107,8 @@ class Job:
         """The names of its machines in the inventory."""
         return list_hosts(self.inventory)
 
-    def write(self, folder: Path) -> None:
-        """Write ansible-runner's private folder. It has the machines' secrets."""
+    def write(self, folder: Path, kept: Collection[str] = ()) -> None:
+        """Write ansible-runner's private folder, without the programs that the node has kept. It has secrets."""
         project = folder / "project"
         shutil.copytree(
             toolchain.bundled("playbooks"), folder / _PLAYBOOKS, ignore=shutil.ignore_patterns("__pycache__")
@@ -110,7 +118,7 @@ class Job:
         _write(project / "launch.py", (toolchain.PACKAGE / _LAUNCH).read_bytes())
         for place, file in self.luggage.files.items():
             # Hosts whose keys nobody recorded have no such file.
-            if file.is_file():
+            if file.is_file() and self.luggage.programs.get(place) not in kept:
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, folder / place)
         # The runner's death ends the program, which then removes what was sent.
@@ -127,6 +135,7 @@ class Job:
             environment["ANSIBLE_TASK_TIMEOUT"] = str(LOOK_SECONDS)
         return {
             "mark": str(mark),
+            "programs": {str(place): sha256 for place, sha256 in self.luggage.programs.items()},
             "playbook": str(_PLAYBOOKS / self.playbook),
             "options": ["--check"] if self.only_looks else [],
             "inventory": self.inventory,

@@ -40,7 +40,7 @@ class SiteRun:
         """Run the job to its end. A node that is down, lacks a program or breaks off is an obstacle of its machines."""
         with private_folder(self._scratch) as folder:
             try:
-                with self._carrier.started() as started:
+                with self._carrier.started([*self._job.luggage.programs.values()]) as started:
                     self._exchange(started, folder)
             except (RemoteError, OSError) as error:
                 self._obstacle = self._obstacle or explain_broken(self._site, str(error))
@@ -51,12 +51,12 @@ class SiteRun:
 
         stream = ResultStream(started.output, f"the node of site {self._site.name}", len(self._job.hosts))
         with started.within(BEGIN_SECONDS):
-            is_there = not started.greeting or stream.skip_to(started.greeting)
-        if not is_there:
+            kept = stream.skip_to(started.greeting) if started.greeting else []
+        if kept is None:
             started.close_input()
             self._obstacle = explain_silence(self._site, started.wait(), started.complained())
             return
-        self._job.write(folder / "job")
+        self._job.write(folder / "job", kept)
         with started.within(DEADLINE_SECONDS):
             started.send_job(folder / "job", self._job.playbook, folder)
             result = str(folder / "result")

@@ -41,14 +41,15 @@ class ResultStream:
         self.has_ended = False
         """Whether the node came to the stream's end."""
 
-    def skip_to(self, greeting: str) -> bool:
-        """Skip what a login prints before the greeting; returns whether the greeting came."""
+    def skip_to(self, greeting: str) -> list[str] | None:
+        """Skip what a login prints before the greeting; returns the words after it, None when it did not come."""
         noise_bytes = 0
         while noise_bytes < NOISE_BYTES and (line := self._pipe.readline(NOISE_BYTES)):
-            if line.rstrip(b"\r\n") == greeting.encode():
-                return True
+            first, *others = line.decode("utf-8", "replace").split() or [""]
+            if first == greeting:
+                return others
             noise_bytes += len(line)
-        return False
+        return None
 
     def readline(self) -> bytes:
         """Return the next line for ansible-runner: an event, or the end; empty when the node broke off."""

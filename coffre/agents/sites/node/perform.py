@@ -16,6 +16,7 @@ from typing import Any
 
 from coffre.agents.ansible.process import play
 from coffre.agents.reach import bounded_ssh
+from coffre.agents.sites.node.keeping import KEPT_FOLDER, exchange
 from coffre.agents.sites.node.telling import Problem, Told, tell
 from coffre.outside.environment import LOCALE
 from coffre.outside.processes import DeadlinePassedError
@@ -74,6 +75,8 @@ def _perform(folder: Path) -> None:
     if not f"{version}.".startswith(f"{job['ansible_core']}."):
         tell(Told.PROBLEM, problem=Problem.OTHER_ANSIBLE, detail=version)
         return
+    if os.environ.get(KEPT_FOLDER):
+        exchange(Path(os.environ[KEPT_FOLDER]), folder, job["programs"])
     inventory = _prepare(folder, job)
     arguments = [program, *job["options"], "-i", inventory, folder / job["playbook"]]
     deadline = job["deadline_seconds"]

@@ -18,16 +18,20 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from coffre.agents.sites.node.keeping import KEPT_FOLDER, list_kept
 from coffre.agents.sites.node.telling import Problem, Told, write
 from coffre.workspace.private_folder import MEMORY, private_folder
 
 CHUNK_BYTES = 64 * 1024
 RUNNER = "ansible-runner"
 WORK = "work"
+KEPT = ".cache/coffre/programs"
+"""The folder of kept programs, in the login's home."""
 
 
 def main(header: Mapping[str, Any]) -> None:
-    """Run the worker with the job of the standard input, after one line with the ``greeting`` of the header.
+    """Run the worker with the job of the standard input, after one line: the ``greeting`` of the header, and which of
+    the programs with the hashes ``programs_sha256`` are kept here.
 
     ``programs`` of the header is the folder of ansible-runner, empty when it is on PATH.
     """
@@ -52,18 +56,20 @@ def _supervise(header: Mapping[str, Any]) -> int:
     runner = shutil.which(RUNNER, path=path)
     parent = _choose_parent()
     with private_folder(parent, parent) as folder:
-        write(f"\n{header['greeting']}")
+        kept = Path.home() / KEPT
+        write(f"\n{' '.join([header['greeting'], *list_kept(kept, header['programs_sha256'])])}")
         if runner is None:
             told = {"event": Told.PROBLEM, "event_data": {"problem": Problem.NO_RUNNER, "detail": path}}
             write(json.dumps({"event": "verbose", "counter": 1, "uuid": "1", "stdout": json.dumps(told)}))
             write(json.dumps({"eof": True}))
             return 0
         worker = [runner, "worker", "--private-data-dir", str(folder / WORK), "--delete"]
+        own = {"PATH": path, "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
         # Without us it ends, and removes its folder itself.
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig=TERM", *worker],
             stdin=subprocess.PIPE,
-            env={**os.environ, "PATH": path, "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, **own, KEPT_FOLDER: str(kept)},
         )
         assert process.stdin is not None  # noqa: S101 - a pipe was asked for
         is_over = threading.Event()

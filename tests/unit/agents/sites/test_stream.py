@@ -86,11 +86,12 @@ def test_a_node_that_breaks_off_has_not_ended():
 
 
 def test_what_a_login_prints_comes_before_the_greeting():
-    found = read(b"Welcome!\n", b"coffre-1\n", line(eof=True))
-    assert found.skip_to("coffre-1")
+    found = read(b"Welcome!\n", b"\n", b"coffre-1 aa bb\r\n", line(eof=True))
+    assert found.skip_to("coffre-1") == ["aa", "bb"]
     assert json.loads(found.readline()) == {"eof": True}
-    assert not read(b"Welcome!\n").skip_to("coffre-1")
-    assert not read(b"x\n" * 100_000, b"coffre-1\n").skip_to("coffre-1")
+    assert read(b"coffre-1\n").skip_to("coffre-1") == []
+    assert read(b"Welcome!\n").skip_to("coffre-1") is None
+    assert read(b"x\n" * 100_000, b"coffre-1\n").skip_to("coffre-1") is None
 
 
 def test_a_node_speaks_of_its_own_machines_only():
