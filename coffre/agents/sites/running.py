@@ -1,5 +1,6 @@
 """Runs a job on the node of a site, and returns the result for each machine, also when the node is down."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class SiteRun:
         self._job.write(folder / "job", kept)
         with started.within(DEADLINE_SECONDS):
             started.send_job(folder / "job", self._job.playbook, folder)
+            shutil.rmtree(folder / "job")
             result = str(folder / "result")
             reader = Processor(
                 _input=stream, event_handler=self._take, private_data_dir=result, quiet=True, settings={}
@@ -68,6 +70,7 @@ class SiteRun:
             except (BrokenStreamError, EndlessOutputError) as error:
                 self._words = self._words or str(error)
                 self._obstacle = explain_broken(self._site, str(error))
+        self._words = stream.explanation or self._words
         started.close_input()
         if not stream.has_ended and self._obstacle is None:
             self._obstacle = self._explain_end(started)

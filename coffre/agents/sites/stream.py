@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import IO, Any
 
+from coffre.agents.reach.ssh_errors import shorten
 from coffre.outside.processes import CHUNK_BYTES, endless
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.outside.text import one_line
@@ -40,6 +41,8 @@ class ResultStream:
         self._limit_bytes = self._left_bytes
         self.has_ended = False
         """Whether the node came to the stream's end."""
+        self.explanation = ""
+        """Why ansible-runner there could not run the job, in its own words; empty when it could."""
 
     def skip_to(self, greeting: str) -> list[str] | None:
         """Skip what a login prints before the greeting; returns the words after it, None when it did not come."""
@@ -60,7 +63,10 @@ class ResultStream:
                 said = read_json_object(line, LINE_BYTES)
             except UnreadableJsonError as error:
                 raise BrokenStreamError(line[:SAID_LENGTH].decode("utf-8", "replace")) from error
-            if "zipfile" in said:
+            if said.get("status") == "error":
+                words = [str(said.get(key, "")) for key in ("job_explanation", "result_traceback")]
+                self.explanation = shorten("\n".join(words), SAID_LENGTH)
+            elif "zipfile" in said:
                 self._skip_artifacts(said["zipfile"])
             elif "eof" in said:
                 self.has_ended = True

@@ -85,6 +85,17 @@ def test_a_node_that_breaks_off_has_not_ended():
     assert not found.has_ended
 
 
+def test_the_runner_says_why_it_ran_nothing():
+    error = {
+        "status": "error",
+        "job_explanation": "Failed to extract",
+        "result_traceback": "a\nOSError: no space\x1b[2J",
+    }
+    found = read(line(status="starting", env={"A": "b"}), line(**error), line(eof=True))
+    assert json.loads(found.readline()) == {"eof": True}
+    assert found.explanation == "Failed to extract a OSError: no space\\x1b[2J"
+
+
 def test_what_a_login_prints_comes_before_the_greeting():
     found = read(b"Welcome!\n", b"\n", b"coffre-1 aa bb\r\n", line(eof=True))
     assert found.skip_to("coffre-1") == ["aa", "bb"]
