@@ -220,9 +220,9 @@ class Complaints:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def lines(self) -> list[str]:
-        """Wait for the end of the pipe, and return the last lines; the first one may lack its beginning."""
-        self._thread.join()
+    def lines(self, seconds: float | None = None) -> list[str]:
+        """Wait for the end of the pipe, or so long, and return the last lines; the first may lack its beginning."""
+        self._thread.join(seconds)
         return self._kept.decode("utf-8", "surrogateescape").splitlines()
 
     def wait_for(self, is_said: Callable[[bytearray], bool], seconds: float) -> None:

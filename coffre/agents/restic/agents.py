@@ -102,6 +102,8 @@ class ResticAgents:
 
     def _run(self, work: _Work[R], requests: Sequence[R], on_progress: OnProgress) -> dict[str, HostOutcome]:
         """Run a playbook here for the machines that this computer reaches, and on each site's node for its own."""
+        if not requests:
+            return {}
         names = {host_name(each.target): each.target.machine for each in requests}
         on_task = one_at_a_time(lambda host, task: on_progress(names.get(host, host), task))
         by_site: dict[str | None, list[R]] = {}

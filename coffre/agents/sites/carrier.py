@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shlex
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import IO
 from coffre import toolchain
 from coffre.agents.driver import SiteNode
 from coffre.agents.reach.framing import SURROUNDINGS, for_any_shell
-from coffre.agents.reach.ssh import CLIENT_VARIABLES, DEFAULT_PORT, ssh_options
+from coffre.agents.reach.ssh import CLIENT_VARIABLES, DEFAULT_PORT, SETTLE_SECONDS, ssh_options
 from coffre.agents.sites.job import pack_code
 from coffre.outside import processes
 from coffre.outside.environment import child_environment
@@ -51,8 +52,8 @@ class Carrier:
         """End the carrier, now or as soon as it starts; a node reached by SSH then ends the job there."""
         with self._lock:
             self._is_cancelled = True
-            if self._process is not None and self._process.poll() is None:
-                self._process.terminate()
+            if self._process is not None:
+                _signal_group(self._process, signal.SIGTERM)
 
     @contextlib.contextmanager
     def started(self, programs_sha256: Sequence[str]) -> Iterator["Started"]:
@@ -72,13 +73,14 @@ class Carrier:
                 start_new_session=True,
             )
             if self._is_cancelled:
-                process.terminate()
+                _signal_group(process, signal.SIGTERM)
         try:
             started = Started(process, greeting)
             if isinstance(node, SshNode):
                 started.send_code(node.programs or "", programs_sha256)
             yield started
         finally:
+            _signal_group(process, signal.SIGTERM)
             processes.stop(process)
             for pipe in (process.stdin, process.stdout, process.stderr):
                 assert pipe is not None  # noqa: S101 - pipes were asked for
@@ -124,6 +126,9 @@ class Started:
             check=False,
         )
         self.transmitted = done.stderr.decode("utf-8", "replace") if done.returncode != 0 else ""
+        if not self.greeting:
+            # A command may take the whole job before it begins; over SSH, this would end the job.
+            self.close_input()
 
     transmitted = ""
     """Why the job was not sent; empty when it was."""
@@ -131,7 +136,7 @@ class Started:
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """End the carrier when the block takes longer."""
-        watch = threading.Timer(seconds, self._process.kill)
+        watch = threading.Timer(seconds, _signal_group, (self._process, signal.SIGKILL))
         watch.daemon = True
         watch.start()
         try:
@@ -154,7 +159,14 @@ class Started:
 
     def complained(self) -> str:
         """Return the end of the carrier's error output, once it has ended."""
-        return "\n".join(self._complaints.lines())
+        return "\n".join(self._complaints.lines(SETTLE_SECONDS))
+
+
+def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    """End a carrier and what it started, which may hold its pipes; nothing once it was waited for."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
 
 
 def _command(site: SiteNode) -> tuple[Sequence[str], Mapping[str, str]]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -41,9 +42,11 @@ def main(header: Mapping[str, Any]) -> None:
     code = 1
     try:
         code = _supervise(header)
+    except Exception:  # noqa: BLE001 - home shows its last line
+        traceback.print_exc()
     finally:
         # A thread may still wait for the standard input.
-        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 
