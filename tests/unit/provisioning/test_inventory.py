@@ -117,6 +117,17 @@ def test_ansible_gets_a_group_a_tenant_and_no_secret(checkout: Checkout) -> None
     assert groups["atelier_durand"]["hosts"]["atelier-durand.atelier-01"]["ansible_become"] is True
 
 
+def test_ansible_gets_no_machine_of_a_site(checkout: Checkout) -> None:
+    """Only the node of the site reaches it."""
+    file = checkout.root / "tenants" / "atelier-durand.yaml"
+    file.write_text(file.read_text().replace("user: operateur", "site: lyon, user: operateur"))
+    with (checkout.root / "platform.yaml").open("a") as settings:
+        settings.write("\nsites: {lyon: {via: ssh, host: node.lyon.example, user: coffre}}\n")
+    now = load_checkout(checkout.root)
+    groups = build_ansible_inventory(now, list(now.tenants))["all"]["children"]
+    assert groups["atelier_durand"]["hosts"] == {}
+
+
 def test_an_id_of_the_past_is_known_from_files_and_records(checkout: Checkout) -> None:
     with Records.open("sqlite:.coffre/records.db", checkout.root) as records:
         at = datetime(2026, 12, 1, tzinfo=UTC)
