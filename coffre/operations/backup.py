@@ -21,7 +21,7 @@ from coffre.operations.access.gate import GateState, settle_gate
 from coffre.operations.access.suspension import find_shut_out
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import PullConnection, Tenant
+from coffre.spec.tenant import Machine, PullConnection, Tenant
 from coffre.tenant.lookup import find_machine
 from coffre.tenant.machines import open_machine
 from coffre.tenant.opening import OpenTenant
@@ -235,15 +235,20 @@ def _sentence(problem: ExpectedError) -> str:
 
 
 _BY_ITSELF = (
-    "It backs up at its schedule; whoever sits before it can start a backup at once (docs/pulled-machines.md). "
+    "It backs up at its schedule; whoever sits before it can start a backup at once (docs/pulled-machines.md, docs/sites.md). "
     "`coffre status` shows its last ones."
 )
 
 
+def is_reached_by_others(machine: Machine) -> bool:
+    """Tell whether this computer does not reach a machine itself: nobody does, or only the node of its site. Pure."""
+    return isinstance(machine.connection, PullConnection) or machine.connection.site is not None
+
+
 def list_by_themselves(tenant: Tenant) -> list[str]:
-    """Return the machines in service that nobody can reach: they back up at their schedule only. Pure."""
+    """Return the machines in service that this computer does not reach: they back up at their schedule only. Pure."""
     active = tenant.active_machines().items()
-    return [name for name, machine in active if isinstance(machine.connection, PullConnection)]
+    return [name for name, machine in active if is_reached_by_others(machine)]
 
 
 def choose_to_back_up(tenant: Tenant, machine: str | None) -> list[str]:
@@ -257,8 +262,15 @@ def choose_to_back_up(tenant: Tenant, machine: str | None) -> list[str]:
             raise RefusedError(f"{tenant.slug} has no machine in service", "Every machine of its file is retired.")
         names = [name for name in active if name not in list_by_themselves(tenant)]
         if not names:
-            raise RefusedError(f"nobody can reach the machines of {tenant.slug} from outside (`via: pull`)", _BY_ITSELF)
+            raise RefusedError(
+                f"no machine of {tenant.slug} can be reached from here (`via: pull`, or `site`)", _BY_ITSELF
+            )
         return names
+    found = tenant.active_machines().get(machine)
+    if found is not None and not isinstance(found.connection, PullConnection) and found.connection.site is not None:
+        raise RefusedError(
+            f"{tenant.slug}/{machine} is reached only by the node of site {found.connection.site}", _BY_ITSELF
+        )
     if machine in list_by_themselves(tenant):
         raise RefusedError(f"nobody can reach {tenant.slug}/{machine} from outside (`via: pull`)", _BY_ITSELF)
     retirement = find_machine(tenant, machine).retired

@@ -34,7 +34,7 @@ def backup(
     with open_recorded(open_checkout(context), tenant, "backup", output.warning) as opened:
         names = choose_to_back_up(opened.tenant, machine)
         for name in list_by_themselves(opened.tenant) if machine is None else ():
-            output.warning(f"{name}: not started: nobody can reach it, so it backs up at its schedule")
+            output.warning(f"{name}: not started: it cannot be reached from here, and backs up at its schedule")
         done = back_up(opened, names, output.progress_of)
     if as_json:
         output.result_json(done.machines)
