@@ -235,8 +235,8 @@ def _sentence(problem: ExpectedError) -> str:
 
 
 _BY_ITSELF = (
-    "It backs up at its schedule; whoever sits before it can start a backup at once (docs/pulled-machines.md, docs/sites.md). "
-    "`coffre status` shows its last ones."
+    "It backs up at its schedule; whoever sits before it can start a backup at once (docs/pulled-machines.md, "
+    "docs/sites.md). `coffre status` shows its last ones."
 )
 
 
