@@ -75,8 +75,9 @@ def weaken(backstage: Backstage, machine: str) -> None:
 
 
 def test_a_user_of_nobody_is_told_and_left(desk: Desk, backstage: Backstage) -> None:
-    uid = f"{backstage.user(COMPTA).rpartition('.')[0]}.poste-99"
-    backstage.iam.create_user(UserName=uid)
+    ours = backstage.iam.get_user(UserName=backstage.user(COMPTA))["User"]
+    uid = f"{ours['UserName'].rpartition('.')[0]}.poste-99"
+    backstage.iam.create_user(UserName=uid, Path=ours["Path"])
     try:
         [drift] = [each for each in found(desk)["drift"] if each["what"] != "agent_missing"]
         assert (drift["what"], drift["detail"], drift["is_undone_by_apply"]) == ("extra_user", uid, False)
