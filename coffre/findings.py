@@ -112,6 +112,33 @@ class FindingKind(StrEnum):
     COPY_NOT_SEEN = "copy_not_seen"
     """The second copy could not be read: `error` is the answer of its `platform`."""
 
+    QUOTA_NEAR = "quota_near"
+    """The tenant's current bytes are above a part of its sold quota: `percent`, `used_bytes`, `quota_bytes`."""
+
+    QUOTA_REACHED = "quota_reached"
+    """The sold quota is reached and the gate is closed: `used_bytes`, `quota_bytes`."""
+
+    BACKUP_LATE = "backup_late"
+    """A workstation gave no backup since one was due, `due_at`; `last_success_at`. It is probably off."""
+
+    BACKUP_MISSED = "backup_missed"
+    """A server gave no backup when one was due, or a workstation gave none for weeks: `due_at`, `last_success_at`."""
+
+    BACKUP_FAILED = "backup_failed"
+    """The last run of a machine ended with another result than success: `result`, `at`."""
+
+    WITNESSES_DISAGREE = "witnesses_disagree"
+    """A machine reports a backup that storage does not have: `reported_at`, `newest_snapshot_at` in storage."""
+
+    NOT_KNOWN = "not_known"
+    """It is not known how the tenant was last applied, so nobody judges it: `reason` (`NotKnown`)."""
+
+    TENANT_NOT_SEEN = "tenant_not_seen"
+    """The tenant could not be looked at: `error` is the answer of its platform or of its secrets."""
+
+    PLATFORM_AWAY = "platform_away"
+    """A platform does not answer: `error`, `tenants` how many could not be looked at."""
+
     NOT_SEEN = "not_seen"
     """The machine's bucket could not be read: `error` is the answer of the platform."""
 

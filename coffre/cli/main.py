@@ -19,6 +19,7 @@ from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers, team
 from coffre.cli.service import drift, gate, hold, status
+from coffre.cli.supervision import findings, supervise, why
 from coffre.cli.tenants import enrol, files, importing, init, inventory, provisioning, review, rotate, trust
 from coffre.cli.unexpected import explain_os_error, tell_unexpected
 from coffre.errors import ExpectedError
@@ -52,6 +53,9 @@ for room in (
     copy,
     status,
     drift,
+    supervise,
+    findings,
+    why,
     acknowledge,
     snapshot,
     verify,

@@ -30,11 +30,16 @@ def format_count(count: int) -> str:
 
 def format_size(count: int) -> str:
     """Write bytes in the largest possible unit, and exactly."""
+    rounded, exact = format_rounded_size(count), f"{format_count(count)}{_NO_BREAK}octet{'s' if count > 1 else ''}"
+    return exact if count < _UNITS["Kio"] else f"{rounded} ({exact})"
+
+
+def format_rounded_size(count: int) -> str:
+    """Write bytes in the largest possible unit, like 1,50 Gio: for people who talk, not for invoices."""
     unit, factor = next(each for each in reversed(_UNITS.items()) if count >= each[1] or each[1] == 1)
-    exact = f"{format_count(count)}{_NO_BREAK}octet{'s' if count > 1 else ''}"
     if factor == 1:
-        return exact
-    return f"{count / factor:.2f}".replace(".", ",") + f"{_NO_BREAK}{unit} ({exact})"
+        return f"{format_count(count)}{_NO_BREAK}octet{'s' if count > 1 else ''}"
+    return f"{count / factor:.2f}".replace(".", ",") + f"{_NO_BREAK}{unit}"
 
 
 def format_siren(siren: str) -> str:

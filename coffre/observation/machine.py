@@ -184,7 +184,7 @@ def _is_overdue(tenant: Tenant, log: Log, name: str, now: datetime, last_success
         tenant.plans[tenant.machines[name].plan].schedule,
         tenant.timezone,
         now=now,
-        expected_since=_find_expected_since(tenant, log, name),
+        expected_since=find_expected_since(tenant, log, name),
         last_success_at=last_success_at,
     )
 
@@ -223,7 +223,7 @@ def _look_at_documents(opened: OpenTenant, name: str, bucket: Bucket) -> tuple[i
 
 def _find_verification(tenant: Tenant, log: Log, name: str, now: datetime, days: int) -> VerificationStatus | None:
     found = find_status(log, name)
-    since = _find_expected_since(tenant, log, name)
+    since = find_expected_since(tenant, log, name)
     started_at = None if found is None else found.last_full_round_started_at
     if not is_late(started_at, since, now, days):
         return found
@@ -252,7 +252,7 @@ def _judge_verification(name: str, seen: VerificationStatus | None) -> list[Find
     return findings
 
 
-def _find_expected_since(tenant: Tenant, log: Log, name: str) -> datetime | None:
+def find_expected_since(tenant: Tenant, log: Log, name: str) -> datetime | None:
     """Return the time since when a machine must back up: its installation, or the end of a later suspension.
 
     One that nobody can reach must from its enrolment on: an apply records its installation only later.

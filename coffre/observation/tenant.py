@@ -121,7 +121,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
             findings += judge_absence(opened.memory, name)
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
     findings += _judge_stores(tenant, opened.log, room_of(tenant, opened.platform), looks)
-    findings += _compare_second_counts(opened, [look.status.name for look in looks])
+    findings += compare_second_counts(opened, [look.status.name for look in looks])
     shut_out = find_reason(tenant) != HELD or all(switches)
     is_in_force: bool | None = all(look.keeps_all for look in looks) and shut_out
     copied = None
@@ -186,7 +186,7 @@ def _judge_stores(tenant: Tenant, log: Log, room: Room, looks: Sequence[MachineL
     return findings
 
 
-def _compare_second_counts(opened: OpenTenant, machines: Sequence[str]) -> list[Finding]:
+def compare_second_counts(opened: OpenTenant, machines: Sequence[str]) -> list[Finding]:
     """Compare the records with the platform's own daily figures, where it has them."""
     figures = {name: opened.storage.find_daily_bytes(opened.buckets.name(name)) for name in machines}
     found: list[Finding] = []

@@ -9,7 +9,7 @@ from coffre.operations.access.gate import GateState
 from coffre.provisioning import inputs
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.exact import ExactPlan, make_exact, refuse_unless_same
-from coffre.provisioning.inputs import Inputs
+from coffre.provisioning.inputs import AppliedFiles, Inputs
 from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.rotation.tenant_rotation import KeyOutcome
 from coffre.provisioning.steps import (
@@ -90,7 +90,8 @@ def carry_out(
 ) -> TenantOutcome:
     """Do all steps for an open tenant whose lock is held; with ``planned`` exactly its changes of resources."""
     at = make_context(opened, intent, on_progress)
-    digests = Inputs(opened.checkout).digest(opened.checkout.tenants[opened.tenant.slug])
+    in_file = opened.checkout.tenants[opened.tenant.slug]
+    digests, files = Inputs(opened.checkout).digest(in_file), AppliedFiles.of(opened.checkout, in_file)
     inputs.begin(opened.log, digests)
     reopened = keys.reopen(at)
     guarded = guard.do(at, reopened, clock())
@@ -126,5 +127,5 @@ def carry_out(
         copied,
     )
     if outcome.is_complete:
-        inputs.end(opened.log, digests, has_agents=not intent.storage_only)
+        inputs.end(opened.log, digests, files, has_agents=not intent.storage_only)
     return outcome

@@ -17,12 +17,14 @@ import stacks
 from coffre import toolchain
 from coffre.agents.kinds import find_driver
 from coffre.errors import ExpectedError
+from coffre.records.applied_files import AppliedFile
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.inputs import InputsApplied
 from coffre.records.facts.registry import FACTS, read_as
+from coffre.spec.files import PLATFORM_FILE, TENANTS_FOLDER
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
-from coffre.tenant.estate.log import Log
+from coffre.tenant.estate.log import Log, TenantLog
 from coffre.tenant.opening import open_storage
 from coffre.tenant.past import OnNotice, open_existing_records
 
@@ -47,6 +49,9 @@ CHANGES_NOTHING = frozenset(
         EventKind.ENROLMENT_INVITED,
         EventKind.ENROLMENT_REVOKED,
         EventKind.ENROLMENT_MISUSED,
+        EventKind.FINDING_OPENED,
+        EventKind.FINDING_CLOSED,
+        EventKind.FINDING_WORD,
     }
 )
 """The events after which an apply would do the same as before; after any other, a plan looks at everything."""
@@ -98,6 +103,19 @@ class Digests:
         return _sha256([self.tenant_sha256, self.program_sha256])
 
 
+@dataclass(frozen=True)
+class AppliedFiles:
+    """The two files that an apply of a tenant works from, as they were read."""
+
+    tenant: AppliedFile
+    platform: AppliedFile
+
+    @classmethod
+    def of(cls, checkout: Checkout, tenant: Tenant) -> "AppliedFiles":
+        content = checkout.contents[f"{TENANTS_FOLDER}/{tenant.slug}.yaml"]
+        return cls(AppliedFile(tenant.id, content), AppliedFile(None, checkout.contents[PLATFORM_FILE]))
+
+
 class Inputs:
     """Digests the inputs of the tenants of one checkout; what several have in common is read once."""
 
@@ -137,14 +155,26 @@ def begin(log: Log, digests: Digests) -> None:
         log.append(InputsApplied(digests.tenant_sha256, digests.program_sha256, is_complete=False, has_agents=False))
 
 
-def end(log: Log, digests: Digests, *, has_agents: bool) -> None:
-    """Record a complete apply, unless the newest decisive record already says it."""
+def end(log: TenantLog, digests: Digests, files: AppliedFiles, *, has_agents: bool) -> None:
+    """Record a complete apply with its files, unless the newest decisive record already says it."""
     newest = log.last(tuple(FACTS[kind] for kind in sorted(DECISIVE)))
     if newest is not None and isinstance(newest.fact, InputsApplied):
         fact = newest.fact
-        if fact.is_complete and digests == _digests_of(fact) and (fact.has_agents or not has_agents):
+        is_same = fact.is_complete and digests == _digests_of(fact) and fact.file_sha256 is not None
+        if is_same and (fact.has_agents or not has_agents):
             return
-    log.append(InputsApplied(digests.tenant_sha256, digests.program_sha256, is_complete=True, has_agents=has_agents))
+    # The files first: an event never names one that is not there.
+    log.open_records().supervision.keep_applied_files((files.tenant, files.platform))
+    log.append(
+        InputsApplied(
+            digests.tenant_sha256,
+            digests.program_sha256,
+            is_complete=True,
+            has_agents=has_agents,
+            file_sha256=files.tenant.sha256,
+            platform_file_sha256=files.platform.sha256,
+        )
+    )
 
 
 def compare_inputs(checkout: Checkout, slugs: Iterable[str], on_notice: OnNotice) -> dict[str, InputState]:

@@ -62,6 +62,9 @@ class EventKind(StrEnum):
     ENROLMENT_REVOKED = "enrolment_revoked"
     ENROLMENT_MISUSED = "enrolment_misused"
     CONFIGURATION_DELIVERED = "configuration_delivered"
+    FINDING_OPENED = "finding_opened"
+    FINDING_CLOSED = "finding_closed"
+    FINDING_WORD = "finding_word"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Reads a repository, platform.yaml and tenants/*.yaml, and reports all its problems at once."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coffre.errors import RefusedError
@@ -16,11 +16,15 @@ __all__ = ["Checkout", "InvalidRepositoryError", "Problem", "load_checkout", "re
 
 @dataclass(frozen=True)
 class Checkout:
-    """A checked repository: the provider's settings and its tenants by slug, in their order."""
+    """A checked repository: the provider's settings and its tenants by slug, in their order.
+
+    ``contents`` are the bytes that were read, by the names of the files: `platform.yaml` and `tenants/SLUG.yaml`.
+    """
 
     root: Path
     settings: PlatformFile
     tenants: dict[str, Tenant]
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def load_checkout(root: Path, files: Sequence[Path] | None = None) -> Checkout:
@@ -29,14 +33,18 @@ def load_checkout(root: Path, files: Sequence[Path] | None = None) -> Checkout:
     InvalidRepositoryError holds every problem of every file read. Whether ids are unique is judged among those files.
     """
     problems: list[Problem] = []
-    platform = judge_platform(_read(root / PLATFORM_FILE, root))
+    settings_file = _read(root / PLATFORM_FILE, root)
+    platform = judge_platform(settings_file)
     paths = list_tenant_files(root, problems) if files is None else _without_platform(files, root)
     sources = (_read(path, root) for path in paths)
     tenants, more = judge_tenant_files(sources, lambda source: judge_tenant_file(source, platform.names))
     judged = judge_together(platform, tenants, [*problems, *more])
     if judged.problems or judged.settings is None:
         raise InvalidRepositoryError(judged.problems)
-    return Checkout(root, judged.settings, judged.tenants)
+    read = {f"{TENANTS_FOLDER}/{each.source.name}": each.source.content for each in tenants}
+    read[PLATFORM_FILE] = settings_file.content
+    contents = {name: content for name, content in read.items() if isinstance(content, bytes)}
+    return Checkout(root, judged.settings, judged.tenants, contents)
 
 
 def _read(path: Path, root: Path) -> SourceFile:
@@ -56,7 +64,8 @@ def reload_tenant(checkout: Checkout, slug: str) -> Checkout:
             f"tenants/{slug}.yaml was removed, or got another tenant's id, while this command runs",
             "Put it back as it was, then run the same command again; completed steps stay done.",
         )
-    return Checkout(checkout.root, now.settings, {**checkout.tenants, **now.tenants})
+    tenants, contents = {**checkout.tenants, **now.tenants}, {**checkout.contents, **now.contents}
+    return Checkout(checkout.root, now.settings, tenants, contents)
 
 
 def _without_platform(files: Iterable[Path], root: Path) -> list[Path]:

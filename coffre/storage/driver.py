@@ -164,6 +164,9 @@ class Buckets(Protocol):
     def find_bucket(self, name: str) -> BucketFacts | None:
         """Return the owner of a bucket; None when the platform answers that it does not exist."""
 
+    def list_bucket_facts(self, uid: str) -> Sequence[BucketFacts]:
+        """Return the facts of all buckets of a user, with few requests; none when the user does not exist."""
+
     def list_owned_buckets(self, uid: str) -> Sequence[str]:
         """Return the buckets that a user owns; none when the user does not exist."""
 

@@ -112,7 +112,8 @@ class BucketFacts:
     ``lifetime_id`` is constant during the bucket's life and unique, also among later buckets of the same name;
     ``index_id`` identifies the index of its objects, which a platform may rebuild. ``entries`` counts versions without
     delete markers; ``stored_bytes`` are theirs and those of unfinished uploads. Both are the platform's count.
-    ``quota_bytes`` is a limit of this bucket alone, None without one: Coffre sets none.
+    ``quota_bytes`` is a limit of this bucket alone, None without one: Coffre sets none. ``mark`` changes whenever a
+    version is written or deleted, but a delete marker may leave it; None where the platform has no such thing.
     """
 
     name: str
@@ -122,6 +123,7 @@ class BucketFacts:
     entries: int
     stored_bytes: int = 0
     quota_bytes: int | None = None
+    mark: str | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,14 @@ def copy_locked(checkout: Checkout, slug: str, stack: str, command: str) -> Iter
         yield
 
 
+@contextmanager
+def supervision_locked(checkout: Checkout) -> Iterator[None]:
+    """Hold the lock of supervision: one process watches all tenants at a time. BusyError when another one does."""
+    busy = BusyError("another process is supervising", "Wait for it to end, or stop it; one is enough for all tenants.")
+    with _locked(checkout, "_supervision", "supervision", busy, "supervise"):
+        yield
+
+
 def lock_bundles(checkout: Checkout) -> LockShared:
     """Return the lock of bundles in a bucket, which holds between all computers that share the records."""
 

@@ -1,6 +1,6 @@
 """A tenant's service in memory, for operations: without a platform, an identity or a lock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,14 +23,20 @@ AUTHOR = Author("claire@example.org", "1a2b3c4d5e6f")
 
 
 def open_in_memory(
-    tenant: Tenant, estate: InMemoryEstate, log: TenantLog, root: Path, settings: PlatformFile | None = None
+    tenant: Tenant,
+    estate: InMemoryEstate,
+    log: TenantLog,
+    root: Path,
+    settings: PlatformFile | None = None,
+    contents: Mapping[str, bytes] | None = None,
 ) -> OpenTenant:
     """Return the service of a tenant file over an estate in memory; its records are those of the log.
 
-    ``settings`` is the content of platform.yaml, by default that of `tests.builders`.
+    ``settings`` is the content of platform.yaml, by default that of `tests.builders`; ``contents`` the files'.
     """
+    settings = settings or PlatformFile.model_validate(PLATFORM)
     return OpenTenant(
-        checkout=Checkout(root, settings or PlatformFile.model_validate(PLATFORM), {tenant.slug: tenant}),
+        checkout=Checkout(root, settings, {tenant.slug: tenant}, contents or {}),
         tenant=tenant,
         storage=estate.storage,
         secrets=estate.secrets,
@@ -54,11 +60,12 @@ class InMemoryDesk:
     @contextmanager
     def open(self, checkout: Checkout, slug: str, on_notice: OnNotice) -> Iterator[OpenTenant]:
         """Open the tenant as its file and the holds of its records are now; stands in for `open_tenant`."""
-        tenant = reload_tenant(checkout, slug).tenants[slug]
+        now = reload_tenant(checkout, slug)
+        tenant = now.tenants[slug]
         with Records.open(checkout.settings.records, checkout.root) as records:
             log = log_of(tenant, records)
             held = under_recorded(tenant, list_recorded(log))
-            opened = open_in_memory(held, self.estate, log, checkout.root, checkout.settings)
+            opened = open_in_memory(held, self.estate, log, checkout.root, checkout.settings, now.contents)
             yield replace(opened, on_notice=on_notice)
 
     @contextmanager

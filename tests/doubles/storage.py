@@ -198,7 +198,12 @@ class MemoryPlatform:
             entries,
             state.stored_bytes,
             state.bucket_quota_bytes,
+            hashlib.sha256(" ".join(each.facts.version_id for each in state.versions).encode()).hexdigest(),
         )
+
+    def list_bucket_facts(self, uid: str) -> Sequence[BucketFacts]:
+        found = [self.find_bucket(name) for name in self.list_owned_buckets(uid)]
+        return [each for each in found if each is not None]
 
     def list_owned_buckets(self, uid: str) -> list[str]:
         return sorted(name for name, state in self._buckets.items() if state.owner == uid)

@@ -7,7 +7,7 @@ from coffre.findings import Evidence, Finding, FindingKind
 from coffre.outside.faults import Fault
 from coffre.outside.text import one_line
 from coffre.records.facts.backups import CopyFault
-from coffre.spec.values.sizes import format_bytes
+from coffre.spec.values.sizes import format_bytes, format_sold
 
 _FAULTS: Mapping[str, str] = {
     Fault.TOO_LARGE: "too large",
@@ -125,6 +125,19 @@ def _integrity(evidence: Evidence) -> str:
         f"its last backup cannot be fully restored: {what}; `coffre undelete {evidence['tenant']} --machine "
         f"{evidence['machine']} --at {at}` brings back what the bucket keeps; then back up again"
     )
+
+
+_NOT_KNOWN: Mapping[str, str] = {
+    "never_complete": "no apply of it was completed",
+    "earlier_version": "an earlier version of Coffre applied it, which kept no files",
+    "lost": "the file that was applied is no longer in the records, or was changed there",
+    "unreadable": "this version of Coffre cannot read the file that was applied",
+}
+
+
+def _used(evidence: Evidence) -> str:
+    used, sold = int(evidence["used_bytes"] or 0), int(evidence["quota_bytes"] or 0)
+    return f"{format_bytes(used)} of the sold {format_sold(sold)} are used"
 
 
 _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
@@ -245,6 +258,36 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     ),
     FindingKind.COPY_NOT_SEEN: lambda evidence: (
         f"the second copy on {evidence['platform']} could not be read: {evidence['error']}"
+    ),
+    FindingKind.QUOTA_NEAR: lambda evidence: (
+        f"{_used(evidence)}, above {evidence['percent']} %: tell the customer, and propose an amendment"
+    ),
+    FindingKind.QUOTA_REACHED: lambda evidence: (
+        f"{_used(evidence)}: the gate is closed, and no machine backs up; tell the customer, and propose an amendment"
+    ),
+    FindingKind.BACKUP_LATE: lambda evidence: (
+        f"no backup since {evidence['last_success_at'] or 'its installation'}, but one was due at "
+        f"{evidence['due_at']}: "
+        "the machine is probably off"
+    ),
+    FindingKind.BACKUP_MISSED: lambda evidence: (
+        f"no backup since {evidence['last_success_at'] or 'its installation'}, but one was due at "
+        f"{evidence['due_at']}: "
+        "call the customer, and look at the machine"
+    ),
+    FindingKind.BACKUP_FAILED: lambda evidence: (
+        f"its last run ended as {evidence['result']}: read its report with `coffre status`, and look at the machine"
+    ),
+    FindingKind.WITNESSES_DISAGREE: lambda evidence: (
+        f"it reports a backup of {evidence['reported_at']} that storage does not have (the newest there is of "
+        f"{evidence['newest_snapshot_at'] or 'no time'}): run `coffre verify`, and look at the machine"
+    ),
+    FindingKind.NOT_KNOWN: lambda evidence: (
+        f"nobody supervises it: {_NOT_KNOWN.get(str(evidence['reason']), str(evidence['reason']))}; run `coffre apply`"
+    ),
+    FindingKind.TENANT_NOT_SEEN: lambda evidence: f"nobody could look at it: {evidence['error']}",
+    FindingKind.PLATFORM_AWAY: lambda evidence: (
+        f"the platform does not answer, so {evidence['tenants']} tenants could not be looked at: {evidence['error']}"
     ),
     FindingKind.NOT_SEEN: lambda evidence: f"could not be read: {evidence['error']}",
 }

@@ -88,6 +88,9 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.ENROLMENT_REVOKED: None,
     EventKind.ENROLMENT_MISUSED: None,
     EventKind.CONFIGURATION_DELIVERED: None,
+    EventKind.FINDING_OPENED: None,
+    EventKind.FINDING_CLOSED: None,
+    EventKind.FINDING_WORD: None,
 }
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 

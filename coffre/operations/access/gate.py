@@ -21,7 +21,7 @@ from coffre.spec.tenant import Tenant
 from coffre.spec.values.sizes import format_bytes, format_sold
 from coffre.tenant.access import SUSPENDED, find_reason
 from coffre.tenant.estate.buckets import TenantBuckets
-from coffre.tenant.estate.log import Log, TenantLog
+from coffre.tenant.estate.log import Log, TenantLog, fact_of
 from coffre.tenant.lookup import find_machine
 from coffre.tenant.presence import refuse_unapplied
 from coffre.workspace.clock import utc_now
@@ -62,9 +62,23 @@ class GateState:
         )
 
 
-def judge_gate(used_bytes: int, quota_bytes: int) -> GateState:
-    """Close the gate when the sold quota is reached. Pure."""
-    return GateState(used_bytes >= quota_bytes, used_bytes, quota_bytes)
+OPENS_BELOW_PERCENT = 97
+"""A gate that the quota closed opens again below this part of it, else it would open and close with each deletion."""
+
+
+def judge_gate(used_bytes: int, quota_bytes: int, last: GateChange | None = None) -> GateState:
+    """Close the gate when the sold quota is reached. Pure.
+
+    ``last`` is the recorded state of the gate: one that is closed stays so until clearly less is used, or until another
+    quota is sold.
+    """
+    is_still_closed = (
+        last is not None
+        and last.is_closed
+        and last.quota_bytes == quota_bytes
+        and used_bytes * 100 >= quota_bytes * OPENS_BELOW_PERCENT
+    )
+    return GateState(is_still_closed or used_bytes >= quota_bytes, used_bytes, quota_bytes)
 
 
 def measure(tenant: Tenant, buckets: TenantBuckets, log: TenantLog) -> tuple[MachineStore, ...]:
@@ -109,7 +123,7 @@ def settle_gate(
     measured = {store.machine for store in stores}
     active = [name for name in tenant.active_machines() if name in measured]
     stopped_now = [name for name in active if buckets.open(name).is_stopped()]
-    state = _judge(tenant, log, room_of(tenant, platform), stores, stopped_now)
+    state = judge_stores(tenant, log, room_of(tenant, platform), stores, stopped_now)
     # Stopped machines first: the orders that are written afterwards need room below the wall.
     for name in sorted(active, key=lambda name: name not in state.filling.stopped):
         try:
@@ -149,7 +163,7 @@ def look_at_gate(
     stores = tuple(_read_store(tenant, buckets, name) for name in machines)
     active = [name for name in tenant.active_machines() if name in opened]
     stopped_now = [name for name in active if opened[name].is_stopped()]
-    state = _judge(tenant, log, room_of(tenant, platform), stores, stopped_now)
+    state = judge_stores(tenant, log, room_of(tenant, platform), stores, stopped_now)
     moves: dict[GateMove, list[str]] = {}
     for name in active:
         stops, was_stopped = name in state.filling.stopped, name in stopped_now
@@ -164,13 +178,14 @@ def _read_store(tenant: Tenant, buckets: TenantBuckets, machine: str) -> Machine
     return read_store(buckets, machine, find_layout(find_machine(tenant, machine)))
 
 
-def _judge(
+def judge_stores(
     tenant: Tenant, log: Log, room: Room, stores: tuple[MachineStore, ...], stopped_now: Sequence[str]
 ) -> GateState:
+    """Return the state of the gate that these contents of the buckets ask for."""
     used_bytes, quota_bytes = sum(store.current_bytes for store in stores), tenant.storage.quota_bytes
     words = find_words(log, tenant.active_machines())
     return GateState(
-        is_closed=judge_gate(used_bytes, quota_bytes).is_closed,
+        is_closed=judge_gate(used_bytes, quota_bytes, fact_of(log.last(GateChange))).is_closed,
         used_bytes=used_bytes,
         quota_bytes=quota_bytes,
         filling=judge_filling(stores, room, stopped_now, words),

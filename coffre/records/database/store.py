@@ -24,19 +24,20 @@ from coffre.records.chain.links import (
     ACCOUNTS_FOR_LINKS,
     LinkSubject,
     Tip,
-    event_content,
     first_hash,
     run_content,
     run_end_content,
 )
 from coffre.records.chain.verification import ChainReport, verify_chain
 from coffre.records.database import tables
+from coffre.records.database.adding import add_events
 from coffre.records.database.connection import open_engine, reading, writing
 from coffre.records.database.location import Location, locate
 from coffre.records.database.moved import refuse_moved_records
 from coffre.records.database.schema import ensure_schema
+from coffre.records.database.supervision import SupervisionStore, forget_tenant
 from coffre.records.database.trouble import translated
-from coffre.records.events import Event, EventKind, check_recordable, storable
+from coffre.records.events import Event, EventKind
 from coffre.records.memory import Memory, delete_memory, read_memories, read_memory, write_memory
 from coffre.records.saved_plans import SavedPlan, add_plan, delete_plans, read_plans, select_plans
 
@@ -80,6 +81,11 @@ class Records:
     ) -> None:
         self.close()
 
+    @property
+    def supervision(self) -> SupervisionStore:
+        """What supervision keeps."""
+        return SupervisionStore(self._engine, self._location)
+
     def append(self, event: Event) -> Event:
         """Add one event and return it as recorded, with its id; RefusedError when its details contain a secret."""
         return self.append_all([event])[0]
@@ -87,25 +93,25 @@ class Records:
     def append_all(self, events: Iterable[Event]) -> list[Event]:
         """Add several events in one transaction: all of them, in this order, or none. Returns them with their ids."""
         added = list(events)
-        rows = [_event_row(event) for event in added]
-        if not rows:
+        if not added:
             return []
         with translated(self._location), writing(self._engine) as connection:
-            first = _add_events(connection, rows)
+            first = add_events(connection, added)
         return [replace(event, id=first + turn) for turn, event in enumerate(added)]
 
     def trim(self, trimmed: Event, kinds: Collection[EventKind]) -> dict[EventKind, int]:
         """Delete a tenant's events of these kinds and add ``trimmed`` with their number, all at once or not at all.
 
         This is the only way to delete an event: the database refuses any other. Its link stays without its salt, and
-        ``trimmed`` accounts for it. The tenant's saved plans go too. May run twice; nothing is added when no event is
-        deleted.
+        ``trimmed`` accounts for it. The tenant's saved plans and what supervision kept go too. May run twice; nothing
+        is added when no event is deleted.
         """
         table, chain, allowed = tables.events, tables.chain, tables.trimming
         mine = sa.and_(table.c.tenant_id == trimmed.tenant_id, table.c.kind.in_(sorted(kind.value for kind in kinds)))
         counting = sa.select(table.c.kind, sa.func.count()).where(mine).group_by(table.c.kind).order_by(table.c.kind)
         with translated(self._location), writing(self._engine) as connection:
             delete_plans(connection, trimmed.tenant_id)
+            forget_tenant(connection, trimmed.tenant_id)
             counts = {EventKind(row[0]): int(row[1]) for row in connection.execute(counting)}
             if not counts:
                 return {}
@@ -122,7 +128,7 @@ class Records:
             )
             connection.execute(sa.update(chain).where(links).values(salt=None))
             connection.execute(sa.delete(allowed).where(allowed.c.tenant_id == trimmed.tenant_id))
-            _add_events(connection, [_event_row(replace(trimmed, details=details))])
+            add_events(connection, [replace(trimmed, details=details)])
         return counts
 
     def list_events(self, tenant_id: str, kind: EventKind | None = None, machine: str | None = None) -> list[Event]:
@@ -329,18 +335,6 @@ class Records:
         return Event(**{**row, "kind": kind})
 
 
-def _add_events(connection: sa.Connection, rows: Sequence[dict[str, object]]) -> int:
-    """Add events with their links and return the id of the first; the others follow it."""
-    linker = Linker(connection)
-    first = linker.next_id(LinkSubject.EVENT)
-    numbered = [{**row, "id": first + turn} for turn, row in enumerate(rows)]
-    for row in numbered:
-        linker.add(event_content(row))
-    linker.write()
-    connection.execute(sa.insert(tables.events), numbered)
-    return first
-
-
 def _lock_memory(connection: sa.Connection) -> None:
     """Allow one writer of memories at a time; SQLite never has more than one."""
     if connection.dialect.name == "postgresql":
@@ -366,20 +360,6 @@ def _insert(engine: sa.Engine, table: sa.Table) -> "postgresql.Insert | sqlite.I
     from sqlalchemy.dialects import sqlite
 
     return sqlite.insert(table)
-
-
-def _event_row(event: Event) -> dict[str, object]:
-    check_recordable(event)
-    return {
-        "tenant_id": event.tenant_id,
-        "slug": event.slug,
-        "kind": event.kind.value,
-        "at": event.at,
-        "actor": event.actor,
-        tables.COMMIT: event.commit,
-        "machine": event.machine,
-        "details": storable(event.details),
-    }
 
 
 def _usage_row(usage: Usage) -> dict[str, object]:

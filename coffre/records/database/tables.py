@@ -201,6 +201,73 @@ known_boots = sa.Table(
     sa.Column("let_go_number", sa.BigInteger()),
 )
 
+# The files that applies worked from, by their SHA-256. ``tenant_id`` is NULL for platform.yaml.
+applied_files = sa.Table(
+    "applied_files",
+    metadata,
+    sa.Column("sha256", sa.Text(), primary_key=True),
+    sa.Column("tenant_id", sa.Text()),
+    sa.Column("content", sa.LargeBinary(), nullable=False),
+    sa.Index("applied_files_by_tenant", "tenant_id"),
+)
+
+# The findings of supervision. A text that a finding does not have is empty, so that one at most is open at a place.
+kept_findings = sa.Table(
+    "kept_findings",
+    metadata,
+    sa.Column("id", id_type(), primary_key=True),
+    sa.Column("tenant_id", sa.Text(), nullable=False),
+    sa.Column("slug", sa.Text(), nullable=False),
+    sa.Column("platform", sa.Text(), nullable=False),
+    sa.Column("machine", sa.Text(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("detail", sa.Text(), nullable=False),
+    sa.Column("since", UtcDateTime(), nullable=False),
+    sa.Column("seen_at", UtcDateTime(), nullable=False),
+    sa.Column("evidence", Json(), nullable=False),
+    sa.Column("closed_at", UtcDateTime()),
+    sa.Column("acknowledged_by", sa.Text()),
+    sa.Column("acknowledged_at", UtcDateTime()),
+    sa.Column("silenced_until", UtcDateTime()),
+    sa.Column("ticket", sa.Text()),
+    sa.Index(
+        "kept_findings_open",
+        "tenant_id",
+        "platform",
+        "machine",
+        "kind",
+        "detail",
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    ),
+    sa.Index("kept_findings_by_end", "closed_at"),
+    sqlite_autoincrement=True,
+)
+
+# What the last pass saw of each tenant (``machine`` empty) and of each of its machines.
+watched = sa.Table(
+    "watched",
+    metadata,
+    sa.Column("tenant_id", sa.Text(), primary_key=True),
+    sa.Column("machine", sa.Text(), primary_key=True),
+    sa.Column("looked_at", UtcDateTime(), nullable=False),
+    sa.Column("mark", sa.Text()),
+    sa.Column("seen", Json(), nullable=False),
+)
+
+# The passes of supervision: without ``ended_at`` one goes on, or was killed.
+passes = sa.Table(
+    "passes",
+    metadata,
+    sa.Column("id", id_type(), primary_key=True),
+    sa.Column("began_at", UtcDateTime(), nullable=False),
+    sa.Column("ended_at", UtcDateTime()),
+    sa.Column("tenants", sa.Integer(), nullable=False),
+    sa.Column("seen", sa.Integer()),
+    sqlite_autoincrement=True,
+)
+
 # The plans that reviews save: signed documents, deleted when they are old.
 saved_plans = sa.Table(
     "saved_plans",

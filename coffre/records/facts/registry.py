@@ -6,7 +6,17 @@ from typing import TypeVar
 from coffre.errors import ExpectedError
 from coffre.records import details
 from coffre.records.events import Event, EventKind
-from coffre.records.facts import agents, backups, contract, departure, enrolment, inputs, password_uses, reviewed
+from coffre.records.facts import (
+    agents,
+    backups,
+    contract,
+    departure,
+    enrolment,
+    inputs,
+    password_uses,
+    reviewed,
+    supervision,
+)
 from coffre.records.facts.fact import Fact
 
 F = TypeVar("F", bound=Fact)
@@ -58,6 +68,9 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.ENROLMENT_REVOKED: enrolment.EnrolmentRevoked,
     EventKind.ENROLMENT_MISUSED: enrolment.EnrolmentMisused,
     EventKind.CONFIGURATION_DELIVERED: enrolment.ConfigurationDelivered,
+    EventKind.FINDING_OPENED: supervision.FindingOpened,
+    EventKind.FINDING_CLOSED: supervision.FindingClosed,
+    EventKind.FINDING_WORD: supervision.FindingWord,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

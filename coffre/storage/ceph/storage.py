@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from coffre.storage.ceph.api.admin import AdminClient, survey_user
+from coffre.storage.ceph.api.admin import AdminBucket, AdminClient, survey_user
 from coffre.storage.ceph.api.faults import NoSuchUserError
 from coffre.storage.ceph.programs import CephProgramShelf
 from coffre.storage.s3 import sharing
@@ -62,17 +62,10 @@ class CephStorage:
 
     def find_bucket(self, name: str) -> BucketFacts | None:
         found = self.admin.find_bucket(name)
-        if found is None:
-            return None
-        return BucketFacts(
-            found.name,
-            found.owner,
-            found.instance,
-            found.marker,
-            found.object_count,
-            found.stored_bytes,
-            found.quota_bytes,
-        )
+        return None if found is None else _facts(found)
+
+    def list_bucket_facts(self, uid: str) -> list[BucketFacts]:
+        return [_facts(each) for each in self.admin.list_counted_buckets(uid)]
 
     def list_leftovers(self, names: Collection[str]) -> list[str]:
         return sorted(record for record in self.admin.walk_bucket_instances() if record.partition(":")[0] in names)
@@ -173,3 +166,16 @@ class CephStorage:
                 yield
             finally:
                 self.admin.set_quota(uid, user.quota_bytes)
+
+
+def _facts(found: AdminBucket) -> BucketFacts:
+    return BucketFacts(
+        found.name,
+        found.owner,
+        found.instance,
+        found.marker,
+        found.object_count,
+        found.stored_bytes,
+        found.quota_bytes,
+        None if found.index_version is None else f"{found.instance} {found.index_version}",
+    )

@@ -20,8 +20,9 @@ from coffre.records.facts.agents import (
     Removal,
     Update,
 )
-from coffre.records.facts.contract import GateChange, HoldLifted, HoldPlaced
+from coffre.records.facts.contract import GateChange, GateWord, HoldLifted, HoldPlaced, SuspensionChange
 from coffre.records.facts.departure import DepartureStage, DepartureStep
+from coffre.records.facts.enrolment import ConfigurationDelivered
 from coffre.records.facts.fact import Fact
 from coffre.records.facts.registry import FactClasses, kind_of
 from coffre.records.memory import Memory
@@ -36,6 +37,9 @@ AHEAD: tuple[type[Fact], ...] = (
     OrdersWritten,
     PathsAccepted,
     GateChange,
+    GateWord,
+    SuspensionChange,
+    ConfigurationDelivered,
     DepartureStage,
     DepartureStep,
     HoldPlaced,

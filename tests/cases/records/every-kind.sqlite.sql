@@ -1,4 +1,10 @@
 BEGIN TRANSACTION;
+CREATE TABLE applied_files (
+	sha256 TEXT NOT NULL, 
+	tenant_id TEXT, 
+	content BLOB NOT NULL, 
+	PRIMARY KEY (sha256)
+);
 CREATE TABLE chain (
 	position BIGINT NOT NULL, 
 	form INTEGER NOT NULL, 
@@ -69,6 +75,13 @@ INSERT INTO "chain" VALUES(55,1,'event',55,'k7f3q9wz2m','enrolment_revoked','850
 INSERT INTO "chain" VALUES(56,1,'event',56,'k7f3q9wz2m','enrolment_misused','0359e22519aaf7503da39f65f9168886','17c589625c0a526a3cac37255f5aea57c790e3700472f8f83bffbcd0a0d170ca','2f75ae1bbf4da0e6c8c49e15eaffbb1a9420b01ffcc076286a392fe22ef41342');
 INSERT INTO "chain" VALUES(57,1,'event',57,'k7f3q9wz2m','configuration_delivered','cdea1df1fcb4deaf17344d91307b80d1','3d4a87ed01b37ffae84722d8966464d5dd680ef5699a9a8ab30d04e68f7e4605','161affa71631172778b17fac9f417780fd6328b3611edf9e0d3b4c6522343ba5');
 INSERT INTO "chain" VALUES(58,1,'event',58,'k7f3q9wz2m','configuration_delivered','74d0b0bd8635aa04b586643f2953bc1c','a2cd2302f7e6be08bf74e3ac150de3d64cc0b668e65931c654742f4e5f908618','5533eb173b1cf482f9967e7c970ea7c6c2ad1918d174a3196e242d7f5ccd35d0');
+INSERT INTO "chain" VALUES(59,1,'event',59,'k7f3q9wz2m','inputs_applied','e19483891972783ecb4f8f6ef4696993','873292a3483ad103196df8fd34c1f9e493e968643776e9f01e0fcb1de58be251','a057416d067473d3676faa8159a6995dfcee00f25abfc49f1cc4c301b7b06632');
+INSERT INTO "chain" VALUES(60,1,'event',60,'k7f3q9wz2m','finding_opened','082ea6b9939c14f03d1f2c97559e2040','fe74b88061d2ea25e888e512e03f828c80ade1ef7610ce67bbcd7c1fad29aaca','fcffd58839c96958abdc9491e618d63b793720b69ec1fd0bc228d4850c6e0667');
+INSERT INTO "chain" VALUES(61,1,'event',61,'k7f3q9wz2m','finding_opened','e21fb360091c061684a5e612835c6266','ea66747e9356bf87931a6027564536dc75fdf9e60a6e81b5843a323f01c1d85f','3990d0e8b0a06ba23dc3a031be1794b3867c4353893a51db75f18dca39ad4996');
+INSERT INTO "chain" VALUES(62,1,'event',62,'k7f3q9wz2m','finding_closed','dd67b28938868b0af58d9039072c1949','dc1627a3853ccd9ad31b4ccfe09dfecc9c7687e717a4049602267764b68e2191','35122e55b57f95b3e986ac8cfa2f76fe48c51b679c5d65bef3b41dc4426f7c9d');
+INSERT INTO "chain" VALUES(63,1,'event',63,'k7f3q9wz2m','finding_word','7d6f17d9e31257a71f95bb90bf5b02c0','a56b591110904c1f1c71a0d33ea9be8d66388ea2dace4c3656f92c8653bc12cb','07107fea13d806ec7d988c409473269c373be4d0386b89d081a7e56f5bea293f');
+INSERT INTO "chain" VALUES(64,1,'event',64,'k7f3q9wz2m','finding_word','dc7500126ebf94b528f550d20961de57','b49d82f22e38da85976adfc7d8fb42e7745f761e6b2ef35e0b8146bbe31e8f2e','3f9d3156e0459a604a0800e40762347131eeb2ed2d89637e8f20c957ec27d042');
+INSERT INTO "chain" VALUES(65,1,'event',65,'k7f3q9wz2m','finding_word','6f7c2843ffe9e64c73085516d64656db','182c05471b87027245d0d6df48159fa916a4bdffaf035a49b30ad3c58eaae5e2','04e941db62b15ed729cef240ea1dd02460ff3543c1b33c42d56ad9014237fe98');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -76,12 +89,12 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',58,'5533eb173b1cf482f9967e7c970ea7c6c2ad1918d174a3196e242d7f5ccd35d0');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',65,'04e941db62b15ed729cef240ea1dd02460ff3543c1b33c42d56ad9014237fe98');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "coffre_version" VALUES('0007');
+INSERT INTO "coffre_version" VALUES('0008');
 CREATE TABLE events (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	tenant_id TEXT NOT NULL, 
@@ -151,6 +164,13 @@ INSERT INTO "events" VALUES(55,'k7f3q9wz2m','boulangerie-martin','enrolment_revo
 INSERT INTO "events" VALUES(56,'k7f3q9wz2m','boulangerie-martin','enrolment_misused','2026-11-30 02:02:02.000000','claire@smileo.example','0f3a','compta-01','{"invitation": "11111111111111111111111111111111", "fingerprints": ["0123-4567-89ab-cdef"]}');
 INSERT INTO "events" VALUES(57,'k7f3q9wz2m','boulangerie-martin','configuration_delivered','2026-11-30 02:02:03.000000','claire@smileo.example','0f3a','compta-01','{"number": 1, "public_key": "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "content_sha256": "abababababababababababababababababababababababababababababababab", "invitation": "11111111111111111111111111111111", "host_name": "portable-de-l\u00e9a"}');
 INSERT INTO "events" VALUES(58,'k7f3q9wz2m','boulangerie-martin','configuration_delivered','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"number": 2, "public_key": "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "content_sha256": "abababababababababababababababababababababababababababababababab"}');
+INSERT INTO "events" VALUES(59,'k7f3q9wz2m','boulangerie-martin','inputs_applied','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"tenant_sha256": "abababababababababababababababababababababababababababababababab", "program_sha256": "abababababababababababababababababababababababababababababababab", "is_complete": true, "has_agents": true, "file_sha256": "abababababababababababababababababababababababababababababababab", "platform_file_sha256": "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"}');
+INSERT INTO "events" VALUES(60,'k7f3q9wz2m','boulangerie-martin','finding_opened','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding": {"kind": "quota_near", "percent": 80, "used_bytes": 9, "quota_bytes": 10}, "detail": "80"}');
+INSERT INTO "events" VALUES(61,'k7f3q9wz2m','boulangerie-martin','finding_opened','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding": {"kind": "platform_away", "error": "nobody answers", "tenants": 2}, "platform": "lab"}');
+INSERT INTO "events" VALUES(62,'k7f3q9wz2m','boulangerie-martin','finding_closed','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding_kind": "quota_near", "since": "2026-11-20T03:04:05+00:00", "detail": "80"}');
+INSERT INTO "events" VALUES(63,'k7f3q9wz2m','boulangerie-martin','finding_word','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding_id": 7, "finding_kind": "quota_near", "word": "acknowledged", "reason": "an amendment is on its way"}');
+INSERT INTO "events" VALUES(64,'k7f3q9wz2m','boulangerie-martin','finding_word','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding_id": 7, "finding_kind": "quota_near", "word": "silenced", "reason": "until it is signed", "until": "2026-11-20T03:04:05+00:00"}');
+INSERT INTO "events" VALUES(65,'k7f3q9wz2m','boulangerie-martin','finding_word','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding_id": 7, "finding_kind": "quota_near", "word": "ticket", "ticket": "INC-17"}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -160,6 +180,23 @@ CREATE TABLE heads (
 	public_key TEXT NOT NULL, 
 	signature TEXT NOT NULL, 
 	place TEXT NOT NULL
+);
+CREATE TABLE kept_findings (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	tenant_id TEXT NOT NULL, 
+	slug TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	machine TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	detail TEXT NOT NULL, 
+	since DATETIME NOT NULL, 
+	seen_at DATETIME NOT NULL, 
+	evidence JSON NOT NULL, 
+	closed_at DATETIME, 
+	acknowledged_by TEXT, 
+	acknowledged_at DATETIME, 
+	silenced_until DATETIME, 
+	ticket TEXT
 );
 CREATE TABLE known_boots (
 	tenant_id TEXT NOT NULL, 
@@ -202,6 +239,13 @@ CREATE TABLE machine_memory (
 	pack_bytes BIGINT, identified_since DATETIME, accepted_machine_id TEXT, accepted_hardware_id TEXT, accepted_host_name TEXT, accepted_at DATETIME, foreign_until DATETIME, 
 	PRIMARY KEY (tenant_id, machine)
 );
+CREATE TABLE passes (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	began_at DATETIME NOT NULL, 
+	ended_at DATETIME, 
+	tenants INTEGER NOT NULL, 
+	seen INTEGER
+);
 CREATE TABLE runs (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	command TEXT NOT NULL, 
@@ -233,6 +277,14 @@ CREATE TABLE usage (
 	measured_at DATETIME NOT NULL, 
 	PRIMARY KEY (tenant_id, measured_on, machine)
 );
+CREATE TABLE watched (
+	tenant_id TEXT NOT NULL, 
+	machine TEXT NOT NULL, 
+	looked_at DATETIME NOT NULL, 
+	mark TEXT, 
+	seen JSON NOT NULL, 
+	PRIMARY KEY (tenant_id, machine)
+);
 CREATE INDEX events_by_tenant ON events (tenant_id, kind, machine);
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER events_no_replace BEFORE INSERT ON events WHEN EXISTS (SELECT 1 FROM events WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
@@ -260,6 +312,9 @@ CREATE TRIGGER machine_memory_linked_insert BEFORE INSERT ON machine_memory WHEN
 CREATE TRIGGER machine_memory_linked_update BEFORE UPDATE ON machine_memory WHEN NOT EXISTS (SELECT 1 FROM chain JOIN chain_tip ON chain.position = chain_tip.position WHERE chain.subject = 'memory' AND chain.tenant_id = NEW.tenant_id AND chain.kind = NEW.machine) BEGIN SELECT RAISE(ABORT, 'what is remembered changes with its link'); END;
 CREATE TRIGGER machine_memory_linked_delete BEFORE DELETE ON machine_memory WHEN NOT EXISTS (SELECT 1 FROM chain JOIN chain_tip ON chain.position = chain_tip.position WHERE chain.subject = 'memory' AND chain.tenant_id = OLD.tenant_id AND chain.kind = OLD.machine) BEGIN SELECT RAISE(ABORT, 'what is remembered changes with its link'); END;
 CREATE INDEX saved_plans_by_content ON saved_plans (tenant_id, tenant_file_sha256);
+CREATE INDEX applied_files_by_tenant ON applied_files (tenant_id);
+CREATE UNIQUE INDEX kept_findings_open ON kept_findings (tenant_id, platform, machine, kind, detail) WHERE closed_at IS NULL;
+CREATE INDEX kept_findings_by_end ON kept_findings (closed_at);
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',58);
+INSERT INTO "sqlite_sequence" VALUES('events',65);
 COMMIT;

@@ -11,12 +11,15 @@ import sqlalchemy as sa
 from coffre.errors import ExpectedError, RefusedError
 from coffre.records.activity import RunOutcome, Usage
 from coffre.records.actor import Author
+from coffre.records.applied_files import AppliedFile
 from coffre.records.chain.heads import sign_head
 from coffre.records.database import moving, tables
 from coffre.records.database.location import locate
 from coffre.records.database.moving import RecordsMoved, move_records
 from coffre.records.database.store import Records
+from coffre.records.database.supervision import Noted, Watched
 from coffre.records.events import Event, EventKind
+from coffre.records.kept_findings import FindingPlace, KeptFinding
 from coffre.records.memory import KnownSnapshot
 from coffre.records.saved_plans import SavedPlan
 from coffre.secrets.minting import new_signing_key
@@ -54,6 +57,11 @@ def fill(records: Records) -> None:
     records.start_run("backup", ["martin"], utc_now(), AUTHOR)
     records.add_head(sign_head(records.read_tip(), new_signing_key(), utc_now()), "file:x")
     records.save_plan(PLAN, PLAN.saved_at)
+    supervision, at = records.supervision, utc_now()
+    supervision.keep_applied_files([AppliedFile(TENANT, b"name: Martin")])
+    supervision.end_pass(supervision.begin_pass(at, 1), at, 1)
+    finding = KeptFinding(FindingPlace(TENANT, "", "compta-01", "backup_late"), "martin", at, at, {"due_at": "a"})
+    supervision.note([Noted(TENANT, at, {"compta-01": Watched(at, "m", {"a": 1})}, [finding])])
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def look(monkeypatch):
         lambda buckets, name, current, repository: MachineStore(name, current, repository, 9, 2),
     )
     monkeypatch.setattr(module, "_find_verification", lambda tenant, log, name, now, days: None)
-    monkeypatch.setattr(module, "_find_expected_since", lambda tenant, log, name: NOW - timedelta(days=30))
+    monkeypatch.setattr(module, "find_expected_since", lambda tenant, log, name: NOW - timedelta(days=30))
 
     def look_at(objects):
         bucket = FakeBucket(objects)
@@ -251,6 +251,16 @@ def test_every_kind_and_every_fault_has_its_words():
         "day": "2026-11-20",
         "figure_bytes": 5,
         "counted_bytes": 4,
+        "used_bytes": 5,
+        "quota_bytes": 6,
+        "percent": 80,
+        "due_at": "2026-11-24T00:00:00Z",
+        "last_success_at": None,
+        "result": "failed",
+        "reported_at": "2026-11-24T00:00:00Z",
+        "newest_snapshot_at": None,
+        "reason": "lost",
+        "tenants": 3,
         "last_full_round_at": None,
         "what": "keys",
         "known": 2,

@@ -11,7 +11,7 @@ import pytest
 from coffre.errors import ExpectedError
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
-from coffre.records.facts import agents, backups, contract, departure, enrolment, inputs, reviewed
+from coffre.records.facts import agents, backups, contract, departure, enrolment, inputs, reviewed, supervision
 from coffre.records.facts.fact import Fact, RecordedFinding
 from coffre.records.facts.mail import MailState
 from coffre.records.facts.password_uses import (
@@ -130,6 +130,17 @@ EXPECTED: list[Fact] = [
     enrolment.EnrolmentMisused("1" * 32, ("0123-4567-89ab-cdef",)),
     enrolment.ConfigurationDelivered(1, AGE, HASH, "1" * 32, "portable-de-léa"),
     enrolment.ConfigurationDelivered(2, AGE, HASH),
+    inputs.InputsApplied(
+        HASH, HASH, is_complete=True, has_agents=True, file_sha256=HASH, platform_file_sha256="cd" * 32
+    ),
+    supervision.FindingOpened(RecordedFinding("quota_near", {"percent": 80, "used_bytes": 9, "quota_bytes": 10}), "80"),
+    supervision.FindingOpened(
+        RecordedFinding("platform_away", {"error": "nobody answers", "tenants": 2}), platform="lab"
+    ),
+    supervision.FindingClosed("quota_near", MOMENT, "80"),
+    supervision.FindingWord(7, "quota_near", supervision.Word.ACKNOWLEDGED, "an amendment is on its way"),
+    supervision.FindingWord(7, "quota_near", supervision.Word.SILENCED, "until it is signed", MOMENT),
+    supervision.FindingWord(7, "quota_near", supervision.Word.TICKET, ticket="INC-17"),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

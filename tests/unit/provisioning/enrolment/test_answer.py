@@ -14,7 +14,7 @@ from coffre.agents.enrolment.invitation import derive_secret, fingerprint, new_i
 from coffre.agents.identity import MachineIdentity
 from coffre.agents.kinds import driver_of
 from coffre.errors import RefusedError, UsageError
-from coffre.observation.machine import _find_expected_since
+from coffre.observation.machine import find_expected_since
 from coffre.operations.acknowledge.replaced_machine import meet
 from coffre.orders import deliveries
 from coffre.orders.control import known_seeds, public_keys_of
@@ -214,14 +214,14 @@ def test_the_machine_that_is_answered_is_the_accepted_one_before_it_speaks(desk:
 
 def test_from_its_enrolment_on_it_has_an_agent_and_must_back_up(desk: Desk) -> None:
     assert not has_agent(desk.opened.log, MACHINE)
-    assert _find_expected_since(desk.tenant, desk.opened.log, MACHINE) is None
+    assert find_expected_since(desk.tenant, desk.opened.log, MACHINE) is None
     desk.invite()
     desk.claim(PulledMachine())
     desk.answer()
     assert has_agent(desk.opened.log, MACHINE), "a certificate must not say that it never had one"
     delivered = desk.opened.log.last(ConfigurationDelivered, MACHINE)
     assert delivered is not None
-    assert _find_expected_since(desk.tenant, desk.opened.log, MACHINE) == delivered.at
+    assert find_expected_since(desk.tenant, desk.opened.log, MACHINE) == delivered.at
     desk.opened.log.append(Removal(is_changed=True), MACHINE)
     assert not has_agent(desk.opened.log, MACHINE)
 

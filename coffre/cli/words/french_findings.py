@@ -1,0 +1,154 @@
+"""The French words for findings: an operator reads them to the customer on the phone. No other module has them.
+
+They say what it means for the customer, not how it was seen; `coffre.cli.words.findings` has the operator's words.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from coffre.agents.report_paths import PathState
+from coffre.correspondence.french import count, format_moment, format_rounded_size
+from coffre.findings import Evidence, Finding, FindingKind
+from coffre.outside.text import one_line
+from coffre.spec.values.timezones import DEFAULT_TIMEZONE
+from coffre.supervision.findings.standing import Attribution, Consequence, NextAction
+
+_PATH_LENGTH = 120
+
+ATTRIBUTIONS: Mapping[Attribution, str] = {
+    Attribution.SMILEO: "relève de SMILÉO",
+    Attribution.CUSTOMER: "relève du client",
+    Attribution.VENDOR: "relève d’un fournisseur",
+    Attribution.UNKNOWN: "origine à établir",
+}
+
+CONSEQUENCES: Mapping[Consequence, str] = {
+    Consequence.NONE: "",
+    Consequence.BACKUPS_STOP: "les sauvegardes ne s’exécutent plus (articles 2 et 8)",
+    Consequence.BACKUPS_WILL_STOP: "les sauvegardes s’arrêteront quand l’espace sera plein (articles 2 et 8)",
+    Consequence.NO_RECENT_BACKUP: "ce qui a changé depuis la dernière sauvegarde n’est pas protégé (article 15)",
+    Consequence.RESTORE_MAY_FAIL: "une sauvegarde risque de ne pas pouvoir être restaurée (article 15)",
+    Consequence.DELETED_BACKUP: "une sauvegarde supprimée est perdue après le délai de récupération (article 15)",
+    Consequence.FOREIGN_ACCESS: "un tiers a peut-être eu accès aux données (article 12)",
+    Consequence.UNSUPERVISED: "la supervision de SMILÉO est incomplète (article 16)",
+    Consequence.SERVICE_LEVEL: "ce temps compte dans la disponibilité de 99,7 % par an (article 15)",
+}
+
+ACTIONS: Mapping[NextAction, str] = {
+    NextAction.WAIT: "attendre la prochaine mise en marche de la machine",
+    NextAction.CALL_CUSTOMER: "voir avec le client",
+    NextAction.PROPOSE_AMENDMENT: "proposer un avenant, ou libérer de l’espace",
+    NextAction.LOOK_AT_MACHINE: "examiner la machine",
+    NextAction.RUN_APPLY: "SMILÉO remet le service en ordre",
+    NextAction.RUN_VERIFY: "SMILÉO contrôle les sauvegardes",
+    NextAction.RUN_COPY: "SMILÉO relance la seconde copie",
+    NextAction.UNDELETE: "SMILÉO rétablit les sauvegardes",
+    NextAction.FIND_WRITER: "SMILÉO recherche l’origine et change la clé de la machine",
+    NextAction.FIND_COPY: "préciser si la machine a été remplacée ou copiée",
+    NextAction.VERIFY_RECORDS: "SMILÉO contrôle ses registres",
+    NextAction.CALL_HOST: "SMILÉO s’adresse à l’hébergeur",
+}
+
+_PATHS: Mapping[str, str] = {
+    PathState.MISSING: "n’existe pas sur la machine",
+    PathState.EMPTY: "ne contient aucun fichier",
+    PathState.EXCLUDED: "est entièrement exclu par le plan de sauvegarde",
+    PathState.UNREADABLE: "n’a pas pu être lu",
+    PathState.SHRUNK: "ne contient presque plus rien",
+    PathState.UNMOUNTED: "se trouve sur un disque qui n’est plus monté",
+    PathState.LINK_REFUSED: "est un lien qui n’est pas suivi",
+}
+
+
+def describe(finding: Finding, timezone: str = DEFAULT_TIMEZONE) -> str:
+    """Return a finding as one French sentence without its machine."""
+    return WORDS[finding.kind](finding.evidence, timezone)
+
+
+def _moment(value: object, timezone: str) -> str:
+    return format_moment(datetime.fromisoformat(str(value)), timezone)
+
+
+def _since(evidence: Evidence, timezone: str) -> str:
+    last = evidence["last_success_at"]
+    return "son installation" if last is None else f"le {_moment(last, timezone)}"
+
+
+def _path(evidence: Evidence, _: str) -> str:
+    state = _PATHS.get(str(evidence["state"]), "n’a pas été sauvegardé")
+    return f"le dossier {one_line(str(evidence['path']), _PATH_LENGTH)} {state}"
+
+
+def _used(evidence: Evidence) -> str:
+    used, sold = int(evidence["used_bytes"] or 0), int(evidence["quota_bytes"] or 0)
+    return f"{format_rounded_size(used)} utilisés sur {format_rounded_size(sold)}"
+
+
+def _plainly(text: str) -> Callable[[Evidence, str], str]:
+    return lambda _evidence, _timezone: text
+
+
+_INTRUSION = "des objets inconnus ou modifiés ont été trouvés dans l’espace de la machine ; ils sont ignorés"
+_REPORTS = "des comptes rendus de la machine manquent ou ont été remplacés"
+_UNSEEN = "l’espace de stockage n’a pas pu être contrôlé"
+
+WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
+    FindingKind.REPORT_SET_ASIDE: _plainly(_INTRUSION),
+    FindingKind.REPORTS_FLOODED: _plainly("la machine, ou quelqu’un à sa place, écrit trop de comptes rendus"),
+    FindingKind.FOREIGN_KEYS: _plainly(_INTRUSION),
+    FindingKind.APPLIED_SET_ASIDE: _plainly(_INTRUSION),
+    FindingKind.ORDERS_SET_ASIDE: _plainly("les consignes de la machine ont été modifiées ; elle ne les suit pas"),
+    FindingKind.ORDERS_OUTDATED: _plainly("d’anciennes consignes de la machine ont été remises en place"),
+    FindingKind.REPOSITORY_DAMAGED: lambda evidence, _: (
+        "le contrôle a trouvé des sauvegardes endommagées "
+        f"({count(int(evidence['count'] or 0), 'élément', 'éléments')})"
+    ),
+    FindingKind.VERIFICATION_LATE: _plainly("le contrôle périodique de toutes les sauvegardes est en retard"),
+    FindingKind.FILLS_STORAGE: _plainly("la machine remplit l’espace avec autre chose que ses sauvegardes"),
+    FindingKind.WALL_REACHED: _plainly("la limite technique de l’espace est atteinte"),
+    FindingKind.SIZES_DISAGREE: _plainly("deux mesures de l’espace utilisé ne concordent pas"),
+    FindingKind.GATE_SET_ASIDE: _plainly(_INTRUSION),
+    FindingKind.SNAPSHOT_TIME: _plainly("des sauvegardes portent une date impossible"),
+    FindingKind.REPOSITORY_GONE: _plainly("le dépôt de sauvegardes de la machine a disparu"),
+    FindingKind.SNAPSHOTS_GONE: lambda evidence, _: (
+        f"{count(int(evidence['count'] or 0), 'sauvegarde a disparu', 'sauvegardes ont disparu')} sans ordre de SMILÉO"
+    ),
+    FindingKind.PACKS_GONE: _plainly("des données de sauvegardes ont disparu sans ordre de SMILÉO"),
+    FindingKind.REPORTS_GONE: _plainly(_REPORTS),
+    FindingKind.REPORTS_MISSING: _plainly(_REPORTS),
+    FindingKind.REPORT_REPLAYED: _plainly(_REPORTS),
+    FindingKind.MEMORY_CHANGED: _plainly("le registre de la machine a été modifié en dehors de l’outil de SMILÉO"),
+    FindingKind.REPORT_KEY_LACKING: _plainly("les comptes rendus de la machine ne peuvent pas encore être lus"),
+    FindingKind.OTHER_MACHINE: _plainly("une autre machine sauvegarde sous le même nom"),
+    FindingKind.PATH_NOT_SAVED: _path,
+    FindingKind.PATHS_NOT_SAVED: lambda evidence, _: (
+        f"{count(int(evidence['count'] or 0), 'autre dossier n’est', 'autres dossiers ne sont')} pas sauvegardé"
+        f"{'s' if int(evidence['count'] or 0) > 1 else ''}"
+    ),
+    FindingKind.SNAPSHOT_NOT_WHOLE: _plainly("la dernière sauvegarde ne peut pas être restaurée en entier"),
+    FindingKind.COPY_LATE: _plainly("la seconde copie des sauvegardes est en retard"),
+    FindingKind.COPY_FAULTS: _plainly("une partie des sauvegardes n’a pas pu être recopiée"),
+    FindingKind.COPY_GONE: _plainly("la seconde copie des sauvegardes manque"),
+    FindingKind.COPY_NOT_SEEN: _plainly("la seconde copie n’a pas pu être contrôlée"),
+    FindingKind.QUOTA_NEAR: lambda evidence, _: (
+        f"l’espace vendu est rempli à plus de {evidence['percent']} % : " + _used(evidence)
+    ),
+    FindingKind.QUOTA_REACHED: lambda evidence, _: (
+        f"l’espace vendu est plein : {_used(evidence)} ; les sauvegardes sont arrêtées"
+    ),
+    FindingKind.BACKUP_LATE: lambda evidence, timezone: (
+        f"pas de sauvegarde depuis {_since(evidence, timezone)} ; la machine est sans doute éteinte"
+    ),
+    FindingKind.BACKUP_MISSED: lambda evidence, timezone: (
+        f"pas de sauvegarde depuis {_since(evidence, timezone)}, alors qu’une était prévue le "
+        f"{_moment(evidence['due_at'], timezone)}"
+    ),
+    FindingKind.BACKUP_FAILED: _plainly("la dernière sauvegarde a échoué"),
+    FindingKind.WITNESSES_DISAGREE: _plainly(
+        "la machine annonce une sauvegarde qui n’est pas dans l’espace de stockage"
+    ),
+    FindingKind.NOT_KNOWN: _plainly("le service n’est pas encore sous supervision"),
+    FindingKind.TENANT_NOT_SEEN: _plainly(_UNSEEN),
+    FindingKind.PLATFORM_AWAY: _plainly("la plateforme de stockage ne répond pas"),
+    FindingKind.NOT_SEEN: _plainly(_UNSEEN),
+}

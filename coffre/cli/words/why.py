@@ -1,0 +1,113 @@
+"""The French words of `coffre why`: one screen about a tenant, to be read on the phone."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from coffre.cli.words.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
+from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
+from coffre.records.kept_findings import KeptFinding
+from coffre.spec.tenant import MachineKind, TenantStatus
+from coffre.supervision.findings.life import as_finding
+from coffre.supervision.findings.standing import find_standing
+from coffre.supervision.judge.forecast import Forecast, Outlook
+from coffre.supervision.observe.seen import SeenMachine
+from coffre.supervision.picture import TenantPicture
+
+_OLD = timedelta(hours=1)
+_KINDS = {MachineKind.WORKSTATION: ("poste", "postes"), MachineKind.SERVER: ("serveur", "serveurs")}
+_STATUSES = {
+    TenantStatus.ACTIVE: "actif",
+    TenantStatus.SUSPENDED: "suspendu",
+    TenantStatus.LEAVING: "en fin de contrat",
+    TenantStatus.CLOSED: "terminé",
+}
+
+
+def describe_tenant(picture: TenantPicture) -> Iterator[str]:
+    """Yield the lines of the screen."""
+    for line in _lines(picture):
+        yield typeset(line)
+
+
+def _lines(picture: TenantPicture) -> Iterator[str]:
+    tenant = picture.tenant
+    yield f"{tenant.name} ({tenant.slug}) : service {_STATUSES[tenant.status]}"
+    yield _looked(picture)
+    yield _space(picture)
+    yield f"Licences : {_licences(picture)}"
+    yield ""
+    yield "Machines"
+    for name, machine in tenant.machines.items():
+        retired = machine.retired is not None
+        yield f"  {name} : {_machine(picture.machines[name], tenant.timezone, is_retired=retired)}"
+    yield ""
+    if not picture.findings:
+        yield "Rien à signaler." if picture.looked_at is not None else "Rien n’est connu tant que personne n’a regardé."
+        return
+    yield "À signaler"
+    for turn, kept in enumerate(picture.findings, start=1):
+        yield from _finding(turn, kept, tenant.timezone)
+
+
+def _looked(picture: TenantPicture) -> str:
+    if picture.looked_at is None:
+        return "Aucun contrôle n’a encore eu lieu : ce qui suit est inconnu."
+    at = format_moment(picture.looked_at, picture.tenant.timezone)
+    age = picture.drawn_at - picture.looked_at
+    old = " : ATTENTION, ce contrôle est ancien" if age > _OLD else ""
+    return f"Dernier contrôle : le {at}{old}"
+
+
+def _space(picture: TenantPicture) -> str:
+    sold = picture.tenant.storage.quota_bytes
+    used = None if picture.use is None else picture.use.current_bytes
+    if used is None:
+        return f"Espace : {format_rounded_size(sold)} vendus, utilisation inconnue"
+    percent = used * 100 // sold
+    share = f"{format_rounded_size(used)} sur {format_rounded_size(sold)}, soit {percent} %"
+    return f"Espace : {share}. {_outlook(picture.forecast)}"
+
+
+def _outlook(forecast: Forecast) -> str:
+    if forecast.outlook is Outlook.GROWING and forecast.reached_on is not None:
+        return f"À ce rythme, il sera plein vers le {format_day(forecast.reached_on)}."
+    return {
+        Outlook.REACHED: "Il est plein.",
+        Outlook.STEADY: "À ce rythme, il suffit pour longtemps.",
+        Outlook.UNKNOWN: "L’historique est trop court pour une prévision.",
+    }.get(forecast.outlook, "")
+
+
+def _licences(picture: TenantPicture) -> str:
+    tenant = picture.tenant
+    used = [machine.kind for machine in tenant.active_machines().values()]
+    parts = [f"{used.count(kind)} sur {count(sold, *_KINDS[kind])}" for kind, sold in tenant.licences.items()]
+    return ", ".join(parts) or "aucune"
+
+
+def _machine(seen: SeenMachine | None, timezone: str, *, is_retired: bool) -> str:
+    if is_retired:
+        return "retirée du service"
+    if seen is None:
+        return "état inconnu"
+    if seen.last_success_at is None:
+        return "aucune sauvegarde réussie"
+    return f"dernière sauvegarde réussie le {_moment(seen.last_success_at, timezone)}"
+
+
+def _finding(turn: int, kept: KeptFinding, timezone: str) -> Iterator[str]:
+    finding = as_finding(kept)
+    standing = find_standing(finding)
+    about = f"{kept.place.machine} : " if kept.place.machine else ""
+    yield f"  {turn}. {about}{describe(finding, timezone)}"
+    parts = [
+        f"depuis le {_moment(kept.since, timezone)}",
+        ATTRIBUTIONS[standing.attribution],
+        CONSEQUENCES[standing.consequence],
+        f"suite : {ACTIONS[standing.action]}",
+    ]
+    yield f"     {' ; '.join(part for part in parts if part)}"
+
+
+def _moment(moment: datetime, timezone: str) -> str:
+    return format_moment(moment, timezone)

@@ -1,0 +1,93 @@
+"""Judges how full a tenant's storage is: warnings, the rate, and when to look again (contract, articles 2 and 8). Pure.
+
+The sold quota counts current bytes, the wall all versions.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from coffre.findings import Finding, FindingKind
+from coffre.records.kept_findings import KeptFinding
+
+WARN_AT_PERCENT = (80, 90)
+QUOTA_KINDS = frozenset({FindingKind.QUOTA_NEAR.value, FindingKind.QUOTA_REACHED.value})
+ENDS_BELOW = 3
+"""A warning ends so many percent below the part at which it began: usage moves around it for days."""
+LOOK_SECONDS_AT_LEAST = 5
+RATE_WINDOW = timedelta(hours=1)
+"""Looks that are older say nothing about how fast the storage fills now."""
+RESERVE_LOOKS = 2
+"""The reserve holds what arrives at the highest rate in so many intervals between two looks."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """The bytes of a tenant at one look; ``stored_bytes`` counts all versions, ``current_bytes`` what the quota counts.
+
+    ``current_bytes`` is None when they were not listed: then they are at most ``stored_bytes``.
+    """
+
+    at: datetime
+    stored_bytes: int
+    current_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The sold quota, and the wall: None where the platform enforces none."""
+
+    quota_bytes: int
+    wall_bytes: int | None
+
+
+def list_warned(kept: Iterable[KeptFinding]) -> list[int]:
+    """Return the percentages of the warnings that are open."""
+    open_ones = [each for each in kept if each.is_open and each.place.kind == FindingKind.QUOTA_NEAR.value]
+    return [int(percent) for each in open_ones if isinstance(percent := each.evidence.get("percent"), int)]
+
+
+def judge_quota(use: Use, quota_bytes: int, *, is_gate_closed: bool, warned: Collection[int] = ()) -> Iterator[Finding]:
+    """Yield the warnings that hold: at 80 and 90 % of the sold quota, and while the quota keeps the gate closed.
+
+    ``warned`` are the percentages of the warnings that are open. Each holds by itself, so that none ends because a
+    higher one begins.
+    """
+    used_bytes = use.stored_bytes if use.current_bytes is None else use.current_bytes
+    evidence = {"used_bytes": used_bytes, "quota_bytes": quota_bytes}
+    for percent in WARN_AT_PERCENT:
+        holds_at = percent - ENDS_BELOW if percent in warned else percent
+        if use.current_bytes is not None and used_bytes * 100 >= quota_bytes * holds_at:
+            yield Finding(FindingKind.QUOTA_NEAR, None, {**evidence, "percent": percent})
+    if is_gate_closed:
+        yield Finding(FindingKind.QUOTA_REACHED, None, evidence)
+
+
+def highest_rate(looks: Sequence[Use], now: datetime) -> float:
+    """Return the highest growth of all versions between two recent looks, in bytes a second; 0 when unknown."""
+    recent = [each for each in looks if now - each.at <= RATE_WINDOW]
+    rates = [
+        (after.stored_bytes - before.stored_bytes) / (after.at - before.at).total_seconds()
+        for before, after in pairwise(recent)
+        if after.at > before.at
+    ]
+    return max([0.0, *rates])
+
+
+def next_look_seconds(looks: Sequence[Use], limits: Limits, now: datetime, every_seconds: int) -> int:
+    """Return when to look again: after half of the time in which the wall is reached at the measured rate.
+
+    Never later than the interval between two passes, never sooner than 5 s. Without a wall, the quota counts.
+    """
+    rate = highest_rate(looks, now)
+    if rate <= 0 or not looks:
+        return every_seconds
+    limit = limits.quota_bytes if limits.wall_bytes is None else limits.wall_bytes
+    left_bytes = max(0, limit - looks[-1].stored_bytes)
+    return max(LOOK_SECONDS_AT_LEAST, min(every_seconds, int(left_bytes / rate / 2)))
+
+
+def needed_reserve_bytes(configured_bytes: int, looks: Sequence[Use], now: datetime, look_seconds: int) -> int:
+    """Return the reserve above the quota: the configured one, or twice what arrives between two looks."""
+    return max(configured_bytes, int(RESERVE_LOOKS * highest_rate(looks, now) * look_seconds))

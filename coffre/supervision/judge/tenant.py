@@ -1,0 +1,69 @@
+"""Judges a tenant by what a look saw of it. Pure."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from coffre.agents.report import ReportResult
+from coffre.findings import Finding, FindingKind
+from coffre.supervision.judge.duty import Duty, judge_duty
+from coffre.supervision.judge.quota import Use, judge_quota
+
+GOOD_RESULTS = frozenset({ReportResult.SUCCESS.value, "never"})
+TOLD_ELSEWHERE = frozenset({ReportResult.QUOTA.value, ReportResult.PARTIAL.value})
+"""The quota is a finding of the tenant; what a partial run lacks is a finding of each path."""
+
+
+@dataclass(frozen=True)
+class MachineWords:
+    """What the agent and storage say of one machine; see `SeenMachine`."""
+
+    last_result: str | None
+    last_success_at: datetime | None
+    newest_snapshot_at: datetime | None
+    witnesses_agree: bool | None
+
+
+@dataclass(frozen=True)
+class TenantVerdict:
+    """The findings of a tenant, and when time alone changes one of them; None: nothing but a new look does."""
+
+    findings: tuple[Finding, ...]
+    changes_at: datetime | None
+
+
+def judge_tenant(
+    use: Use,
+    quota_bytes: int,
+    machines: Mapping[str, MachineWords],
+    duties: Mapping[str, Duty],
+    now: datetime,
+    *,
+    is_gate_closed: bool,
+    warned: Collection[int] = (),
+) -> TenantVerdict:
+    """Judge quota, due backups and witnesses; ``duties`` are those of the machines in service that were seen."""
+    findings = [*judge_quota(use, quota_bytes, is_gate_closed=is_gate_closed, warned=warned)]
+    changes: list[datetime] = []
+    for name, duty in duties.items():
+        words = machines[name]
+        verdict = judge_duty(duty, words.last_success_at, now)
+        findings += [] if verdict.finding is None else [verdict.finding]
+        changes += [] if verdict.changes_at is None else [verdict.changes_at]
+        findings += _judge_words(name, words)
+    return TenantVerdict(tuple(findings), min(changes, default=None))
+
+
+def _judge_words(name: str, words: MachineWords) -> Iterator[Finding]:
+    if words.last_result not in {None, *GOOD_RESULTS, *TOLD_ELSEWHERE}:
+        yield Finding(FindingKind.BACKUP_FAILED, name, {"result": words.last_result})
+    if words.witnesses_agree is False:
+        yield Finding(
+            FindingKind.WITNESSES_DISAGREE,
+            name,
+            {"reported_at": _iso(words.last_success_at), "newest_snapshot_at": _iso(words.newest_snapshot_at)},
+        )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,166 @@
+"""Looks at one tenant: what was written to since the last look is read, everything else is remembered.
+
+One request tells which buckets were written to. Every few hours everything is read again: a platform may count no
+delete marker as a write, and time alone makes some findings.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from coffre.agents.kinds import find_driver, with_bucket
+from coffre.errors import ExpectedError
+from coffre.findings import Finding, FindingKind
+from coffre.observation.judge.continuity import judge_absence
+from coffre.observation.machine import MachineLook, hear_machine, look_at_machine
+from coffre.observation.second_copy import observe_copy
+from coffre.observation.tenant import compare_second_counts
+from coffre.records.database.supervision import WHOLE_TENANT, Watched
+from coffre.storage.values import BucketFacts, PlatformAwayError
+from coffre.supervision.judge.quota import Use
+from coffre.supervision.observe.seen import (
+    SeenMachine,
+    SeenTenant,
+    recall_findings,
+    recall_machine,
+    recall_tenant,
+    record_findings,
+    remember_machine,
+    remember_tenant,
+)
+from coffre.tenant.opening import OpenTenant
+
+_WHOLE_AFTER = timedelta(hours=4)
+_SPREAD_SECONDS = 2 * 3600
+"""Whole looks of many tenants are spread over so long."""
+
+
+@dataclass(frozen=True)
+class TenantLook:
+    """One look at a tenant; ``machines`` are those that were seen, now or since nothing changed.
+
+    ``findings`` are what the content of the storage shows, without the judgement of quota and due backups. ``unseen``
+    are machines whose bucket could not be read: nothing is known of them now. ``is_whole``: everything was read.
+    """
+
+    at: datetime
+    machines: Mapping[str, SeenMachine]
+    use: Use
+    uses: tuple[Use, ...]
+    findings: tuple[Finding, ...]
+    unseen: frozenset[str]
+    is_whole: bool
+    watched: Mapping[str, Watched]
+
+
+def look_at_tenant(opened: OpenTenant, remembered: Mapping[str, Watched], event_id: int, now: datetime) -> TenantLook:
+    """Look at a tenant that is served. PlatformAwayError or another ExpectedError: nothing was seen.
+
+    ``event_id`` is the newest event of the tenant in the records.
+    """
+    tenant = opened.tenant
+    before = recall_tenant(remembered.get(WHOLE_TENANT))
+    is_old = before is None or now - before.looked_whole_at >= _whole_after(tenant.id)
+    is_whole = is_old or before is None or before.event_id != event_id
+    facts = {each.name: each for each in opened.storage.list_bucket_facts(opened.buckets.owner_uid)}
+    machines: dict[str, SeenMachine] = {}
+    watched: dict[str, Watched] = {}
+    findings: list[Finding] = []
+    unseen: set[str] = set()
+    looks: dict[str, MachineLook] = {}
+    in_need = with_bucket(tenant.machines)
+    for name, machine in tenant.machines.items():
+        if name not in in_need:
+            if find_driver(machine) is not None:
+                machines[name] = _hear(opened, name, now)
+            continue
+        found = facts.get(opened.buckets.name(name))
+        if found is None:
+            findings += judge_absence(name, opened.log.recall(name))
+            continue
+        kept = None if is_whole else _unchanged(remembered.get(name), found)
+        if kept is None:
+            look = look_at_machine(opened, name, now)
+            if isinstance(look, Finding):
+                findings.append(look)
+                unseen.add(name)
+                continue
+            looks[name] = look
+            kept = _seen(look, now)
+            watched[name] = remember_machine(now, found.mark, kept)
+        machines[name] = kept
+        findings += recall_findings(name, kept.findings)
+    own, is_whole = _look_at_whole(opened, before, looks, now, is_whole=is_whole and not unseen)
+    findings += recall_findings(None, own.findings)
+    use = _add_up(facts, machines, unseen, now)
+    uses = own.with_use(use)
+    seen = SeenTenant(own.looked_whole_at, event_id if is_whole else own.event_id, uses, own.findings)
+    watched[WHOLE_TENANT] = remember_tenant(now, seen)
+    return TenantLook(now, machines, use, uses, tuple(findings), frozenset(unseen), is_whole, watched)
+
+
+def _whole_after(tenant_id: str) -> timedelta:
+    part = int.from_bytes(hashlib.sha256(tenant_id.encode()).digest()[:4], "big") % _SPREAD_SECONDS
+    return _WHOLE_AFTER + timedelta(seconds=part)
+
+
+def _unchanged(watched: Watched | None, found: BucketFacts) -> SeenMachine | None:
+    """Return what is remembered of a machine whose bucket nobody wrote to since; None when it must be read."""
+    if watched is None or found.mark is None or watched.mark != found.mark:
+        return None
+    return recall_machine(watched)
+
+
+def _seen(look: MachineLook, now: datetime) -> SeenMachine:
+    status, store = look.status, look.store
+    return SeenMachine(
+        looked_whole_at=now,
+        current_bytes=store.current_bytes,
+        repository_bytes=store.repository_bytes,
+        stored_bytes=store.stored_bytes,
+        objects=store.objects,
+        last_result=status.last_result,
+        last_success_at=status.last_success_at,
+        newest_snapshot_at=status.newest_snapshot_at,
+        witnesses_agree=status.witnesses_agree,
+        is_stopped=look.is_stopped,
+        findings=record_findings(look.findings),
+    )
+
+
+def _hear(opened: OpenTenant, name: str, now: datetime) -> SeenMachine:
+    """Return what the agent says of a machine that has no bucket."""
+    heard = hear_machine(opened.tenant, opened.log, name, now)
+    return SeenMachine(now, 0, 0, 0, 0, heard.last_result, heard.last_success_at)
+
+
+def _look_at_whole(
+    opened: OpenTenant, before: SeenTenant | None, looks: Mapping[str, MachineLook], now: datetime, *, is_whole: bool
+) -> tuple[SeenTenant, bool]:
+    """Look at what belongs to no machine alone: the second copy, and the platform's own daily figures."""
+    if not is_whole:
+        return before or SeenTenant(datetime.min.replace(tzinfo=now.tzinfo)), False
+    findings: list[Finding] = list(compare_second_counts(opened, list(looks)))
+    _, copied = observe_copy(opened, {name: look.arrivals for name, look in looks.items()}, now)
+    findings += copied
+    uses = () if before is None else before.uses
+    return SeenTenant(now, 0, uses, record_findings(findings)), True
+
+
+def _add_up(
+    facts: Mapping[str, BucketFacts],
+    machines: Mapping[str, SeenMachine],
+    unseen: Sequence[str] | set[str],
+    now: datetime,
+) -> Use:
+    """Return the use of a tenant; the current bytes are known when every machine was seen."""
+    stored_bytes = sum(each.stored_bytes for each in facts.values())
+    current_bytes = None if unseen else sum(each.current_bytes for each in machines.values())
+    return Use(now, stored_bytes, current_bytes)
+
+
+def as_unseen(problem: ExpectedError) -> Finding:
+    """Return the finding of a tenant that could not be looked at."""
+    assert not isinstance(problem, PlatformAwayError)  # noqa: S101 - that one is the platform's finding
+    return Finding(FindingKind.TENANT_NOT_SEEN, None, {"error": problem.message})

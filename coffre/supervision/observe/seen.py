@@ -1,0 +1,101 @@
+"""What looks saw, as values that the records keep between two passes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from coffre.findings import Finding, FindingKind
+from coffre.observation.judge.filling import MachineStore
+from coffre.records.database.supervision import Watched
+from coffre.records.details import from_details, to_details
+from coffre.records.facts.fact import RecordedFinding
+from coffre.supervision.judge.quota import Use
+
+T = TypeVar("T")
+
+KEPT_USES = 12
+"""So many looks at the use of a tenant are kept: an hour at one every five minutes."""
+
+
+@dataclass(frozen=True)
+class SeenMachine:
+    """What the last whole look at a machine's bucket saw; None means unknown.
+
+    ``last_success_at`` and ``last_result`` are the agent's words, ``newest_snapshot_at`` is what storage has.
+    """
+
+    looked_whole_at: datetime
+    current_bytes: int
+    repository_bytes: int
+    stored_bytes: int
+    objects: int
+    last_result: str | None = None
+    last_success_at: datetime | None = None
+    newest_snapshot_at: datetime | None = None
+    witnesses_agree: bool | None = None
+    is_stopped: bool = False
+    findings: tuple[RecordedFinding, ...] = ()
+
+    def store(self, machine: str) -> MachineStore:
+        """Return the content of the bucket, for the judgement of the gate."""
+        return MachineStore(machine, self.current_bytes, self.repository_bytes, self.stored_bytes, self.objects)
+
+
+@dataclass(frozen=True)
+class SeenTenant:
+    """What the last looks saw of a tenant as a whole; ``findings`` are those of its whole look.
+
+    ``event_id`` is the newest event of the tenant then: what a person said or a command did since may change what the
+    same content of a bucket means.
+    """
+
+    looked_whole_at: datetime
+    event_id: int = 0
+    uses: tuple[Use, ...] = ()
+    findings: tuple[RecordedFinding, ...] = ()
+
+    def with_use(self, use: Use) -> tuple[Use, ...]:
+        """Return the kept uses with another one."""
+        return (*self.uses, use)[-KEPT_USES:]
+
+
+def record_findings(findings: Sequence[Finding]) -> tuple[RecordedFinding, ...]:
+    """Return findings as they are kept."""
+    return tuple(RecordedFinding(each.kind.value, dict(each.evidence)) for each in findings)
+
+
+def recall_findings(machine: str | None, recorded: Sequence[RecordedFinding]) -> list[Finding]:
+    """Return kept findings as a look gave them."""
+    return [Finding(FindingKind(each.kind), machine, _evidence(each.evidence)) for each in recorded]
+
+
+def _evidence(kept: Mapping[str, object]) -> dict[str, str | int | None]:
+    return {name: value if isinstance(value, str | int) else None for name, value in kept.items()}
+
+
+def remember_machine(looked_at: datetime, mark: str | None, seen: SeenMachine) -> Watched:
+    """Return what was seen of a machine as the records keep it."""
+    return Watched(looked_at, mark, to_details(seen))
+
+
+def recall_machine(watched: Watched | None) -> SeenMachine | None:
+    """Return what was seen of a machine; None when nothing was, or an earlier version of Coffre kept it."""
+    return None if watched is None else _recall(SeenMachine, watched)
+
+
+def remember_tenant(looked_at: datetime, seen: SeenTenant) -> Watched:
+    """Return what was seen of a whole tenant as the records keep it."""
+    return Watched(looked_at, None, to_details(seen))
+
+
+def recall_tenant(watched: Watched | None) -> SeenTenant | None:
+    """Return what was seen of a whole tenant, like `recall_machine`."""
+    return None if watched is None else _recall(SeenTenant, watched)
+
+
+def _recall(kind: type[T], watched: Watched) -> T | None:
+    try:
+        return from_details(kind, watched.seen)
+    except (KeyError, TypeError, ValueError):
+        return None  # it is only a memory: the next look is a whole one

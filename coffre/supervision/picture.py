@@ -1,0 +1,58 @@
+"""A tenant as the last passes saw it, from the records alone: no platform and no machine is asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from coffre.records.database.store import Records
+from coffre.records.database.supervision import WHOLE_TENANT
+from coffre.records.kept_findings import NO_TENANT, KeptFinding
+from coffre.spec.tenant import Tenant
+from coffre.supervision.applied import AppliedReader
+from coffre.supervision.judge.forecast import WINDOW_DAYS, Forecast, foresee
+from coffre.supervision.judge.quota import Use
+from coffre.supervision.observe.seen import SeenMachine, recall_machine, recall_tenant
+
+
+@dataclass(frozen=True)
+class TenantPicture:
+    """What is known of a tenant; ``looked_at`` is None when no pass has seen it, and then little else is known.
+
+    ``findings`` are its own and those of its platform; ``use`` is that of the last look.
+    """
+
+    tenant: Tenant
+    drawn_at: datetime
+    looked_at: datetime | None
+    use: Use | None
+    machines: Mapping[str, SeenMachine | None]
+    findings: Sequence[KeptFinding]
+    forecast: Forecast
+
+
+def draw(records: Records, root: Path, slug: str, now: datetime) -> TenantPicture | None:
+    """Return what is known of a tenant; None when the records have no complete apply of it."""
+    applied = AppliedReader(root).read(records).tenants.get(slug)
+    if applied is None:
+        return None
+    tenant = applied.tenant
+    watched = records.supervision.read_watched(tenant.id).get(tenant.id, {})
+    whole = watched.get(WHOLE_TENANT)
+    seen = recall_tenant(whole)
+    today = now.astimezone(ZoneInfo(tenant.timezone)).date()
+    usages = records.list_usage(tenant.id, today - timedelta(days=WINDOW_DAYS), today)
+    own = records.supervision.list_findings(tenant.id)
+    platforms = [
+        each for each in records.supervision.list_findings(NO_TENANT) if each.place.platform == tenant.storage.platform
+    ]
+    return TenantPicture(
+        tenant,
+        now,
+        None if whole is None else whole.looked_at,
+        seen.uses[-1] if seen is not None and seen.uses else None,
+        {name: recall_machine(watched.get(name)) for name in tenant.machines},
+        [*platforms, *own],
+        foresee(usages, tenant.storage.quota_bytes, today),
+    )

@@ -1,0 +1,213 @@
+"""One pass over all tenants: side by side, each within its own time; what could not be seen is said to be unknown."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from coffre.errors import ExpectedError
+from coffre.findings import Finding, FindingKind
+from coffre.provisioning.drift.parallel import Late, run_all
+from coffre.records.actor import Author, read_author
+from coffre.records.database.store import Records
+from coffre.records.database.supervision import Noted
+from coffre.records.events import EventKind
+from coffre.records.kept_findings import KeptFinding
+from coffre.secrets.store import OnNotice
+from coffre.spec.loader import Checkout
+from coffre.storage.values import PlatformAwayError
+from coffre.supervision.applied import AppliedHouse, AppliedReader
+from coffre.supervision.findings.life import Settled, Subject, settle
+from coffre.supervision.watch import Known, TenantWatch, tell, watch
+from coffre.tenant.opening import TenantOpener, open_tenants
+
+WORKERS = 8
+"""Tenants at a time: a look mostly waits for the platform."""
+TENANT_SECONDS = 120.0
+"""The longest look at one tenant."""
+_BATCH = 50
+"""Looks are written to the records so many at a time, in one transaction."""
+
+_OF_OTHERS = frozenset(EventKind) - {EventKind.FINDING_OPENED, EventKind.FINDING_CLOSED, EventKind.FINDING_WORD}
+"""The events that supervision does not write itself, but for a gate that it moves."""
+
+OnProblem = Callable[[str, Exception], None]
+"""Called with a tenant and an error that nobody expected."""
+
+
+@dataclass(frozen=True)
+class TenantSeen:
+    """What a pass knows of one tenant; ``watched`` is None when it could not be looked at, for the reason beside it."""
+
+    slug: str
+    watched: TenantWatch | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """The result of one pass; ``opened`` and ``closed`` are the findings that it changed.
+
+    ``next_look_at`` are the tenants that must be looked at before the next pass is due, and when.
+    """
+
+    began_at: datetime
+    ended_at: datetime
+    tenants: int
+    unseen: Mapping[str, str]
+    ended: Sequence[str]
+    opened: Sequence[KeptFinding]
+    closed: Sequence[KeptFinding]
+    next_look_at: Mapping[str, datetime]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every tenant was seen."""
+        return not self.unseen
+
+
+@dataclass
+class Supervisor:
+    """Passes over the tenants of one records database; what was parsed once is kept between two passes."""
+
+    root: Path
+    records: Records
+    on_notice: OnNotice
+    on_problem: OnProblem
+    clock: Callable[[], datetime]
+    every: timedelta
+    _applied: AppliedReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._applied = AppliedReader(self.root)
+
+    def run(self, only: Sequence[str] | None = None) -> PassResult:
+        """Make one pass over all tenants, or look again at ``only`` some of them."""
+        began_at = self.clock()
+        house = self._applied.read(self.records)
+        slugs = [slug for slug in house.tenants if only is None or slug in only]
+        number = None if only is not None else self.records.supervision.begin_pass(began_at, len(slugs))
+        collected = _Collected(self.records, read_author(self.root), self.clock)
+        if house.checkout is not None:
+            self._watch_all(house.checkout, slugs, collected)
+        if only is None:
+            collected.settle_unknown(house)
+        collected.settle_platforms(house)
+        collected.write()
+        if number is not None:
+            self.records.supervision.end_pass(number, self.clock(), len(slugs) - len(collected.unseen))
+        return collected.result(began_at, self.clock(), len(slugs))
+
+    def _watch_all(self, checkout: Checkout, slugs: Sequence[str], collected: "_Collected") -> None:
+        watched = self.records.supervision.read_watched()
+        newest = self.records.find_newest(_OF_OTHERS)
+        with open_tenants(checkout, self.on_notice) as opener:
+            jobs = {}
+            for slug in slugs:
+                tenant_id = checkout.tenants[slug].id
+                last = newest.get(tenant_id)
+                event_id = 0 if last is None or last.id is None else last.id
+                known = Known(watched.get(tenant_id, {}), collected.kept_of(tenant_id), event_id)
+                jobs[slug] = self._job(opener, slug, known)
+            for slug, result in run_all(jobs, WORKERS, TENANT_SECONDS):
+                collected.take(checkout, slug, result, self.on_problem)
+
+    def _job(self, opener: TenantOpener, slug: str, known: Known) -> Callable[[], TenantWatch | None]:
+        return lambda: watch(opener.open(slug, is_look=True), known, self.clock(), self.every)
+
+
+class _Collected:
+    """What the looks of one pass bring, and what of it is written."""
+
+    def __init__(self, records: Records, author: Author, clock: Callable[[], datetime]) -> None:
+        self._store, self._author, self._clock = records.supervision, author, clock
+        self._kept: dict[str, list[KeptFinding]] = {}
+        for each in self._store.list_findings():
+            self._kept.setdefault(each.place.tenant_id, []).append(each)
+        self._waiting: list[Noted] = []
+        self._away: dict[str, list[tuple[str, PlatformAwayError]]] = {}
+        self._answered: set[str] = set()
+        self.unseen: dict[str, str] = {}
+        self.ended: list[str] = []
+        self.opened: list[KeptFinding] = []
+        self.closed: list[KeptFinding] = []
+        self.next_look_at: dict[str, datetime] = {}
+
+    def kept_of(self, tenant_id: str) -> Sequence[KeptFinding]:
+        return self._kept.get(tenant_id, [])
+
+    def take(
+        self, checkout: Checkout, slug: str, result: TenantWatch | Exception | Late | None, on_problem: OnProblem
+    ) -> None:
+        """Take the result of one look."""
+        tenant = checkout.tenants[slug]
+        if isinstance(result, TenantWatch):
+            self._answered.add(tenant.storage.platform)
+            self.next_look_at[slug] = result.next_look_at
+            self._add(result.noted, result.settled)
+        elif result is None:
+            self.ended.append(slug)
+            self._settle(Subject(tenant.id, slug), [], lambda _: True)
+        elif isinstance(result, PlatformAwayError):
+            self.unseen[slug] = result.message
+            self._away.setdefault(tenant.storage.platform, []).append((slug, result))
+        else:
+            self.unseen[slug] = _say(result)
+            if isinstance(result, Exception) and not isinstance(result, ExpectedError):
+                on_problem(slug, result)
+            problem = Finding(FindingKind.TENANT_NOT_SEEN, None, {"error": self.unseen[slug]})
+            self._settle(Subject(tenant.id, slug), [problem], lambda _: False)
+
+    def settle_unknown(self, house: AppliedHouse) -> None:
+        """Open a finding for each tenant whose last apply is not known: nobody looks at it."""
+        for each in house.unknown:
+            self.unseen[each.slug] = each.reason.value
+            finding = Finding(FindingKind.NOT_KNOWN, None, {"reason": each.reason.value})
+            self._settle(Subject(each.tenant_id, each.slug), [finding], lambda _: False)
+
+    def settle_platforms(self, house: AppliedHouse) -> None:
+        """Open one finding for a platform that did not answer, however many tenants it has; close it when it does."""
+
+        def has_answered(answer: bool) -> Callable[[KeptFinding], bool]:
+            return lambda _: answer
+
+        platforms = () if house.checkout is None else house.checkout.settings.platforms
+        for name in platforms:
+            away = self._away.get(name, [])
+            found = [
+                Finding(FindingKind.PLATFORM_AWAY, None, {"error": problem.message, "tenants": len(away)})
+                for _, problem in away[:1]
+            ]
+            self._settle(Subject(platform=name), found, has_answered(name in self._answered))
+
+    def write(self) -> None:
+        """Write what is left to the records."""
+        if self._waiting:
+            self._store.note(self._waiting)
+            self._waiting = []
+
+    def result(self, began_at: datetime, ended_at: datetime, tenants: int) -> PassResult:
+        return PassResult(
+            began_at, ended_at, tenants, self.unseen, self.ended, self.opened, self.closed, self.next_look_at
+        )
+
+    def _settle(self, subject: Subject, found: Sequence[Finding], was_looked_at: Callable[[KeptFinding], bool]) -> None:
+        now = self._clock()
+        kept = [each for each in self._kept.get(subject.tenant_id, []) if each.place.platform == subject.platform]
+        settled = settle(subject, kept, found, was_looked_at, now)
+        same = [each.id for each in settled.same if each.id is not None]
+        events = [*tell(settled, self._author, now)]
+        self._add(Noted(subject.tenant_id, now, {}, settled.written, same, events), settled)
+
+    def _add(self, noted: Noted, settled: Settled) -> None:
+        self.opened += settled.opened
+        self.closed += settled.closed
+        self._waiting.append(noted)
+        if len(self._waiting) >= _BATCH:
+            self.write()
+
+
+def _say(result: Exception | Late) -> str:
+    if isinstance(result, Late):
+        return f"the look took longer than {result.limit_seconds:.0f} s"
+    return result.message if isinstance(result, ExpectedError) else type(result).__name__

@@ -1,0 +1,194 @@
+"""Watches one tenant: looks, moves the gate when it must move, judges, and says what the records must keep."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from coffre.agents.kinds import with_bucket
+from coffre.errors import BusyError
+from coffre.observation.machine import find_expected_since
+from coffre.observation.stores import room_of
+from coffre.operations.access.gate import GateState, judge_stores, settle_gate
+from coffre.records.actor import Author
+from coffre.records.database.supervision import Noted, Watched
+from coffre.records.events import Event
+from coffre.records.facts.contract import GateChange
+from coffre.records.facts.fact import Fact, RecordedFinding
+from coffre.records.facts.registry import kind_of, write_fact
+from coffre.records.facts.supervision import FindingClosed, FindingOpened
+from coffre.records.kept_findings import KeptFinding
+from coffre.secrets.store import OnNotice
+from coffre.spec.loader import Checkout
+from coffre.spec.quota import wall_bytes
+from coffre.spec.tenant import Tenant
+from coffre.spec.values.working_hours import public_holidays
+from coffre.supervision.findings.life import Settled, Subject, settle
+from coffre.supervision.judge.duty import Duty
+from coffre.supervision.judge.quota import QUOTA_KINDS, Limits, list_warned, next_look_seconds
+from coffre.supervision.judge.tenant import MachineWords, TenantVerdict, judge_tenant
+from coffre.supervision.observe.look import TenantLook, look_at_tenant
+from coffre.tenant.departure import STILL_SERVED, find_stage
+from coffre.tenant.estate.log import Log, fact_of
+from coffre.tenant.locking import tenant_locked
+from coffre.tenant.opening import OpenTenant, open_tenants
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the records know of a tenant before a look: the last looks, the open findings, and its newest event."""
+
+    watched: Mapping[str, Watched]
+    findings: Sequence[KeptFinding]
+    event_id: int
+
+
+@dataclass(frozen=True)
+class TenantWatch:
+    """What a look at one tenant led to; ``gate`` is the new state of a gate that was moved."""
+
+    slug: str
+    look: TenantLook
+    settled: Settled
+    noted: Noted
+    next_look_at: datetime
+    gate: GateState | None
+
+
+def watch(opened: OpenTenant, known: Known, now: datetime, every: timedelta) -> TenantWatch | None:
+    """Watch a tenant as it was last applied; None when its service has ended.
+
+    The gate is moved under the tenant's lock. What else changes in the records is in `Noted`. PlatformAwayError or
+    another ExpectedError: the tenant could not be looked at, and nothing of it is judged.
+    """
+    tenant = opened.tenant
+    stage = find_stage(opened.log)
+    if stage is not None and stage not in STILL_SERVED:
+        return None
+    kept = known.findings
+    look = look_at_tenant(opened, known.watched, known.event_id, now)
+    moved = _move_gate(opened, look)
+    state = moved or fact_of(opened.log.last(GateChange))
+    verdict = _judge(opened, look, kept, now, is_gate_closed=state is not None and state.is_closed)
+    found = [*look.findings, *verdict.findings]
+    settled = settle(Subject(tenant.id, tenant.slug), kept, found, lambda each: _was_looked_at(each, look), now)
+    noted = Noted(
+        tenant.id,
+        now,
+        look.watched,
+        settled.written,
+        [each.id for each in settled.same if each.id is not None],
+        [*tell(settled, opened.log.author, now)],
+    )
+    return TenantWatch(tenant.slug, look, settled, noted, _next_look(opened, look, verdict, now, every), moved)
+
+
+def _next_look(
+    opened: OpenTenant, look: TenantLook, verdict: TenantVerdict, now: datetime, every: timedelta
+) -> datetime:
+    quota_bytes = opened.tenant.storage.quota_bytes
+    wall = wall_bytes(quota_bytes, opened.platform) if opened.capabilities.has_wall else None
+    seconds = next_look_seconds(look.uses, Limits(quota_bytes, wall), now, int(every.total_seconds()))
+    at = now + timedelta(seconds=seconds)
+    return at if verdict.changes_at is None else max(now, min(at, verdict.changes_at))
+
+
+def _move_gate(opened: OpenTenant, look: TenantLook) -> GateState | None:
+    """Move the gates of a tenant when what was seen asks for it; None when nothing was moved.
+
+    While another command works on the tenant, the next look decides: apply and backup move its gates themselves.
+    """
+    if look.use.current_bytes is None:
+        return None  # an unknown use moves nothing; the wall still stands
+    tenant, log = opened.tenant, opened.log
+    stores = tuple(each.store(name) for name, each in look.machines.items() if name in with_bucket(tenant.machines))
+    stopped_now = [name for name, each in look.machines.items() if each.is_stopped]
+    state = judge_stores(tenant, log, room_of(tenant, opened.platform), stores, stopped_now)
+    in_service = [store.machine for store in stores if store.machine in tenant.active_machines()]
+    if all(_is_recorded(log, name, state) for name in in_service):
+        return None
+    try:
+        return _settle_under_lock(opened.checkout, tenant, opened.on_notice)
+    except BusyError:
+        return None
+
+
+def _is_recorded(log: Log, machine: str, state: GateState) -> bool:
+    """Tell whether the recorded gate of a machine is the one that the use asks for; one without a record is open."""
+    last = fact_of(log.last(GateChange, machine))
+    filling = state.filling.stopped.get(machine)
+    if last is None:
+        return not state.is_closed and filling is None
+    return (last.is_closed, last.filling) == (state.is_closed, filling)
+
+
+def _settle_under_lock(checkout: Checkout, tenant: Tenant, on_notice: OnNotice) -> GateState:
+    """Take the tenant's lock, look again, and set every gate."""
+
+    def refused(machine: str, problem: Exception) -> None:
+        on_notice(f"{tenant.slug}: the gate of {machine} cannot be set: {problem}")
+
+    with tenant_locked(checkout, tenant.slug, "supervise"), open_tenants(checkout, on_notice) as opener:
+        now = opener.open(tenant.slug)
+        return settle_gate(now.tenant, now.platform, now.buckets, now.log, refused)
+
+
+def _judge(
+    opened: OpenTenant, look: TenantLook, kept: Sequence[KeptFinding], now: datetime, *, is_gate_closed: bool
+) -> TenantVerdict:
+    tenant = opened.tenant
+    seen = {name: each for name, each in look.machines.items() if name in tenant.active_machines()}
+    words = {
+        name: MachineWords(each.last_result, each.last_success_at, each.newest_snapshot_at, each.witnesses_agree)
+        for name, each in seen.items()
+    }
+    duties = {name: _duty(opened, name) for name in seen}
+    return judge_tenant(
+        look.use,
+        tenant.storage.quota_bytes,
+        words,
+        duties,
+        now,
+        is_gate_closed=is_gate_closed,
+        warned=list_warned(kept),
+    )
+
+
+def _duty(opened: OpenTenant, name: str) -> Duty:
+    tenant, machine = opened.tenant, opened.tenant.machines[name]
+    return Duty(
+        machine=name,
+        kind=machine.kind,
+        schedules=tenant.plans[machine.plan].schedule,
+        timezone=tenant.timezone,
+        since=find_expected_since(tenant, opened.log, name),
+        is_day_off=lambda day: day in public_holidays(),
+    )
+
+
+def _was_looked_at(kept: KeptFinding, look: TenantLook) -> bool:
+    if kept.place.kind in QUOTA_KINDS:
+        return look.use.current_bytes is not None
+    return kept.place.machine not in look.unseen
+
+
+def tell(settled: Settled, author: Author, now: datetime) -> Iterator[Event]:
+    """Yield the events of the findings that were opened and closed."""
+    for each in settled.opened:
+        finding = RecordedFinding(each.place.kind, each.evidence)
+        yield _event(each, FindingOpened(finding, each.place.detail, each.place.platform), author, now)
+    for each in settled.closed:
+        closed = FindingClosed(each.place.kind, each.since, each.place.detail, each.place.platform)
+        yield _event(each, closed, author, now)
+
+
+def _event(about: KeptFinding, fact: Fact, author: Author, now: datetime) -> Event:
+    return Event(
+        tenant_id=about.place.tenant_id,
+        slug=about.slug,
+        kind=kind_of(type(fact)),
+        at=now,
+        actor=author.actor,
+        commit=author.commit,
+        machine=about.place.machine or None,
+        details=write_fact(fact),
+    )

@@ -1,0 +1,83 @@
+"""Warnings, the measured rate, and when to look again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coffre.findings import FindingKind
+from coffre.supervision.judge.quota import (
+    LOOK_SECONDS_AT_LEAST,
+    Limits,
+    Use,
+    highest_rate,
+    judge_quota,
+    needed_reserve_bytes,
+    next_look_seconds,
+)
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+QUOTA, MIB = 1000, 1024**2
+
+
+def warnings(current: int | None, *warned: int, closed: bool = False) -> list[int | str]:
+    found = judge_quota(Use(NOON, 2000, current), QUOTA, is_gate_closed=closed, warned=warned)
+    return [
+        int(each.evidence["percent"] or 0) if each.kind is FindingKind.QUOTA_NEAR else each.kind.value for each in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("current", "warned", "expected"),
+    [
+        (799, (), []),
+        (800, (), [80]),
+        (899, (80,), [80]),
+        (900, (80,), [80, 90]),
+        (870, (80, 90), [80, 90]),
+        (869, (80, 90), [80]),
+        (770, (80,), [80]),
+        (769, (80,), []),
+        (None, (), []),
+    ],
+)
+def test_a_warning_begins_at_its_part_and_ends_clearly_below(
+    current: int | None, warned: tuple[int, ...], expected: list[int]
+) -> None:
+    assert warnings(current, *warned) == expected
+
+
+def test_a_closed_gate_is_a_finding_whatever_is_used() -> None:
+    assert warnings(980, 80, 90, closed=True) == [80, 90, "quota_reached"]
+
+
+def looks(*sizes: int, apart: timedelta = timedelta(seconds=10)) -> list[Use]:
+    return [Use(NOON - apart * (len(sizes) - 1 - turn), size) for turn, size in enumerate(sizes)]
+
+
+def test_the_highest_rate_of_the_last_hour_counts() -> None:
+    assert highest_rate(looks(0, 100, 150), NOON) == 10
+    assert highest_rate(looks(0, 100, 150), NOON + timedelta(hours=2)) == 0
+    assert highest_rate(looks(100, 0), NOON) == 0
+    assert highest_rate([], NOON) == 0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wall", "expected"),
+    [
+        ((0,), 10_000, 300),
+        ((0, 100), 1_300, 60),
+        ((0, 100), 10**9, 300),
+        ((0, 100), 110, LOOK_SECONDS_AT_LEAST),
+        ((0, 100), 50, LOOK_SECONDS_AT_LEAST),
+        ((0, 100), None, 45),
+    ],
+)
+def test_the_next_look_comes_before_half_of_the_way_to_the_wall(
+    sizes: tuple[int, ...], wall: int | None, expected: int
+) -> None:
+    assert next_look_seconds(looks(*sizes), Limits(QUOTA, wall), NOON, 300) == expected
+
+
+def test_the_reserve_holds_what_arrives_between_two_looks() -> None:
+    assert needed_reserve_bytes(500, looks(0, 100), NOON, 10) == 500
+    assert needed_reserve_bytes(50, looks(0, 100), NOON, 10) == 200

@@ -1,0 +1,157 @@
+"""A pass of supervision: what it looks at, what it acts on, and what it says when nobody could look."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from coffre.records.events import EventKind
+from coffre.storage.values import PlatformAwayError
+from tests.builders import PLATFORM
+from tests.doubles.watching import Watching, watching
+from tests.doubles.workshop import CAISSE, COMPTA, SLUG, Workshop, open_workshop
+
+MIB = 1024**2
+PACK, LESS = (f"restic/data/{each}/{each * 32}" for each in ("ab", "cd"))
+SMALL = {"platform": "lab", "quota": "10 MiB"}
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    return open_workshop(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def desk(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watching]:
+    with watching(workshop.root, workshop.estate, datetime.now(UTC), monkeypatch, PLATFORM["records"]) as opened:
+        yield opened
+
+
+def kinds(desk: Watching) -> list[tuple[str, str]]:
+    return [(each.place.kind, each.place.machine) for each in desk.desk.records.supervision.list_findings()]
+
+
+def fill(workshop: Workshop, machine: str, size_bytes: int, name: str = PACK) -> None:
+    workshop.estate.bucket(machine).put(name, b"x" * size_bytes)
+
+
+def test_without_an_apply_there_is_nothing_to_look_at(desk: Watching) -> None:
+    result = desk.look()
+    assert (result.tenants, result.unseen, result.opened) == (0, {}, [])
+
+
+def test_a_tenant_without_problems_gives_no_finding(workshop: Workshop, desk: Watching) -> None:
+    workshop.apply()
+    result = desk.look()
+    assert (result.tenants, result.unseen, result.is_whole) == (1, {}, True)
+    assert kinds(desk) == []
+    (last,) = desk.desk.records.supervision.list_passes(5)
+    assert (last.tenants, last.seen, last.ended_at is not None) == (1, 1, True)
+
+
+def test_a_bucket_that_nobody_wrote_to_is_not_read_again(workshop: Workshop, desk: Watching) -> None:
+    workshop.apply()
+    desk.look()
+    before = desk.desk.records.supervision.read_watched()
+    desk.look()
+    fill(workshop, COMPTA, 10)
+    desk.look()
+    (after,) = desk.desk.records.supervision.read_watched().values()
+    (was,) = before.values()
+    assert was[CAISSE] == after[CAISSE]
+    assert after[COMPTA].looked_at > was[COMPTA].looked_at
+    assert after[""].looked_at == desk.now
+
+
+def test_the_gate_closes_at_the_quota_and_opens_when_clearly_less_is_used(workshop: Workshop, desk: Watching) -> None:
+    workshop.write_file(storage=SMALL)
+    workshop.apply()
+    fill(workshop, COMPTA, 9 * MIB)
+    desk.look()
+    assert kinds(desk) == [("quota_near", ""), ("quota_near", "")]
+    fill(workshop, CAISSE, MIB)
+    result = desk.look()
+    assert ("quota_reached", "") in kinds(desk)
+    assert all(workshop.estate.bucket(name).is_gate_closed() for name in (COMPTA, CAISSE))
+    assert [each.place.kind for each in result.opened] == ["quota_reached"], "the warnings were opened before"
+    assert desk.look().opened == []
+    workshop.estate.bucket(CAISSE).hide(PACK)
+    fill(workshop, CAISSE, int(0.8 * MIB), LESS)
+    desk.look()
+    assert workshop.estate.bucket(COMPTA).is_gate_closed(), "98 % are used"
+    workshop.estate.bucket(CAISSE).hide(LESS)
+    result = desk.look()
+    assert not workshop.estate.bucket(COMPTA).is_gate_closed()
+    assert [each.place.kind for each in result.closed] == ["quota_reached"]
+
+
+def test_only_what_was_applied_counts_and_not_what_the_checkout_says(workshop: Workshop, desk: Watching) -> None:
+    workshop.write_file(storage=SMALL)
+    workshop.apply()
+    workshop.write_file(storage={"platform": "lab", "quota": "100 GiB"})
+    fill(workshop, COMPTA, 10 * MIB)
+    desk.look()
+    assert workshop.estate.bucket(COMPTA).is_gate_closed()
+    (workshop.root / "tenants" / f"{SLUG}.yaml").unlink()
+    assert desk.look().tenants == 1
+
+
+def test_a_raise_opens_the_gate_as_soon_as_it_is_applied(workshop: Workshop, desk: Watching) -> None:
+    workshop.write_file(storage=SMALL)
+    workshop.apply()
+    fill(workshop, COMPTA, 10 * MIB)
+    desk.look()
+    workshop.write_file(storage={"platform": "lab", "quota": "10445 KiB"})
+    workshop.apply()
+    assert not workshop.estate.bucket(COMPTA).is_gate_closed(), "98 % of the new quota"
+    desk.look()
+    assert ("quota_reached", "") not in kinds(desk)
+
+
+def test_a_dead_platform_is_one_finding_and_its_tenants_are_unknown_not_fine(
+    workshop: Workshop, desk: Watching
+) -> None:
+    workshop.write_file(storage=SMALL)
+    workshop.apply()
+    fill(workshop, COMPTA, 9 * MIB)
+    desk.look()
+    open_before = kinds(desk)
+
+    def away(slug: str) -> None:
+        raise PlatformAwayError("nobody answers")
+
+    desk.desk.before_open = away
+    result = desk.look()
+    assert result.unseen == {SLUG: "nobody answers"}
+    assert not result.is_whole
+    assert kinds(desk) == [*open_before, ("platform_away", "")], "what was open stays, and no tenant is called fine"
+    desk.desk.before_open = lambda _: None
+    result = desk.look()
+    assert [each.place.kind for each in result.closed] == ["platform_away"]
+    assert kinds(desk) == open_before
+
+
+def test_an_unexpected_error_is_that_tenants_and_ends_no_pass(workshop: Workshop, desk: Watching) -> None:
+    workshop.apply()
+    workshop.estate.storage.list_bucket_facts = lambda _: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+    desk.now += timedelta(minutes=5)
+    result = desk._supervisor.run()
+    assert result.unseen == {SLUG: "ZeroDivisionError"}
+    assert [type(each) for each in desk.problems] == [ZeroDivisionError]
+    assert kinds(desk) == [("tenant_not_seen", "")]
+
+
+def test_findings_are_events_too(workshop: Workshop, desk: Watching) -> None:
+    workshop.write_file(storage=SMALL)
+    workshop.apply()
+    fill(workshop, COMPTA, 8 * MIB)
+    desk.look()
+    workshop.estate.bucket(COMPTA).hide(PACK)
+    desk.look()
+    events = desk.desk.records.select_events(None, {EventKind.FINDING_OPENED, EventKind.FINDING_CLOSED})
+    assert [each.kind for each in events if each.details.get("detail") == "80"] == [
+        EventKind.FINDING_OPENED,
+        EventKind.FINDING_CLOSED,
+    ]
+    assert desk.desk.records.verify().faults == ()
