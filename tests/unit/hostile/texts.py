@@ -69,6 +69,7 @@ STRICT = {
     "leaving.return.to.prefix": "retour-smileo",
     "machines.compta-01.connection.credential": "sudo",
     "machines.compta-01.connection.host": "compta-01.martin.example",
+    "machines.compta-01.connection.site": "lyon",
     "machines.compta-01.connection.user": "operateur",
     "machines.compta-01.plan": "office",
     "storage.copy.platform": "other",
@@ -77,7 +78,11 @@ STRICT = {
 }
 """Texts of a form: nothing hostile has it. Each with a value that is taken."""
 VALID = {**dict.fromkeys(FREE, "Boulangerie Martin SARL"), **PATHS, **STRICT}
-TWO_PLATFORMS = {**PLATFORM, "platforms": {name: {**PLATFORM["platforms"]["lab"]} for name in ("lab", "other")}}
+TWO_PLATFORMS = {
+    **PLATFORM,
+    "platforms": {name: {**PLATFORM["platforms"]["lab"]} for name in ("lab", "other")},
+    "sites": {"lyon": {"via": "ssh", "host": "node.lyon.example", "user": "coffre"}},
+}
 TO_BUCKET = {"via": "s3", "endpoint": "https://s3.client.example", "bucket": "retour", "credential": "client-s3"}
 
 

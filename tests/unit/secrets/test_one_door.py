@@ -40,7 +40,6 @@ ALLOWED = {
     ("secrets/bundles.py", "SealedPassword"): "the field's type",
     ("secrets/sealed.py", "reveal_for_storage"): "where it is defined",
     ("secrets/sealed.py", "SealedPassword"): "where it is defined",
-    ("secrets/rotations.py", "SealedPassword"): "told apart from keys, of which a rotation is",
     ("provisioning/steps/secrets.py", "SealedPassword"): "a password that was minted just now is sealed",
     ("secrets/store.py", "to_document"): "encrypting a bundle for its two places",
     ("secrets/store.py", "from_document"): "reading a bundle, whose passwords come out sealed",

@@ -68,7 +68,7 @@ def test_what_cannot_be_forked_safely_is_refused(capfd: pytest.CaptureFixture[st
 def test_processes_whose_seed_is_killed_end_their_job_as_after_ctrl_c(tmp_path: Path) -> None:
     def kill_the_seed() -> None:
         until(lambda: (tmp_path / "wait:never.begun").exists())
-        [seed] = children_of(os.getpid())
+        [seed] = [pid for pid in children_of(os.getpid()) if "coffre.workspace.worker" in read_words(pid)]
         os.kill(seed, signal.SIGKILL)
 
     thread = threading.Thread(target=kill_the_seed)
