@@ -17,6 +17,7 @@ import urllib3
 from coffre_lab.lab import Lab
 
 from coffre.errors import UsageError
+from tests.machines import renew_machines
 from tests.processes import read_words
 from tests.traces import list_process_ids, list_traces
 
@@ -25,6 +26,12 @@ SOLO = "solo-01.example"
 FIRST_START_SECONDS = 90
 LATER_START_SECONDS = 30
 KEY = {"access_key_id": "LABTESTLABTESTLABTES", "secret_access_key": "lab-test-secret"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def untouched(lab):
+    """Machines that no other module has changed: some let in the node of a site only."""
+    renew_machines(lab, [machine.host for machine in lab.status().machines])
 
 
 @pytest.fixture(scope="module")

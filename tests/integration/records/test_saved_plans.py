@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from coffre.records.database import schema
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.records.saved_plans import SavedPlan
@@ -78,5 +79,5 @@ def test_a_database_of_the_version_before_loses_nothing_and_takes_plans(database
         assert records.list_saved_plans(PLAN.tenant_id, "f1") == [PLAN]
     engine = sa.create_engine(database.url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT version_num FROM coffre_version").scalar() == "0007"
+        assert connection.exec_driver_sql("SELECT version_num FROM coffre_version").scalar() == schema.HEAD
     engine.dispose()
