@@ -12,10 +12,11 @@ from coffre.agents.report import ReportPath
 from coffre.errors import ExpectedError
 from coffre.findings import Evidence, Finding, FindingKind, SetAside, sum_up
 from coffre.observation import sighting
+from coffre.observation.duty import find_duty, find_expected_since
 from coffre.observation.judge import continuity
+from coffre.observation.judge.duty import judge_duty
 from coffre.observation.judge.filling import MachineStore
 from coffre.observation.judge.gaps import judge_gaps
-from coffre.observation.judge.overdue import is_overdue
 from coffre.observation.judge.pack_rounds import is_late
 from coffre.observation.reports import find_wanted
 from coffre.observation.retired import RetiredStatus, judge_retirement
@@ -23,15 +24,10 @@ from coffre.observation.rounds import VerificationStatus, find_status
 from coffre.observation.sighting import Sighting
 from coffre.observation.stores import count_store
 from coffre.orders.control import TenantOrders, find_gate_order
-from coffre.records.facts.agents import Install
-from coffre.records.facts.contract import SuspensionChange
-from coffre.records.facts.enrolment import ConfigurationDelivered
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket
 from coffre.storage.values import PlatformAwayError
-from coffre.tenant.access import find_reason
-from coffre.tenant.departure import has_service_ended
 from coffre.tenant.estate.log import Log, TenantLog
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.opening import OpenTenant
@@ -180,13 +176,7 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
 
 
 def _is_overdue(tenant: Tenant, log: Log, name: str, now: datetime, last_success_at: datetime | None) -> bool | None:
-    return is_overdue(
-        tenant.plans[tenant.machines[name].plan].schedule,
-        tenant.timezone,
-        now=now,
-        expected_since=find_expected_since(tenant, log, name),
-        last_success_at=last_success_at,
-    )
+    return judge_duty(find_duty(tenant, log, name), last_success_at, now).finding is not None
 
 
 def _judge_odd_objects(name: str, seen: Sighting) -> list[Finding]:
@@ -250,21 +240,6 @@ def _judge_verification(name: str, seen: VerificationStatus | None) -> list[Find
             )
         )
     return findings
-
-
-def find_expected_since(tenant: Tenant, log: Log, name: str) -> datetime | None:
-    """Return the time since when a machine must back up: its installation, or the end of a later suspension.
-
-    One that nobody can reach must from its enrolment on: an apply records its installation only later.
-    """
-    if tenant.machines[name].is_retired or find_reason(tenant) is not None or has_service_ended(log):
-        return None
-    installed = log.last(Install, name)
-    since = [installed.at] if installed is not None else [each.at for each in log.list(ConfigurationDelivered, name)]
-    if not since:
-        return None
-    changed = log.last(SuspensionChange)
-    return min(since) if changed is None else max(min(since), changed.at)
 
 
 def _retired_status(tenant: Tenant, name: str, now: datetime) -> RetiredStatus | None:

@@ -52,6 +52,8 @@ CHANGES_NOTHING = frozenset(
         EventKind.FINDING_OPENED,
         EventKind.FINDING_CLOSED,
         EventKind.FINDING_WORD,
+        EventKind.PAUSE_DECLARED,
+        EventKind.PAUSE_ENDED,
     }
 )
 """The events after which an apply would do the same as before; after any other, a plan looks at everything."""

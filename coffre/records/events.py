@@ -65,6 +65,8 @@ class EventKind(StrEnum):
     FINDING_OPENED = "finding_opened"
     FINDING_CLOSED = "finding_closed"
     FINDING_WORD = "finding_word"
+    PAUSE_DECLARED = "pause_declared"
+    PAUSE_ENDED = "pause_ended"
 
 
 @dataclass(frozen=True)

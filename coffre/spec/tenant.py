@@ -199,6 +199,10 @@ class Tenant(FileModel):
         dict[MachineKind, Annotated[Count, Field(ge=0, le=100_000)]],
         Field(description="The licences sold by kind of machine, like {workstation: 12, server: 1}"),
     ]
+    closed_days: list[Day] = Field(
+        default_factory=list,
+        description="Days on which the customer is closed, besides the public holidays of France: a workstation is off",
+    )
     options: list[Option] = Field(default_factory=list, description="The options ordered (article 16)")
     plans: Annotated[dict[Name, Plan], Field(description="The backup plans by name")]
     machines: Annotated[dict[Name, Machine], Field(description="The machines by name")]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from coffre.agents.kinds import with_bucket
 from coffre.errors import BusyError
-from coffre.observation.machine import find_expected_since
+from coffre.observation.duty import find_duty
 from coffre.observation.stores import room_of
 from coffre.operations.access.gate import GateState, judge_stores, settle_gate
 from coffre.records.actor import Author
@@ -21,9 +21,7 @@ from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
-from coffre.spec.values.working_hours import public_holidays
 from coffre.supervision.findings.life import Settled, Subject, settle
-from coffre.supervision.judge.duty import Duty
 from coffre.supervision.judge.quota import QUOTA_KINDS, Limits, list_warned, next_look_seconds
 from coffre.supervision.judge.tenant import MachineWords, TenantVerdict, judge_tenant
 from coffre.supervision.observe.look import TenantLook, look_at_tenant
@@ -141,7 +139,7 @@ def _judge(
         name: MachineWords(each.last_result, each.last_success_at, each.newest_snapshot_at, each.witnesses_agree)
         for name, each in seen.items()
     }
-    duties = {name: _duty(opened, name) for name in seen}
+    duties = {name: find_duty(tenant, opened.log, name) for name in seen}
     return judge_tenant(
         look.use,
         tenant.storage.quota_bytes,
@@ -150,18 +148,6 @@ def _judge(
         now,
         is_gate_closed=is_gate_closed,
         warned=list_warned(kept),
-    )
-
-
-def _duty(opened: OpenTenant, name: str) -> Duty:
-    tenant, machine = opened.tenant, opened.tenant.machines[name]
-    return Duty(
-        machine=name,
-        kind=machine.kind,
-        schedules=tenant.plans[machine.plan].schedule,
-        timezone=tenant.timezone,
-        since=find_expected_since(tenant, opened.log, name),
-        is_day_off=lambda day: day in public_holidays(),
     )
 
 

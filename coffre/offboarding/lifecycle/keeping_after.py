@@ -91,6 +91,8 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.FINDING_OPENED: None,
     EventKind.FINDING_CLOSED: None,
     EventKind.FINDING_WORD: None,
+    EventKind.PAUSE_DECLARED: None,
+    EventKind.PAUSE_ENDED: None,
 }
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 

@@ -71,6 +71,8 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.FINDING_OPENED: supervision.FindingOpened,
     EventKind.FINDING_CLOSED: supervision.FindingClosed,
     EventKind.FINDING_WORD: supervision.FindingWord,
+    EventKind.PAUSE_DECLARED: supervision.PauseDeclared,
+    EventKind.PAUSE_ENDED: supervision.PauseEnded,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

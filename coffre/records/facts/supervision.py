@@ -1,5 +1,6 @@
-"""Facts about the findings of supervision: opened, closed, and what a person said about one."""
+"""Facts about supervision: findings opened and closed, what a person said about one, and declared pauses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -49,3 +50,45 @@ class FindingWord(Fact):
     reason: Annotated[str, OPTIONAL] = ""
     until: Annotated[datetime | None, OPTIONAL] = None
     ticket: Annotated[str | None, OPTIONAL] = None
+
+
+@dataclass(frozen=True)
+class PauseWord(Fact):
+    """What a person said about a pause."""
+
+
+@dataclass(frozen=True)
+class PauseDeclared(PauseWord):
+    """A person said that nobody expects a backup of a machine, or of the whole tenant, until a time (excluded)."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class PauseEnded(PauseWord):
+    """A person ended a pause before its time."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A time in which nobody expects a backup: from its begin to its end, excluded."""
+
+    begins_at: datetime
+    ends_at: datetime
+
+
+def read_pauses(told: Sequence[tuple[datetime, PauseWord]]) -> tuple[Pause, ...]:
+    """Return the pauses that words about one machine, or about the whole tenant, make in their order. Pure.
+
+    A later word about a pause replaces what is left of the one before.
+    """
+    found: list[Pause] = []
+    for at, word in told:
+        if found and found[-1].ends_at > at:
+            found[-1] = Pause(found[-1].begins_at, at)
+        if isinstance(word, PauseDeclared):
+            found.append(Pause(at, word.until))
+    return tuple(each for each in found if each.ends_at > each.begins_at)

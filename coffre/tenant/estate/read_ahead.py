@@ -25,6 +25,7 @@ from coffre.records.facts.departure import DepartureStage, DepartureStep
 from coffre.records.facts.enrolment import ConfigurationDelivered
 from coffre.records.facts.fact import Fact
 from coffre.records.facts.registry import FactClasses, kind_of
+from coffre.records.facts.supervision import PauseDeclared, PauseEnded
 from coffre.records.memory import Memory
 from coffre.tenant.estate.log import F, RecordedFact, TenantLog, each_of, read_recorded
 
@@ -40,6 +41,8 @@ AHEAD: tuple[type[Fact], ...] = (
     GateWord,
     SuspensionChange,
     ConfigurationDelivered,
+    PauseDeclared,
+    PauseEnded,
     DepartureStage,
     DepartureStep,
     HoldPlaced,

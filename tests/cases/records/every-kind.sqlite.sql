@@ -82,6 +82,8 @@ INSERT INTO "chain" VALUES(62,1,'event',62,'k7f3q9wz2m','finding_closed','dd67b2
 INSERT INTO "chain" VALUES(63,1,'event',63,'k7f3q9wz2m','finding_word','7d6f17d9e31257a71f95bb90bf5b02c0','a56b591110904c1f1c71a0d33ea9be8d66388ea2dace4c3656f92c8653bc12cb','07107fea13d806ec7d988c409473269c373be4d0386b89d081a7e56f5bea293f');
 INSERT INTO "chain" VALUES(64,1,'event',64,'k7f3q9wz2m','finding_word','dc7500126ebf94b528f550d20961de57','b49d82f22e38da85976adfc7d8fb42e7745f761e6b2ef35e0b8146bbe31e8f2e','3f9d3156e0459a604a0800e40762347131eeb2ed2d89637e8f20c957ec27d042');
 INSERT INTO "chain" VALUES(65,1,'event',65,'k7f3q9wz2m','finding_word','6f7c2843ffe9e64c73085516d64656db','182c05471b87027245d0d6df48159fa916a4bdffaf035a49b30ad3c58eaae5e2','04e941db62b15ed729cef240ea1dd02460ff3543c1b33c42d56ad9014237fe98');
+INSERT INTO "chain" VALUES(66,1,'event',66,'k7f3q9wz2m','pause_declared','bec95db91bfa4c7365d4f9f364c512f5','1a017e9d5089c703ef7258479c9df466ec7b267a31ff9d57e011d1403998de2e','66b1afa750146777b53081efabb9678b25b9a848269636404a3b88fbc80ea515');
+INSERT INTO "chain" VALUES(67,1,'event',67,'k7f3q9wz2m','pause_ended','06592886e649251cbe3b775ca184357f','dcf14e5ad2d3f93e70c5938daf198ad6ea411f96e0d35e113ee438a7eed96159','f46113dadd3e4293390d9cc777500a68837724e07dfe44cff6fcfd1220c2e696');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -89,7 +91,7 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',65,'04e941db62b15ed729cef240ea1dd02460ff3543c1b33c42d56ad9014237fe98');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',67,'f46113dadd3e4293390d9cc777500a68837724e07dfe44cff6fcfd1220c2e696');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
@@ -171,6 +173,8 @@ INSERT INTO "events" VALUES(62,'k7f3q9wz2m','boulangerie-martin','finding_closed
 INSERT INTO "events" VALUES(63,'k7f3q9wz2m','boulangerie-martin','finding_word','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding_id": 7, "finding_kind": "quota_near", "word": "acknowledged", "reason": "an amendment is on its way"}');
 INSERT INTO "events" VALUES(64,'k7f3q9wz2m','boulangerie-martin','finding_word','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding_id": 7, "finding_kind": "quota_near", "word": "silenced", "reason": "until it is signed", "until": "2026-11-20T03:04:05+00:00"}');
 INSERT INTO "events" VALUES(65,'k7f3q9wz2m','boulangerie-martin','finding_word','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding_id": 7, "finding_kind": "quota_near", "word": "ticket", "ticket": "INC-17"}');
+INSERT INTO "events" VALUES(66,'k7f3q9wz2m','boulangerie-martin','pause_declared','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"until": "2026-11-20T03:04:05+00:00", "reason": "the shop is closed"}');
+INSERT INTO "events" VALUES(67,'k7f3q9wz2m','boulangerie-martin','pause_ended','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"reason": "it is open again"}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -316,5 +320,5 @@ CREATE INDEX applied_files_by_tenant ON applied_files (tenant_id);
 CREATE UNIQUE INDEX kept_findings_open ON kept_findings (tenant_id, platform, machine, kind, detail) WHERE closed_at IS NULL;
 CREATE INDEX kept_findings_by_end ON kept_findings (closed_at);
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',65);
+INSERT INTO "sqlite_sequence" VALUES('events',67);
 COMMIT;

@@ -10,6 +10,7 @@ from coffre.agents.desired import InvalidOrdersError, OutdatedOrdersError
 from coffre.cli.words.findings import _FAULTS, _WORDS, describe
 from coffre.errors import RemoteError
 from coffre.findings import Finding, FindingKind
+from coffre.observation import duty
 from coffre.observation import machine as module
 from coffre.observation.judge.filling import MachineStore
 from coffre.outside.faults import Fault
@@ -62,7 +63,7 @@ def look(monkeypatch):
         lambda buckets, name, current, repository: MachineStore(name, current, repository, 9, 2),
     )
     monkeypatch.setattr(module, "_find_verification", lambda tenant, log, name, now, days: None)
-    monkeypatch.setattr(module, "find_expected_since", lambda tenant, log, name: NOW - timedelta(days=30))
+    monkeypatch.setattr(duty, "find_expected_since", lambda tenant, log, name: NOW - timedelta(days=30))
 
     def look_at(objects):
         bucket = FakeBucket(objects)

@@ -141,6 +141,8 @@ EXPECTED: list[Fact] = [
     supervision.FindingWord(7, "quota_near", supervision.Word.ACKNOWLEDGED, "an amendment is on its way"),
     supervision.FindingWord(7, "quota_near", supervision.Word.SILENCED, "until it is signed", MOMENT),
     supervision.FindingWord(7, "quota_near", supervision.Word.TICKET, ticket="INC-17"),
+    supervision.PauseDeclared(MOMENT, "the shop is closed"),
+    supervision.PauseEnded("it is open again"),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

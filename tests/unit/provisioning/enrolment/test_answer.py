@@ -14,7 +14,7 @@ from coffre.agents.enrolment.invitation import derive_secret, fingerprint, new_i
 from coffre.agents.identity import MachineIdentity
 from coffre.agents.kinds import driver_of
 from coffre.errors import RefusedError, UsageError
-from coffre.observation.machine import find_expected_since
+from coffre.observation.duty import find_expected_since
 from coffre.operations.acknowledge.replaced_machine import meet
 from coffre.orders import deliveries
 from coffre.orders.control import known_seeds, public_keys_of

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from coffre.observation.judge.overdue import GRACE, find_last_due, is_overdue
+from coffre.observation.judge.duty import GRACE, Duty, judge_duty
 from coffre.spec.rules.hours import check_hours
+from coffre.spec.tenant import MachineKind
 from coffre.spec.values.clock_changes import find_unlucky, list_changes
-from coffre.spec.values.schedule import parse_schedule
+from coffre.spec.values.schedule import Schedule, parse_schedule
 
 PARIS = "Europe/Paris"
 SPRING, AUTUMN = date(2027, 3, 28), date(2026, 10, 25)
@@ -103,17 +104,21 @@ def test_around_a_change_systemd_starts_when_late_expects_it(day: date, text: st
     assert len(starts) == 6
     assert len({start.astimezone(ZoneInfo(PARIS)).date() for start in starts}) == 6
     for start in starts:
-        assert find_last_due([schedule], PARIS, start) == start
-        assert find_last_due([schedule], PARIS, start - timedelta(seconds=1)) != start
-        late = {"expected_since": since - timedelta(days=9), "last_success_at": start - timedelta(minutes=1)}
-        assert not is_overdue([schedule], PARIS, now=start + GRACE - timedelta(minutes=1), **late)
-        assert is_overdue([schedule], PARIS, now=start + GRACE, **late)
+        duty = server(schedule, since - timedelta(days=9))
+        grace, before = GRACE[MachineKind.SERVER], start - timedelta(minutes=1)
+        assert judge_duty(duty, before, start).unmet_at == start
+        assert judge_duty(duty, before, start + grace - timedelta(minutes=1)).finding is None
+        assert judge_duty(duty, before, start + grace).finding is not None
+
+
+def server(schedule: Schedule, since: datetime) -> Duty:
+    return Duty("serveur-01", MachineKind.SERVER, [schedule], PARIS, since)
 
 
 def test_a_skipped_time_of_orders_from_before_makes_nobody_late() -> None:
     schedule = parse_schedule("Sun 02:30")
-    noon = datetime.combine(SPRING, time(12), UTC)
-    assert find_last_due([schedule], PARIS, noon) == datetime(2027, 3, 21, 1, 30, tzinfo=UTC)
+    noon, before = datetime.combine(SPRING, time(12), UTC), datetime(2027, 3, 21, 2, tzinfo=UTC)
+    assert judge_duty(server(schedule, before), before, noon).unmet_at is None
     # Why it is refused: systemd leaves the whole week out.
     assert starts_of_systemd(f"Sun 02:30:00 {PARIS}", datetime(2027, 3, 27, 12, tzinfo=UTC), 1) == [
         datetime(2027, 4, 4, 0, 30, tzinfo=UTC)

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from coffre.findings import FindingKind
+from coffre.observation.judge.duty import GRACE, MISSED_AFTER, Duty, DutyVerdict, judge_duty
+from coffre.records.facts.supervision import Pause
 from coffre.spec.tenant import MachineKind, Weekday
 from coffre.spec.values.schedule import Schedule, parse_schedule
-from coffre.supervision.judge.duty import GRACE, MISSED_AFTER, Duty, DutyVerdict, Pause, judge_duty
 
 PARIS = "Europe/Paris"
 DAILY = parse_schedule("daily 19:00")

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from coffre.findings import Finding, FindingKind
+from coffre.records.facts.supervision import Pause
 from coffre.spec.tenant import MachineKind, Schedule, Weekday
 
 GRACE = {MachineKind.SERVER: timedelta(hours=12), MachineKind.WORKSTATION: timedelta(hours=24)}
@@ -20,14 +21,6 @@ MISSED_AFTER = timedelta(days=21)
 _WEEKDAYS = tuple(Weekday)
 _LONGEST = timedelta(days=60)
 """Due runs further back change no verdict."""
-
-
-@dataclass(frozen=True)
-class Pause:
-    """A time in which nobody expects a backup, as a person declared: from its begin to its end, excluded."""
-
-    begins_at: datetime
-    ends_at: datetime
 
 
 @dataclass(frozen=True)
@@ -44,6 +37,7 @@ class Duty:
     timezone: str
     since: datetime | None
     pauses: Collection[Pause] = ()
+    """Times in which a person said that nobody expects a backup."""
     is_day_off: Callable[[date], bool] = lambda _: False
 
 
