@@ -46,7 +46,9 @@ class TenantSeen:
 
 @dataclass(frozen=True)
 class PassResult:
-    """The result of one pass; ``opened`` and ``closed`` are the findings that it changed.
+    """The result of one pass: of how many ``tenants`` it saw everything (``seen``), and which it did not see, and why.
+
+    ``unseen`` also has those whose last apply is not known. ``opened`` and ``closed`` are the findings that it changed.
 
     ``next_look_at`` are the tenants that must be looked at before the next pass is due, and when.
     """
@@ -54,6 +56,7 @@ class PassResult:
     began_at: datetime
     ended_at: datetime
     tenants: int
+    seen: int
     unseen: Mapping[str, str]
     ended: Sequence[str]
     opened: Sequence[KeptFinding]
@@ -95,7 +98,7 @@ class Supervisor:
         collected.settle_platforms(house)
         collected.write()
         if number is not None:
-            self.records.supervision.end_pass(number, self.clock(), len(slugs) - len(collected.unseen))
+            self.records.supervision.end_pass(number, self.clock(), collected.seen)
         return collected.result(began_at, self.clock(), len(slugs))
 
     def _watch_all(self, checkout: Checkout, slugs: Sequence[str], collected: "_Collected") -> None:
@@ -127,6 +130,7 @@ class _Collected:
         self._waiting: list[Noted] = []
         self._away: dict[str, list[tuple[str, PlatformAwayError]]] = {}
         self._answered: set[str] = set()
+        self.seen = 0
         self.unseen: dict[str, str] = {}
         self.ended: list[str] = []
         self.opened: list[KeptFinding] = []
@@ -141,6 +145,7 @@ class _Collected:
     ) -> None:
         """Take the result of one look."""
         tenant = checkout.tenants[slug]
+        self.seen += result is None or isinstance(result, TenantWatch)
         if isinstance(result, TenantWatch):
             self._answered.add(tenant.storage.platform)
             self.next_look_at[slug] = result.next_look_at
@@ -188,7 +193,7 @@ class _Collected:
 
     def result(self, began_at: datetime, ended_at: datetime, tenants: int) -> PassResult:
         return PassResult(
-            began_at, ended_at, tenants, self.unseen, self.ended, self.opened, self.closed, self.next_look_at
+            began_at, ended_at, tenants, self.seen, self.unseen, self.ended, self.opened, self.closed, self.next_look_at
         )
 
     def _settle(self, subject: Subject, found: Sequence[Finding], was_looked_at: Callable[[KeptFinding], bool]) -> None:

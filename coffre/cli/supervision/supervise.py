@@ -104,10 +104,9 @@ def _show(result: "PassResult", *, as_json: bool) -> None:
         return
     seconds = (result.ended_at - result.began_at).total_seconds()
     unknown = f", {len(result.unseen)} unknown" if result.unseen else ""
-    seen = result.tenants - len([slug for slug in result.unseen if slug in result.next_look_at])
     output.result(
-        f"{result.began_at:%Y-%m-%d %H:%M:%S} UTC: {seen} tenants looked at in {seconds:.1f} s{unknown}; "
-        f"findings: {len(result.opened)} new, {len(result.closed)} ended"
+        f"{result.began_at:%Y-%m-%d %H:%M:%S} UTC: looked at {result.seen} of {result.tenants} tenants in "
+        f"{seconds:.1f} s{unknown}; findings: {len(result.opened)} new, {len(result.closed)} ended"
     )
     for slug, problem in result.unseen.items():
         output.result(f"  ? {slug}: {problem}")

@@ -44,7 +44,7 @@ def test_without_an_apply_there_is_nothing_to_look_at(desk: Watching) -> None:
 def test_a_tenant_without_problems_gives_no_finding(workshop: Workshop, desk: Watching) -> None:
     workshop.apply()
     result = desk.look()
-    assert (result.tenants, result.unseen, result.is_whole) == (1, {}, True)
+    assert (result.tenants, result.seen, result.unseen, result.is_whole) == (1, 1, {}, True)
     assert kinds(desk) == []
     (last,) = desk.desk.records.supervision.list_passes(5)
     assert (last.tenants, last.seen, last.ended_at is not None) == (1, 1, True)
@@ -124,7 +124,8 @@ def test_a_dead_platform_is_one_finding_and_its_tenants_are_unknown_not_fine(
     desk.desk.before_open = away
     result = desk.look()
     assert result.unseen == {SLUG: "nobody answers"}
-    assert not result.is_whole
+    assert (result.tenants, result.seen, result.is_whole) == (1, 0, False)
+    assert desk.desk.records.supervision.list_passes(1)[0].seen == 0
     assert kinds(desk) == [*open_before, ("platform_away", "")], "what was open stays, and no tenant is called fine"
     desk.desk.before_open = lambda _: None
     result = desk.look()
