@@ -18,8 +18,6 @@ ENDS_BELOW = 3
 LOOK_SECONDS_AT_LEAST = 5
 RATE_WINDOW = timedelta(hours=1)
 """Looks that are older say nothing about how fast the storage fills now."""
-RESERVE_LOOKS = 2
-"""The reserve holds what arrives at the highest rate in so many intervals between two looks."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +84,3 @@ def next_look_seconds(looks: Sequence[Use], limits: Limits, now: datetime, every
     limit = limits.quota_bytes if limits.wall_bytes is None else limits.wall_bytes
     left_bytes = max(0, limit - looks[-1].stored_bytes)
     return max(LOOK_SECONDS_AT_LEAST, min(every_seconds, int(left_bytes / rate / 2)))
-
-
-def needed_reserve_bytes(configured_bytes: int, looks: Sequence[Use], now: datetime, look_seconds: int) -> int:
-    """Return the reserve above the quota: the configured one, or twice what arrives between two looks."""
-    return max(configured_bytes, int(RESERVE_LOOKS * highest_rate(looks, now) * look_seconds))

@@ -11,7 +11,6 @@ from coffre.supervision.judge.quota import (
     Use,
     highest_rate,
     judge_quota,
-    needed_reserve_bytes,
     next_look_seconds,
 )
 
@@ -76,8 +75,3 @@ def test_the_next_look_comes_before_half_of_the_way_to_the_wall(
     sizes: tuple[int, ...], wall: int | None, expected: int
 ) -> None:
     assert next_look_seconds(looks(*sizes), Limits(QUOTA, wall), NOON, 300) == expected
-
-
-def test_the_reserve_holds_what_arrives_between_two_looks() -> None:
-    assert needed_reserve_bytes(500, looks(0, 100), NOON, 10) == 500
-    assert needed_reserve_bytes(50, looks(0, 100), NOON, 10) == 200
