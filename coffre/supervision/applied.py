@@ -29,6 +29,8 @@ class NotKnown(StrEnum):
     """A version of Coffre that kept no files applied it: the next apply keeps them."""
     LOST = "lost"
     """The records lack the file, or somebody changed it there."""
+    SETTINGS = "settings"
+    """The platform.yaml of the newest apply is lost or unreadable, so no platform can be asked."""
     UNREADABLE = "unreadable"
     """This version of Coffre reads the file differently: a newer one applied it, or a rule became stricter."""
 
@@ -73,7 +75,8 @@ class AppliedReader:
         """Return everything as it was last applied."""
         newest = _find_complete(records)
         facts = {tenant_id: read_as(event, InputsApplied) for tenant_id, event in newest.items()}
-        last = max(newest.values(), key=lambda event: event.id or 0, default=None)
+        with_settings = [event for event in newest.values() if facts[event.tenant_id].platform_file_sha256 is not None]
+        last = max(with_settings, key=lambda event: event.id or 0, default=None)
         settings_sha256 = None if last is None else facts[last.tenant_id].platform_file_sha256
         wanted = {each.file_sha256 for each in facts.values()} | {settings_sha256}
         contents = records.supervision.read_applied_files({sha256 for sha256 in wanted if sha256 is not None})
@@ -86,6 +89,8 @@ class AppliedReader:
         ]
         for tenant_id, event in newest.items():
             found = self._read_tenant(event.slug, facts[tenant_id].file_sha256, contents)
+            if not isinstance(found, NotKnown) and settings is None:
+                found = NotKnown.SETTINGS
             if isinstance(found, NotKnown):
                 unknown.append(UnknownTenant(tenant_id, event.slug, found))
             else:

@@ -36,15 +36,6 @@ OnProblem = Callable[[str, Exception], None]
 
 
 @dataclass(frozen=True)
-class TenantSeen:
-    """What a pass knows of one tenant; ``watched`` is None when it could not be looked at, for the reason beside it."""
-
-    slug: str
-    watched: TenantWatch | None
-    problem: str = ""
-
-
-@dataclass(frozen=True)
 class PassResult:
     """The result of one pass: of how many ``tenants`` it saw everything (``seen``), and which it did not see, and why.
 

@@ -89,11 +89,13 @@ def _go_on(
         except ExpectedError as problem:
             # The records' server may be away for a while: supervision must be there when it comes back.
             output.expected_error(problem)
-            due = now + interval
+            due, soon = now + interval, {}
             continue
         if only is None:
             due = result.began_at + interval
-        soon = {slug: at for slug, at in {**soon, **result.next_look_at}.items() if at < due}
+        # One that could not be seen just now waits for the next pass: asking it again at once would not stop.
+        waiting = {slug: at for slug, at in soon.items() if at > now}
+        soon = {slug: at for slug, at in {**waiting, **result.next_look_at}.items() if at < due}
         if only is None or result.opened or result.closed:
             _show(result, as_json=as_json)
 

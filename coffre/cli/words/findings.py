@@ -131,6 +131,7 @@ _NOT_KNOWN: Mapping[str, str] = {
     "never_complete": "no apply of it was completed",
     "earlier_version": "an earlier version of Coffre applied it, which kept no files",
     "lost": "the file that was applied is no longer in the records, or was changed there",
+    "settings": "the platform.yaml of the newest apply is not in the records, or cannot be read",
     "unreadable": "this version of Coffre cannot read the file that was applied",
 }
 

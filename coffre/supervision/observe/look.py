@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from coffre.agents.kinds import find_driver, with_bucket
-from coffre.errors import ExpectedError
-from coffre.findings import Finding, FindingKind
+from coffre.findings import Finding
 from coffre.observation.judge.continuity import judge_absence
 from coffre.observation.machine import MachineLook, hear_machine, look_at_machine
 from coffre.observation.second_copy import observe_copy
 from coffre.observation.tenant import compare_second_counts
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
-from coffre.storage.values import BucketFacts, PlatformAwayError
+from coffre.storage.values import BucketFacts
 from coffre.supervision.judge.quota import Use
 from coffre.supervision.observe.seen import (
     SeenMachine,
@@ -158,9 +157,3 @@ def _add_up(
     stored_bytes = sum(each.stored_bytes for each in facts.values())
     current_bytes = None if unseen else sum(each.current_bytes for each in machines.values())
     return Use(now, stored_bytes, current_bytes)
-
-
-def as_unseen(problem: ExpectedError) -> Finding:
-    """Return the finding of a tenant that could not be looked at."""
-    assert not isinstance(problem, PlatformAwayError)  # noqa: S101 - that one is the platform's finding
-    return Finding(FindingKind.TENANT_NOT_SEEN, None, {"error": problem.message})

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from coffre.records.database import tables
+from coffre.records.database.connection import writing
 from coffre.records.events import EventKind
 from coffre.storage.values import PlatformAwayError
 from tests.builders import PLATFORM
@@ -156,3 +159,13 @@ def test_findings_are_events_too(workshop: Workshop, desk: Watching) -> None:
         EventKind.FINDING_CLOSED,
     ]
     assert desk.desk.records.verify().faults == ()
+
+
+def test_without_readable_settings_every_tenant_is_unknown_and_not_fine(workshop: Workshop, desk: Watching) -> None:
+    workshop.apply()
+    with writing(desk.desk.records._engine) as connection:
+        table = tables.applied_files
+        connection.execute(sa.delete(table).where(table.c.tenant_id.is_(None)))
+    result = desk.look()
+    assert (result.seen, result.unseen, result.is_whole) == (0, {SLUG: "settings"}, False)
+    assert kinds(desk) == [("not_known", "")]
