@@ -58,7 +58,7 @@ class AwsTenantStorage(pulumi.ComponentResource):
             force_destroy=False,
             opts=self._imported(machine.bucket),
         )
-        self._settings(machine.bucket, bucket)
+        self._settings(machine, bucket)
         switches: Mapping[str, policy.PolicyStatement] = self._found.switches.get(machine.bucket, {})
         s3.BucketPolicy(
             f"{machine.bucket}-policy",
@@ -68,7 +68,8 @@ class AwsTenantStorage(pulumi.ComponentResource):
             opts=self._options([bucket, *named]),
         )
 
-    def _settings(self, name: str, bucket: s3.Bucket) -> None:
+    def _settings(self, machine: MachineStorage, bucket: s3.Bucket) -> None:
+        name = machine.bucket
         after = self._options([bucket])
         s3.BucketVersioning(
             f"{name}-versioning",
@@ -105,7 +106,7 @@ class AwsTenantStorage(pulumi.ComponentResource):
             ],
             opts=after,
         )
-        if not self._storage.keeps_everything:
+        if not machine.keeps_all:
             rules = lifecycle.rules(self._storage.undelete_days)
             s3.BucketLifecycleConfiguration(
                 f"{name}-lifecycle",

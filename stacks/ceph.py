@@ -63,7 +63,7 @@ class CephTenantStorage(pulumi.ComponentResource):
             bucket=machine.bucket,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[guarded]),
         )
-        if not storage.keeps_everything:
+        if not machine.keeps_all:
             rgw.BucketLifecycle(
                 f"{machine.bucket}-lifecycle",
                 bucket=machine.bucket,

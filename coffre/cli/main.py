@@ -18,7 +18,7 @@ from coffre.cli.completion import attach_completions
 from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers, team
-from coffre.cli.service import drift, gate, hold, status
+from coffre.cli.service import brake, drift, gate, hold, status
 from coffre.cli.supervision import findings, pause, supervise, why
 from coffre.cli.tenants import enrol, files, importing, init, inventory, provisioning, review, rotate, trust
 from coffre.cli.unexpected import explain_os_error, tell_unexpected
@@ -64,6 +64,7 @@ for room in (
     offboard,
     certificate,
     hold,
+    brake,
     disclose,
     trust,
     signers,

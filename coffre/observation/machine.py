@@ -71,8 +71,8 @@ class MachineStatus:
 class MachineLook:
     """One read of a machine's bucket; the switches are None for a retired machine, which has none.
 
-    ``keeps_all``: there is no hold, or the platform deletes nothing by itself. ``arrivals`` is when each snapshot of
-    the bucket arrived.
+    ``keeps_all``: something may expire, or the platform deletes nothing by itself. ``arrivals`` is when each snapshot
+    of the bucket arrived.
     """
 
     status: MachineStatus
@@ -168,7 +168,7 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
         findings=tuple(finding for part in found for finding in part),
         is_gate_closed=None if machine.is_retired else bucket.is_gate_closed(),
         is_suspended=None if machine.is_retired else bucket.is_suspended(),
-        keeps_all=tenant.hold is None or not bucket.list_expiry_rules(),
+        keeps_all=not tenant.keeps_all(name) or not bucket.list_expiry_rules(),
         store=store,
         is_stopped=not machine.is_retired and bucket.is_stopped(),
         arrivals=seen.arrivals,

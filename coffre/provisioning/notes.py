@@ -135,4 +135,5 @@ def _note_tenant(tenant: Tenant) -> tuple[Note, ...]:
         notes.append(TenantNote(NoteKind.LEAVING))
     if tenant.status is TenantStatus.SUSPENDED:
         notes.append(TenantNote(NoteKind.SUSPENDED))
+    notes += [MachineNote(NoteKind.RETENTION_FROZEN, name) for name in sorted(tenant.frozen_machines)]
     return tuple(notes)

@@ -67,6 +67,8 @@ class EventKind(StrEnum):
     FINDING_WORD = "finding_word"
     PAUSE_DECLARED = "pause_declared"
     PAUSE_ENDED = "pause_ended"
+    RETENTION_FROZEN = "retention_frozen"
+    RETENTION_RELEASED = "retention_released"
 
 
 @dataclass(frozen=True)

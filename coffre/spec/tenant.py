@@ -1,9 +1,10 @@
 """The content of a tenant file, version 1."""
 
+from collections.abc import Collection
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from coffre.spec.leaving import Leaving
 from coffre.spec.machine import (
@@ -206,6 +207,22 @@ class Tenant(FileModel):
     options: list[Option] = Field(default_factory=list, description="The options ordered (article 16)")
     plans: Annotated[dict[Name, Plan], Field(description="The backup plans by name")]
     machines: Annotated[dict[Name, Machine], Field(description="The machines by name")]
+    _frozen: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def frozen_machines(self) -> frozenset[str]:
+        """The machines whose retention is frozen, by the records; a tenant file has none."""
+        return self._frozen
+
+    def with_frozen(self, machines: Collection[str]) -> Self:
+        """Return the tenant with the retention of these machines frozen."""
+        found = self.model_copy()
+        found._frozen = frozenset(machines)
+        return found
+
+    def keeps_all(self, machine: str) -> bool:
+        """Tell whether nothing of a machine's backups may expire: under a hold, and while its retention is frozen."""
+        return self.hold is not None or machine in self._frozen
 
     def copied(self) -> "CopiedTenant | None":
         """Return the tenant as the platform of its second copy has it; None without a copy."""
@@ -214,7 +231,7 @@ class Tenant(FileModel):
             return None
         there = self.storage.model_copy(update={"platform": wanted.platform, "second_copy": None})
         fields = {name: getattr(self, name) for name in Tenant.model_fields}
-        return CopiedTenant.model_construct(**{**fields, "storage": there})
+        return CopiedTenant.model_construct(**{**fields, "storage": there}).with_frozen(self._frozen)
 
     @property
     def copied_to(self) -> str | None:

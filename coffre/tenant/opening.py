@@ -21,6 +21,7 @@ from coffre.storage.platform import Capabilities
 from coffre.storage.stores import open_store
 from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.estate.buckets import TenantBuckets
+from coffre.tenant.estate.freezes import list_freezes
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.read_ahead import ReadAheadLog
@@ -141,14 +142,14 @@ class TenantOpener:
         self._storages: dict[str, Storage] = {}
 
     def open(self, slug: str, *, is_look: bool = False) -> OpenTenant:
-        """Open a tenant: its file under the holds of its log, and its log.
+        """Open a tenant: its file under the holds and frozen retentions of its log, and its log.
 
         For a look its records and secrets are read at once, and are those of that moment.
         """
         in_file = find_tenant(self._checkout, slug)
         kind = ReadAheadLog if is_look else TenantLog
         log = kind(in_file.id, in_file.slug, self._author, self._open_records, self._find_records)
-        tenant = under_recorded(in_file, list_recorded(log))
+        tenant = under_recorded(in_file, list_recorded(log)).with_frozen(list_freezes(log))
         if self._are_records_lost:
             self._on_notice(f"{LOST}; what is shown here as new or missing may not be")
         return OpenTenant(
@@ -201,6 +202,6 @@ def open_tenants(checkout: Checkout, on_notice: OnNotice) -> Iterator[TenantOpen
 
 @contextmanager
 def open_tenant(checkout: Checkout, slug: str, on_notice: OnNotice) -> Iterator[OpenTenant]:
-    """Open a tenant for the duration of a command: its file under the holds of its log, and its log."""
+    """Open a tenant for the duration of a command: its file under what its log has in force, and its log."""
     with open_tenants(checkout, on_notice) as opener:
         yield opener.open(slug)

@@ -13,6 +13,7 @@ from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
 from coffre.supervision import rounds, watch
 from coffre.supervision.rounds import PassResult, Supervisor
+from coffre.tenant.estate.freezes import list_freezes
 from coffre.tenant.holds import list_recorded, under_recorded
 from coffre.tenant.opening import OpenTenant
 from tests.doubles.buckets import InMemoryEstate
@@ -45,7 +46,7 @@ class _Opener:
         self.desk.opened.append(slug)
         tenant = self.checkout.tenants[slug]
         log = log_of(tenant, self.desk.records)
-        held = under_recorded(tenant, list_recorded(log))
+        held = under_recorded(tenant, list_recorded(log)).with_frozen(list_freezes(log))
         return open_in_memory(held, self.desk.estate, log, self.checkout.root, self.checkout.settings)
 
 

@@ -213,6 +213,8 @@ _TENANT_NOTES = {
 _MACHINE_NOTES = {
     "retired_ahead": "that day is to come, but `retired:` counts as soon as it is applied",
     "agent_stands": "its agent still stands there, which each apply tries to remove",
+    "retention_frozen": "its retention is frozen for the signs of an attack: none of its backups expires until "
+    "`coffre brake release`",
 }
 _WORDS = {
     "make repository": "repository created: {machines}",

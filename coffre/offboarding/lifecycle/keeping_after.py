@@ -93,6 +93,8 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.FINDING_WORD: None,
     EventKind.PAUSE_DECLARED: None,
     EventKind.PAUSE_ENDED: None,
+    EventKind.RETENTION_FROZEN: None,
+    EventKind.RETENTION_RELEASED: None,
 }
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 

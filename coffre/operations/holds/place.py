@@ -2,7 +2,7 @@
 
 from coffre.errors import BusyError
 from coffre.operations.access.suspension import set_suspension
-from coffre.operations.holds.settle import settle_hold
+from coffre.operations.holds.settle import settle_expiry
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
@@ -43,7 +43,7 @@ def place_hold(checkout: Checkout, slug: str, hold: RecordedHold, on_notice: OnN
 def carry_out(tenant: Tenant, buckets: TenantBuckets) -> int:
     """Make sure that the platform applies a tenant's hold; returns how many buckets were read back."""
     names = buckets.existing().among(tenant.machines)
-    settle_hold(tenant, buckets, names)
+    settle_expiry(tenant, buckets, names)
     reason, active = find_reason(tenant), tenant.active_machines()
     for name in names:
         if reason is not None and name in active:

@@ -1,6 +1,7 @@
 """Holds: during a hold nothing of the tenant is deleted, neither by Coffre nor by the platform itself.
 
 A hold forbids the deletion of *data*. Keys are not data: a machine may be retired and a key rotated under a hold.
+A frozen retention is less: no rule removes anything of that machine, and a person still may.
 """
 
 from collections.abc import Collection, Iterable
@@ -31,16 +32,17 @@ def describe_hold(hold: Hold | HoldInFile) -> str:
     return f"{name}, since {hold.since:%Y-%m-%d}, {hold.kind.value}"
 
 
-def settle_hold(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str] | None = None) -> None:
-    """Make sure that no bucket of a held tenant has a rule that deletes, and read that back. May run twice.
+def settle_expiry(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str] | None = None) -> None:
+    """Make sure that no bucket that keeps everything has a rule that deletes, and read that back. May run twice.
 
     ``machines`` are those with a bucket, by default all machines of the file that have one on the platform.
 
-    ExpectedError when a rule is still there: then the hold is not in force.
+    ExpectedError when a rule is still there: then the hold, or the frozen retention, is not in force.
     """
-    if tenant.hold is None:
+    if tenant.hold is None and not tenant.frozen_machines:
         return
-    names = buckets.existing().among(tenant.machines) if machines is None else machines
+    there = buckets.existing().among(tenant.machines) if machines is None else machines
+    names = [name for name in there if tenant.keeps_all(name)]
     for name in names:
         bucket = buckets.open(name)
         # The stack has removed the rules that it knew.
@@ -48,8 +50,9 @@ def settle_hold(tenant: Tenant, buckets: TenantBuckets, machines: Collection[str
             bucket.clear_expiry_rules()
     left = find_expiring(buckets, names)
     if left:
+        why = "a frozen retention" if tenant.hold is None else f"the hold ({describe_hold(tenant.hold)})"
         raise ExpectedError(
-            f"{tenant.slug}: the hold ({describe_hold(tenant.hold)}) is NOT in force yet: rules that delete exist on "
+            f"{tenant.slug}: {why} is NOT in force yet: rules that delete exist on "
             + ", ".join(f"{name} ({', '.join(rules)})" for name, rules in left.items()),
             "Somebody else changes the lifecycle of these buckets: find out who, then run the same command again.",
         )

@@ -12,7 +12,7 @@ from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.rotations import Subject
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
-from coffre.storage.survey import HomeSurvey, ResourceDrift, SurveyedBucket, SurveyedUser
+from coffre.storage.survey import HomeSurvey, Part, ResourceDrift, SurveyedBucket, SurveyedUser
 from coffre.tenant.access import find_reason
 
 
@@ -43,6 +43,9 @@ def judge_resources(tenant: Tenant, found: Iterable[ResourceDrift]) -> Iterator[
         machine = names.find_machine(each.holder)
         if each.problem:
             yield Unseen(UnseenKind.STORAGE, machine, each.problem)
+            continue
+        if each.part is Part.LIFECYCLE and each.found is None and machine is not None and tenant.keeps_all(machine):
+            # Taken away at once, under a hold or a frozen retention; the next apply takes it out of the stack as well.
             continue
         is_known = machine is not None or each.holder in names.users
         detail = each.path if is_known else f"{each.holder} {each.path}".strip()

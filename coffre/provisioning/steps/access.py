@@ -6,7 +6,7 @@ from coffre.agents.kinds import with_bucket
 from coffre.operations.access.gate import GateMove, GateState, look_at_gate
 from coffre.operations.access.gate import settle_gate as settle
 from coffre.operations.access.suspension import settle_suspension, shut_out_early
-from coffre.operations.holds.settle import settle_hold
+from coffre.operations.holds.settle import settle_expiry
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Admitted, Enabled, Escrowed, Guarded, Ordered, ShutOut
 from coffre.provisioning.terms.found import AccessSwitch, Change, ChangeKind
@@ -37,8 +37,8 @@ def look(at: Context) -> list[AccessSwitch | Change]:
 
 
 def do(at: Context, enabled: Enabled) -> Admitted:
-    """Apply holds, then suspensions, to every bucket, with the owner's key."""
-    settle_hold(at.tenant, at.opened.buckets)
+    """Apply holds and frozen retentions, then suspensions, to every bucket, with the owner's key."""
+    settle_expiry(at.tenant, at.opened.buckets)
     settle_suspension(at.tenant, at.opened.buckets)
     return Admitted()
 
@@ -79,11 +79,11 @@ def judge_expiry(stands: int | None, wanted: int | None) -> ChangeKind | None:
 
 
 def _look_at_expiry(at: Context) -> Sequence[Change]:
-    wanted = None if at.tenant.hold is not None else at.tenant.storage.undelete_days
-    found: dict[tuple[ChangeKind, int | None], list[str]] = {}
+    found: dict[tuple[ChangeKind, int | None, int | None], list[str]] = {}
     for name in at.existing.among(at.tenant.machines):
+        wanted = None if at.tenant.keeps_all(name) else at.tenant.storage.undelete_days
         stands = at.opened.buckets.open(name).undelete_days()
         kind = judge_expiry(stands, wanted)
         if kind is not None:
-            found.setdefault((kind, stands), []).append(name)
-    return [Change(kind, tuple(machines), stands, wanted) for (kind, stands), machines in found.items()]
+            found.setdefault((kind, stands, wanted), []).append(name)
+    return [Change(kind, tuple(machines), stands, wanted) for (kind, stands, wanted), machines in found.items()]

@@ -7,7 +7,7 @@ nothing of the tenant's own.
 from dataclasses import dataclass
 
 from coffre.errors import ExpectedError, RefusedError, RemoteError
-from coffre.operations.holds.settle import settle_hold
+from coffre.operations.holds.settle import settle_expiry
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.rotation.tenant_rotation import KeyOutcome, TenantRotation
 from coffre.provisioning.steps import keys, storage, users
@@ -68,7 +68,7 @@ def do(at: Context, planned: CopyPlan | None) -> CopySettled | None:
         provisioned = storage.do(there, escrowed, KeysRevoked(), changes)
         keyed = keys.do(there, reopened, Forgotten(escrowed.control))
         users.do(there, keyed)
-        settle_hold(copied.tenant, copied.buckets)
+        settle_expiry(copied.tenant, copied.buckets)
         rotation = TenantRotation(copied, keyed.control, at.on_progress)
         rotation.resume()
         rotated = rotation.settle(rotation.all_keys())

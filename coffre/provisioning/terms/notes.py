@@ -21,6 +21,8 @@ class NoteKind(StrEnum):
     RETIRED = "retired"
     RETIRED_AHEAD = "retired_ahead"
     AGENT_STANDS = "agent_stands"
+    RETENTION_FROZEN = "retention_frozen"
+    """For the signs of an attack: nothing of the machine expires until a person releases it."""
     REPOSITORY_GONE = "repository_gone"
     BUCKETS_UNREAD = "buckets_unread"
     """The owner's key opens no bucket: it is lost, or the owner suspended. Apply mends that before it compares them."""
@@ -55,9 +57,9 @@ class RetiredNote:
 
 @dataclass(frozen=True)
 class MachineNote:
-    """A machine is retired before its day, or is retired and still has its agent."""
+    """A machine is retired before its day, or is retired and still has its agent, or its retention is frozen."""
 
-    kind: Literal[NoteKind.RETIRED_AHEAD, NoteKind.AGENT_STANDS]
+    kind: Literal[NoteKind.RETIRED_AHEAD, NoteKind.AGENT_STANDS, NoteKind.RETENTION_FROZEN]
     machine: str
 
 

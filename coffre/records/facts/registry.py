@@ -73,6 +73,8 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.FINDING_WORD: supervision.FindingWord,
     EventKind.PAUSE_DECLARED: supervision.PauseDeclared,
     EventKind.PAUSE_ENDED: supervision.PauseEnded,
+    EventKind.RETENTION_FROZEN: supervision.RetentionFrozen,
+    EventKind.RETENTION_RELEASED: supervision.RetentionReleased,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

@@ -1,4 +1,4 @@
-"""Facts about supervision: findings opened and closed, what a person said about one, and declared pauses."""
+"""Facts about supervision: findings opened and closed, what a person said about one, pauses, frozen retentions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,3 +92,28 @@ def read_pauses(told: Sequence[tuple[datetime, PauseWord]]) -> tuple[Pause, ...]
         if isinstance(word, PauseDeclared):
             found.append(Pause(at, word.until))
     return tuple(each for each in found if each.ends_at > each.begins_at)
+
+
+@dataclass(frozen=True)
+class RetentionWord(Fact):
+    """Whether the retention of a machine's backups is frozen: then nobody and nothing removes any of them."""
+
+
+@dataclass(frozen=True)
+class RetentionFrozen(RetentionWord):
+    """A machine's retention froze: for the signs of an attack that supervision saw, or for a person's ``reason``.
+
+    The last good snapshot is the newest one from before the first sign, with the time at which it was in storage.
+    """
+
+    signs: Annotated[tuple[RecordedFinding, ...], OPTIONAL] = ()
+    reason: Annotated[str, OPTIONAL] = ""
+    last_good_snapshot_id: Annotated[str | None, OPTIONAL] = None
+    last_good_at: Annotated[datetime | None, OPTIONAL] = None
+
+
+@dataclass(frozen=True)
+class RetentionReleased(RetentionWord):
+    """A person released a frozen retention: what was seen until then is no reason to freeze it again."""
+
+    reason: str

@@ -73,7 +73,7 @@ def _compare_settings(layout: StorageLayout, machine: MachineStorage, bucket: Li
             yield suffix, ResourceDrift(part, name, "", expected, found)
     for drift in compare_entries(Part.PUBLIC_ACCESS, name, NOTHING_PUBLIC, bucket.public_access_block or {}):
         yield "public-access", drift
-    rules = {} if layout.keeps_everything else lifecycle.normalise_all(lifecycle.rules(layout.undelete_days))
+    rules = {} if machine.keeps_all else lifecycle.normalise_all(lifecycle.rules(layout.undelete_days))
     for drift in compare_entries(Part.LIFECYCLE, name, rules, bucket.rules):
         yield "lifecycle", drift
     wanted = policy.by_sid(bucket_policy(layout, machine, {}))

@@ -13,26 +13,26 @@ from coffre.storage.values import TENANT_ID_TAG
 
 @dataclass(frozen=True)
 class MachineStorage:
-    """A machine's bucket and the IAM name of its user, which is None for a retired machine."""
+    """A machine's bucket and the IAM name of its user, which is None for a retired machine.
+
+    With ``keeps_all`` (a hold, or a frozen retention) no lifecycle rule deletes anything from it.
+    """
 
     name: str
     bucket: str
     user: str | None
+    keeps_all: bool = False
 
 
 @dataclass(frozen=True)
 class StorageLayout:
-    """All parts of a tenant's storage. There is no wall, and no key: AWS generates keys.
-
-    With ``keeps_everything`` (a hold) no lifecycle rule deletes anything.
-    """
+    """All parts of a tenant's storage. There is no wall, and no key: AWS generates keys."""
 
     account: str
     region: str
     owner: str
     tags: Mapping[str, str]
     undelete_days: int
-    keeps_everything: bool
     machines: Sequence[MachineStorage]
 
 
@@ -45,12 +45,12 @@ def tenant_storage(tenant: Tenant, platform: AwsPlatform, keys: TenantKeys) -> S
         owner=owner,
         tags={TENANT_ID_TAG: tenant.id, OWNER_TAG: owner},
         undelete_days=tenant.storage.undelete_days,
-        keeps_everything=tenant.hold is not None,
         machines=[
             MachineStorage(
                 name=name,
                 bucket=naming.bucket_name(tenant.slug, tenant.id, name, is_copy=tenant.is_copy),
                 user=None if keys.machines[name] is None else user_name(naming.machine_uid(tenant, name)),
+                keeps_all=tenant.keeps_all(name),
             )
             for name in tenant.machines
             if name in keys.machines

@@ -13,20 +13,21 @@ from coffre.storage.values import TENANT_ID_TAG, AccessKey
 
 @dataclass(frozen=True)
 class MachineStorage:
-    """A machine's bucket, with its user and that user's key; both are None for a retired machine."""
+    """A machine's bucket, with its user and that user's key; both are None for a retired machine.
+
+    With ``keeps_all`` (a hold, or a frozen retention) no lifecycle rule deletes anything from it.
+    """
 
     name: str
     bucket: str
     uid: str | None
     key: AccessKey | None
+    keeps_all: bool = False
 
 
 @dataclass(frozen=True)
 class StorageLayout:
-    """All parts of a tenant's storage; sizes in bytes.
-
-    With ``keeps_everything`` (a hold) no lifecycle rule deletes anything.
-    """
+    """All parts of a tenant's storage; sizes in bytes."""
 
     owner_uid: str
     display_name: str
@@ -34,7 +35,6 @@ class StorageLayout:
     owner_key: AccessKey
     wall_bytes: int
     undelete_days: int
-    keeps_everything: bool
     machines: Sequence[MachineStorage]
 
 
@@ -47,7 +47,6 @@ def tenant_storage(tenant: Tenant, platform: Platform, keys: TenantKeys) -> Stor
         owner_key=keys.owner,
         wall_bytes=wall_bytes(tenant.storage.quota_bytes, platform),
         undelete_days=tenant.storage.undelete_days,
-        keeps_everything=tenant.hold is not None,
         machines=[_machine_storage(tenant, name, keys) for name in tenant.machines if name in keys.machines],
     )
 
@@ -59,4 +58,5 @@ def _machine_storage(tenant: Tenant, name: str, keys: TenantKeys) -> MachineStor
         bucket=naming.bucket_name(tenant.slug, tenant.id, name, is_copy=tenant.is_copy),
         uid=None if key is None else naming.machine_uid(tenant, name),
         key=key,
+        keeps_all=tenant.keeps_all(name),
     )

@@ -25,7 +25,7 @@ from coffre.records.facts.departure import DepartureStage, DepartureStep
 from coffre.records.facts.enrolment import ConfigurationDelivered
 from coffre.records.facts.fact import Fact
 from coffre.records.facts.registry import FactClasses, kind_of
-from coffre.records.facts.supervision import PauseDeclared, PauseEnded
+from coffre.records.facts.supervision import PauseDeclared, PauseEnded, RetentionFrozen, RetentionReleased
 from coffre.records.memory import Memory
 from coffre.tenant.estate.log import F, RecordedFact, TenantLog, each_of, read_recorded
 
@@ -47,6 +47,8 @@ AHEAD: tuple[type[Fact], ...] = (
     DepartureStep,
     HoldPlaced,
     HoldLifted,
+    RetentionFrozen,
+    RetentionReleased,
 )
 """The facts that a look at a tenant asks for; any other is read when it is asked for."""
 

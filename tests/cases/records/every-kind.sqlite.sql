@@ -84,6 +84,9 @@ INSERT INTO "chain" VALUES(64,1,'event',64,'k7f3q9wz2m','finding_word','dc750012
 INSERT INTO "chain" VALUES(65,1,'event',65,'k7f3q9wz2m','finding_word','6f7c2843ffe9e64c73085516d64656db','182c05471b87027245d0d6df48159fa916a4bdffaf035a49b30ad3c58eaae5e2','04e941db62b15ed729cef240ea1dd02460ff3543c1b33c42d56ad9014237fe98');
 INSERT INTO "chain" VALUES(66,1,'event',66,'k7f3q9wz2m','pause_declared','bec95db91bfa4c7365d4f9f364c512f5','1a017e9d5089c703ef7258479c9df466ec7b267a31ff9d57e011d1403998de2e','66b1afa750146777b53081efabb9678b25b9a848269636404a3b88fbc80ea515');
 INSERT INTO "chain" VALUES(67,1,'event',67,'k7f3q9wz2m','pause_ended','06592886e649251cbe3b775ca184357f','dcf14e5ad2d3f93e70c5938daf198ad6ea411f96e0d35e113ee438a7eed96159','f46113dadd3e4293390d9cc777500a68837724e07dfe44cff6fcfd1220c2e696');
+INSERT INTO "chain" VALUES(68,1,'event',68,'k7f3q9wz2m','retention_frozen','3eac4ea14baff692bd2bfb9d77424471','5f0ae01bab1e4f2faab99eeebc8a028ab2790332f913b1db4a062d186951398c','044de819fa6a85bb129894076956a164c89c0092304c9e25bc12ccee5cb6f1e9');
+INSERT INTO "chain" VALUES(69,1,'event',69,'k7f3q9wz2m','retention_frozen','08a20e06f57f6a260806dea0320b8261','ad9278b1f3322243b2e801bb41c75a47b182073816a44a2b85f0f9c3ddc50d01','f5a891c5b2e96ed826b5267cb5a07f72607c77d1a4f90af22efb265d9d4e1e64');
+INSERT INTO "chain" VALUES(70,1,'event',70,'k7f3q9wz2m','retention_released','5e5b3ac712c6280fb96c5098c01ba9a1','a84b6d674391870e325b31236aeccf6368328f31f5fb9c503b2c2061c7d29e01','e3c7743194bfb2a5280382d28242bfe6a186aed624edf2312358e125b9bf06ce');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -91,7 +94,7 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',67,'f46113dadd3e4293390d9cc777500a68837724e07dfe44cff6fcfd1220c2e696');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',70,'e3c7743194bfb2a5280382d28242bfe6a186aed624edf2312358e125b9bf06ce');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
@@ -175,6 +178,9 @@ INSERT INTO "events" VALUES(64,'k7f3q9wz2m','boulangerie-martin','finding_word',
 INSERT INTO "events" VALUES(65,'k7f3q9wz2m','boulangerie-martin','finding_word','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"finding_id": 7, "finding_kind": "quota_near", "word": "ticket", "ticket": "INC-17"}');
 INSERT INTO "events" VALUES(66,'k7f3q9wz2m','boulangerie-martin','pause_declared','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"until": "2026-11-20T03:04:05+00:00", "reason": "the shop is closed"}');
 INSERT INTO "events" VALUES(67,'k7f3q9wz2m','boulangerie-martin','pause_ended','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"reason": "it is open again"}');
+INSERT INTO "events" VALUES(68,'k7f3q9wz2m','boulangerie-martin','retention_frozen','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"signs": [{"kind": "rewritten", "files": 900, "files_before": 1000}], "last_good_snapshot_id": "abababababababababababababababababababababababababababababababab", "last_good_at": "2026-11-20T03:04:05+00:00"}');
+INSERT INTO "events" VALUES(69,'k7f3q9wz2m','boulangerie-martin','retention_frozen','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"reason": "the customer calls: their files are locked"}');
+INSERT INTO "events" VALUES(70,'k7f3q9wz2m','boulangerie-martin','retention_released','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"reason": "an accountant encrypted her folder"}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -320,5 +326,5 @@ CREATE INDEX applied_files_by_tenant ON applied_files (tenant_id);
 CREATE UNIQUE INDEX kept_findings_open ON kept_findings (tenant_id, platform, machine, kind, detail) WHERE closed_at IS NULL;
 CREATE INDEX kept_findings_by_end ON kept_findings (closed_at);
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',67);
+INSERT INTO "sqlite_sequence" VALUES('events',70);
 COMMIT;

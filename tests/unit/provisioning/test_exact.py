@@ -62,6 +62,7 @@ NOTES: tuple[Note, ...] = (
     RetiredNote("vieux-pc", RetiredStatus(date(2026, 11, 20), date(2027, 3, 31), False, False)),
     MachineNote(NoteKind.RETIRED_AHEAD, "vieux-pc"),
     MachineNote(NoteKind.AGENT_STANDS, "vieux-pc"),
+    MachineNote(NoteKind.RETENTION_FROZEN, "compta-01"),
     RepositoryGoneNote("compta-01", 12),
 )
 DIFFERENCES: tuple[Difference, ...] = (

@@ -143,6 +143,13 @@ EXPECTED: list[Fact] = [
     supervision.FindingWord(7, "quota_near", supervision.Word.TICKET, ticket="INC-17"),
     supervision.PauseDeclared(MOMENT, "the shop is closed"),
     supervision.PauseEnded("it is open again"),
+    supervision.RetentionFrozen(
+        (RecordedFinding("rewritten", {"files": 900, "files_before": 1000}),),
+        last_good_snapshot_id=HASH,
+        last_good_at=MOMENT,
+    ),
+    supervision.RetentionFrozen(reason="the customer calls: their files are locked"),
+    supervision.RetentionReleased("an accountant encrypted her folder"),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

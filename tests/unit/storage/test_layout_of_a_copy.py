@@ -47,7 +47,7 @@ def test_on_ceph_it_has_an_owner_a_wall_and_buckets_and_no_other_user() -> None:
     layout = ceph_storage(copied(), CEPH, KEYS)
     assert (layout.owner_uid, layout.owner_key, dict(layout.tags)) == (OWNER, KEY, {TENANT_ID_TAG: "k7f3q9wz2m"})
     assert layout.wall_bytes == wall_bytes(10 << 30, CEPH)
-    assert (layout.undelete_days, layout.keeps_everything) == (30, False)
+    assert (layout.undelete_days, {each.keeps_all for each in layout.machines}) == (30, {False})
     assert {each.name: each.bucket for each in layout.machines} == buckets()
     assert {(each.uid, each.key) for each in layout.machines} == {(None, None)}
 
@@ -56,7 +56,7 @@ def test_on_aws_it_has_an_owner_and_buckets_and_no_other_user() -> None:
     layout = aws_storage(copied(), AWS, KEYS)
     assert (layout.owner, layout.tags[TENANT_ID_TAG]) == (OWNER, "k7f3q9wz2m")
     assert OWNER in layout.tags.values(), "its buckets are found by the tag of their owner"
-    assert (layout.undelete_days, layout.keeps_everything) == (30, False)
+    assert (layout.undelete_days, {each.keeps_all for each in layout.machines}) == (30, {False})
     assert {each.name: each.bucket for each in layout.machines} == buckets()
     assert {each.user for each in layout.machines} == {None}
 
@@ -64,8 +64,17 @@ def test_on_aws_it_has_an_owner_and_buckets_and_no_other_user() -> None:
 @pytest.mark.parametrize("kind", ["preserve", "block_access"])
 def test_a_hold_keeps_everything_of_the_copy_on_both_kinds(kind: str) -> None:
     held = copied(hold={"reference": "TJ-1", "since": "2026-11-20", "kind": kind})
-    assert ceph_storage(held, CEPH, KEYS).keeps_everything
-    assert aws_storage(held, AWS, KEYS).keeps_everything
+    assert {each.keeps_all for each in ceph_storage(held, CEPH, KEYS).machines} == {True}
+    assert {each.keeps_all for each in aws_storage(held, AWS, KEYS).machines} == {True}
+
+
+def test_a_frozen_retention_keeps_everything_of_that_machine_alone_also_in_the_copy() -> None:
+    storage = {"platform": "lab", "quota": "10 GiB", "copy": {"platform": "there"}}
+    original = tenant_with(storage=storage, machines=MACHINES, licences={"workstation": 3})
+    frozen = original.with_frozen([COMPTA]).copied()
+    assert frozen is not None
+    for layout in (ceph_storage(frozen, CEPH, KEYS), aws_storage(frozen, AWS, KEYS)):
+        assert {each.name: each.keeps_all for each in layout.machines} == {COMPTA: True, OLD: False}
 
 
 def test_no_name_of_a_copy_is_one_of_the_original_in_the_same_account() -> None:

@@ -103,7 +103,7 @@ def _declare_machine(storage: StorageLayout, machine: MachineStorage) -> list[tu
         ),
         (PublicAccessBlock, {"bucket": bucket}),
     ]
-    if not storage.keeps_everything:
+    if not machine.keeps_all:
         given.append((BucketLifecycle, {"bucket": bucket, "rules": lifecycle.rules(storage.undelete_days)}))
     if machine.uid is not None and machine.key is not None:
         name = f"{storage.display_name} / {machine.name}"

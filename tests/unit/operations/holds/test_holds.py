@@ -10,7 +10,7 @@ import pytest
 
 from coffre.errors import BusyError, ExpectedError
 from coffre.operations.holds import place
-from coffre.operations.holds.settle import find_expiring, settle_hold
+from coffre.operations.holds.settle import find_expiring, settle_expiry
 from coffre.spec.tenant import HoldKind, Tenant
 from coffre.tenant.holds import RecordedHold, list_recorded, under_recorded
 from tests.builders import machine_with, tenant_with
@@ -38,26 +38,26 @@ def estate() -> InMemoryEstate:
 
 
 def test_without_a_hold_nothing_is_touched(estate: InMemoryEstate) -> None:
-    settle_hold(tenant_of(), estate.buckets)
+    settle_expiry(tenant_of(), estate.buckets)
     assert find_expiring(estate.buckets, MACHINES) == {name: ["all", "locks"] for name in MACHINES}
 
 
 def test_under_a_hold_no_bucket_has_a_rule_that_deletes(estate: InMemoryEstate) -> None:
-    settle_hold(tenant_of(HOLD), estate.buckets)
+    settle_expiry(tenant_of(HOLD), estate.buckets)
     assert find_expiring(estate.buckets, MACHINES) == {}, "of a retired machine neither"
-    settle_hold(tenant_of(HOLD), estate.buckets)
+    settle_expiry(tenant_of(HOLD), estate.buckets)
 
 
 def test_only_the_buckets_that_are_there_are_settled() -> None:
     estate = InMemoryEstate.of(tenant_of(), COMPTA)
-    settle_hold(tenant_of(HOLD), estate.buckets, [COMPTA])
+    settle_expiry(tenant_of(HOLD), estate.buckets, [COMPTA])
     assert find_expiring(estate.buckets, [COMPTA]) == {}
 
 
 def test_a_rule_that_stands_all_the_same_is_told(estate: InMemoryEstate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryBucket, "clear_expiry_rules", lambda bucket: None)
     with pytest.raises(ExpectedError, match=r"is NOT in force yet: .* compta-01 \(all, locks\)"):
-        settle_hold(tenant_of(HOLD), estate.buckets)
+        settle_expiry(tenant_of(HOLD), estate.buckets)
 
 
 def test_carrying_out_a_hold_that_blocks_shuts_machines_in_service_out_too(estate: InMemoryEstate) -> None:

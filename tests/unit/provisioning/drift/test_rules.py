@@ -139,3 +139,10 @@ def test_a_resource_is_told_by_its_machine_and_what_was_refused_is_unknown() -> 
 
 def test_every_part_of_storage_is_a_kind_of_drift() -> None:
     assert {part.value for part in Part} <= {kind.value for kind in DriftKind}
+
+
+def test_the_lifecycle_that_a_frozen_retention_took_away_is_no_drift_and_that_of_another_machine_is() -> None:
+    gone = [ResourceDrift(Part.LIFECYCLE, bucket_of(name), "", None, None) for name in (COMPTA, CAISSE)]
+    put_back = ResourceDrift(Part.LIFECYCLE, bucket_of(COMPTA), "mine", None, {"a": 1})
+    found = list(judge_resources(TENANT.with_frozen([COMPTA]), [*gone, put_back]))
+    assert [(each.machine, each.detail) for each in found] == [(CAISSE, ""), (COMPTA, "mine")]
