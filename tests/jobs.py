@@ -1,4 +1,4 @@
-"""Jobs for the processes of `coffre.workspace.workers`, which import them by name; files say how far each has come."""
+"""Jobs for the processes of `workspace.many.workers`, which import them by name; files say how far each has come."""
 
 import os
 import random

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
-from coffre.provisioning.drift.parallel import Late, run_all
 from coffre.records.actor import Author, read_author
 from coffre.records.database.store import Records
 from coffre.records.database.supervision import Noted
@@ -20,6 +19,7 @@ from coffre.supervision.applied import AppliedHouse, AppliedReader
 from coffre.supervision.findings.life import Settled, Subject, settle
 from coffre.supervision.watch import Known, TenantWatch, tell, watch
 from coffre.tenant.opening import TenantOpener, open_tenants
+from coffre.workspace.many.threads import Late, run_all
 
 WORKERS = 8
 """Tenants at a time: a look mostly waits for the platform."""

@@ -224,7 +224,7 @@ def apply(
     from coffre.provisioning.plan import refuse_orphans
     from coffre.provisioning.terms.context import Intent, Renewal
     from coffre.workspace.clock import utc_now
-    from coffre.workspace.progress import open_progress
+    from coffre.workspace.many.progress import open_progress
 
     checkout = open_checkout(context)
     refuse_orphans(checkout)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from coffre.provisioning.exact import ExactPlan
     from coffre.provisioning.terms.context import Intent
     from coffre.spec.loader import Checkout
-    from coffre.workspace.progress import Progress
-    from coffre.workspace.workers import Ended
+    from coffre.workspace.many.progress import Progress
+    from coffre.workspace.many.workers import Ended
 
 STORAGE_BYTES = 270 * 1024**2
 """The most memory of one apply without agents, as measured: its process and Pulumi's."""
@@ -105,7 +105,7 @@ def apply_together(
 ) -> list[str]:
     """Apply tenants, so many at a time, but those that an interrupted run completed; returns the incomplete ones."""
     from coffre.provisioning.inputs import Inputs
-    from coffre.workspace.workers import Workers
+    from coffre.workspace.many.workers import Workers
 
     inputs = Inputs(terms.checkout)
     digests = {slug: inputs.digest(tenant).whole for slug, tenant in terms.checkout.tenants.items() if slug in plans}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from coffre.errors import ExpectedError
 from coffre.provisioning.drift.adopt import Adoption, adopt
 from coffre.provisioning.drift.machines import MachineRequest, collect_requests, look_at_machines
-from coffre.provisioning.drift.parallel import Late, run_all
 from coffre.provisioning.drift.reports import look_at_reports
 from coffre.provisioning.drift.storage import as_unseen, look_at_home
 from coffre.provisioning.drift.values import Drift, DriftKind, TenantDrift, Unseen, UnseenKind
@@ -20,6 +19,7 @@ from coffre.storage.platform import Survey
 from coffre.storage.values import PlatformAwayError
 from coffre.tenant.departure import STILL_SERVED, find_stage
 from coffre.tenant.opening import OpenTenant, TenantOpener, open_tenant, open_tenants
+from coffre.workspace.many.threads import Late, run_all
 
 WORKERS = 8
 """Tenants at a time: a look mostly waits for the platform."""

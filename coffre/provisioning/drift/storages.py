@@ -9,11 +9,11 @@ from enum import StrEnum
 
 from coffre.errors import ExpectedError, RemoteError
 from coffre.provisioning.drift.fleet import TENANT_SECONDS, WORKERS, Platforms, Seen, look_at
-from coffre.provisioning.drift.parallel import Late, run_all
 from coffre.provisioning.drift.values import TenantDrift, UnseenKind
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
 from coffre.tenant.opening import TenantOpener, open_tenants
+from coffre.workspace.many.threads import Late, run_all
 
 _NO_ANSWER = (UnseenKind.PLATFORM, UnseenKind.TENANT)
 """What a whole look would meet as well."""

@@ -15,11 +15,11 @@ import yaml
 from coffre.errors import RemoteError
 from coffre.orders.generations import find_due
 from coffre.provisioning.drift.fleet import WORKERS
-from coffre.provisioning.drift.parallel import run_all
 from coffre.provisioning.steps.agents import find_installed
 from coffre.records.facts.agents import Install, OrdersIssued
 from coffre.spec.loader import Checkout, load_checkout
 from coffre.tenant.opening import TenantOpener, open_tenants
+from coffre.workspace.many.threads import run_all
 from tests.builders import PLATFORM, machine_with, tenant_file
 from tests.postgresql import Database
 

@@ -17,8 +17,8 @@ from coffre.cli.words.time_left import describe_time_left
 from coffre.provisioning.terms.context import Intent
 from coffre.spec.loader import load_checkout
 from coffre.tenant.shards import Shard
-from coffre.workspace.progress import open_progress
-from coffre.workspace.workers import Ended
+from coffre.workspace.many.progress import open_progress
+from coffre.workspace.many.workers import Ended
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SLUGS = ["atelier-durand", "boulangerie-martin"]
@@ -79,7 +79,7 @@ class InThisProcess:
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> type[InThisProcess]:
-    monkeypatch.setattr("coffre.workspace.workers.Workers", InThisProcess)
+    monkeypatch.setattr("coffre.workspace.many.workers.Workers", InThisProcess)
     monkeypatch.setattr(InThisProcess, "ends", {})
     monkeypatch.setattr(InThisProcess, "begun", [])
     return InThisProcess

@@ -3,10 +3,10 @@
 import pytest
 
 from coffre.errors import ExpectedError, RemoteError
-from coffre.provisioning.drift.parallel import Late
 from coffre.provisioning.drift.storages import StorageStanding, judge
 from coffre.provisioning.drift.values import Drift, DriftKind, TenantDrift, Unseen, UnseenKind
 from coffre.records.facts.departure import Stage
+from coffre.workspace.many.threads import Late
 
 AWAY = Unseen(UnseenKind.PLATFORM, None, "nobody answers", "Look there.")
 REFUSED = Unseen(UnseenKind.STORAGE, "compta-01", "AccessDenied")

@@ -2,7 +2,7 @@
 
 import threading
 
-from coffre.provisioning.drift.parallel import Late, run_all
+from coffre.workspace.many.threads import Late, run_all
 
 
 def test_each_job_gives_its_result_or_its_error() -> None:

@@ -19,7 +19,7 @@ from multiprocessing.reduction import recv_handle, send_handle
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from coffre.errors import ExpectedError
-from coffre.workspace.worker import EXIT_CODE, INTERRUPTED, Said
+from coffre.workspace.many.worker import EXIT_CODE, INTERRUPTED, Said
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -79,7 +79,7 @@ class _Seed:
         ours, theirs = socket.socketpair()
         with theirs:
             # -P: no module is taken from the current folder, which is the customers' repository.
-            program = [sys.executable, "-P", "-X", "utf8", "-m", "coffre.workspace.worker"]
+            program = [sys.executable, "-P", "-X", "utf8", "-m", "coffre.workspace.many.worker"]
             with _signals_held_back():
                 self._process = subprocess.Popen(
                     [*program, str(theirs.fileno()), str(os.getpid())],

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from coffre.errors import ExpectedError
-from coffre.workspace.worker import INTERRUPTED
-from coffre.workspace.workers import Ended, Workers
+from coffre.workspace.many.worker import INTERRUPTED
+from coffre.workspace.many.workers import Ended, Workers
 from tests import jobs
 from tests.processes import list_pids, read_words
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_forked_safely_is_refused(capfd: pytest.CaptureFixture[st
 def test_processes_whose_seed_is_killed_end_their_job_as_after_ctrl_c(tmp_path: Path) -> None:
     def kill_the_seed() -> None:
         until(lambda: (tmp_path / "wait:never.begun").exists())
-        [seed] = [pid for pid in children_of(os.getpid()) if "coffre.workspace.worker" in read_words(pid)]
+        [seed] = [pid for pid in children_of(os.getpid()) if "coffre.workspace.many.worker" in read_words(pid)]
         os.kill(seed, signal.SIGKILL)
 
     thread = threading.Thread(target=kill_the_seed)
@@ -129,7 +129,8 @@ def test_whoever_stops_asking_ends_the_processes(tmp_path: Path) -> None:
 
 def test_processes_whose_parent_is_killed_end_their_job_as_after_ctrl_c(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from tests import jobs; from coffre.workspace.workers import Workers\n"
+        "import sys; from pathlib import Path; from tests import jobs\n"
+        "from coffre.workspace.many.workers import Workers\n"
         "list(Workers(jobs.do, Path(sys.argv[1]), 1).run(['wait:never', 'last']))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT)

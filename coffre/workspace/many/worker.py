@@ -145,6 +145,6 @@ def _refuse_threads() -> None:
 
 if __name__ == "__main__":
     # By its own name: messages are values of that module, and not of __main__.
-    from coffre.workspace import worker
+    from coffre.workspace.many import worker
 
     worker.main()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from coffre.workspace.many.progress import KEPT, Progress, open_progress
 from coffre.workspace.paths import PROGRESS_FOLDER
-from coffre.workspace.progress import KEPT, Progress, open_progress
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DONE = {"martin": "1" * 64, "durand": "2" * 64}
