@@ -22,6 +22,7 @@ from tests.bench import bare, erasing, fleet
 from tests.bench.drifting import measure_drift
 from tests.bench.measure import RUNS, Child, Row, median_of, run_child, table, timed
 from tests.bench.returning import measure_returns
+from tests.bench.supervising import measure_supervision
 
 ROOT = Path(__file__).resolve().parents[2]
 COFFRE = Path(sys.executable).with_name("coffre")
@@ -327,6 +328,7 @@ PARTS: dict[str, Callable[[Desk, Lab], list[Row]]] = {
     "erasing": measure_erasing,
     "returning": lambda desk, _: measure_returns(desk),
     "drift": lambda desk, _: measure_drift(desk.apart("drift"), say),
+    "supervise": lambda desk, _: measure_supervision(desk.apart("supervise"), say),
     "review": lambda desk, _: fleet.measure_review(desk.apart("review"), say),
     "plans": lambda desk, _: fleet.measure_plans(desk.apart("plans"), say),
     "applies": lambda desk, _: fleet.measure_applies(desk.apart("applies"), say),

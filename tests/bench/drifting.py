@@ -3,16 +3,10 @@
 import json
 import os
 import statistics
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
-from unittest import mock
 
 from coffre.agents.kinds import driver_of
 from coffre.orders.control import TenantOrders
-from coffre.outside.plain_http import Answer, PlainConnections
 from coffre.provisioning.drift.fleet import WORKERS, Listener, look_at_fleet
 from coffre.provisioning.steps.agents import describe_way, find_installed
 from coffre.records.facts.agents import Install
@@ -20,6 +14,7 @@ from coffre.secrets.minting import public_key_of
 from coffre.spec import naming
 from coffre.spec.loader import load_checkout
 from coffre.tenant.opening import OpenTenant
+from tests.bench.asked import Asked, noted, send
 from tests.bench.fleet import Desk, Say
 from tests.bench.measure import Row, timed
 from tests.bench.standing import stand_as_applied
@@ -28,9 +23,6 @@ TENANTS = int(os.environ.get("COFFRE_BENCH_TENANTS", "1000"))
 MACHINES = 3
 RUNS = 3
 MODEL = "applied-one"
-
-Request = tuple[str, Mapping[str, str]]
-"""The target of a request, and its signed headers."""
 
 
 def measure_drift(desk: Desk, say: Say) -> list[Row]:
@@ -44,10 +36,10 @@ def measure_drift(desk: Desk, say: Say) -> list[Row]:
     for slug in slugs:
         desk.add(slug, MACHINES)
     os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
-    stand_as_applied(desk.root, MODEL, slugs, _record_machines)
+    stand_as_applied(desk.root, MODEL, slugs, record_machines)
     looks = [desk.coffre("drift", "--all", "--reports-only") for _ in range(RUNS)]
     requests = _list_requests(desk)
-    floor = statistics.median(timed(lambda: _send(requests)) for _ in range(RUNS))
+    floor = statistics.median(timed(lambda: send(requests, WORKERS)) for _ in range(RUNS))
     desk.copy_example()
     what = f"drift of {TENANTS} unchanged tenants of {MACHINES} machines"
     count = sum(map(len, requests.values())) / TENANTS
@@ -59,31 +51,17 @@ def measure_drift(desk: Desk, say: Say) -> list[Row]:
     ]
 
 
-def _list_requests(desk: Desk) -> dict[PlainConnections, list[Request]]:
+def _list_requests(desk: Desk) -> Asked:
     """Return what a look asks, by its connections."""
-    asked: dict[PlainConnections, list[Request]] = defaultdict(list)
-    ask = PlainConnections.get
-
-    def note(connections: PlainConnections, target: str, headers: Mapping[str, str], *more: Any) -> Answer:
-        asked[connections].append((target, headers))
-        return ask(connections, target, headers, *more)
-
     checkout = load_checkout(desk.root)
     listener = Listener(lambda _: None, lambda _: None, lambda _, problem: None)
-    with mock.patch.object(PlainConnections, "get", note):
+    with noted() as asked:
         seen = list(look_at_fleet(checkout, list(checkout.tenants), listener, connects=False))
     assert not [each for each in seen if each.drift or each.unseen]
-    return dict(asked)
+    return asked
 
 
-def _send(requests: Mapping[PlainConnections, Sequence[Request]]) -> None:
-    """Send the same requests again, as many at a time as the look does."""
-    with ThreadPoolExecutor(WORKERS) as threads:
-        for connections, each in requests.items():
-            list(threads.map(lambda request, to=connections: to.get(*request, lambda _: 10**6, 60.0), each))
-
-
-def _record_machines(opened: OpenTenant) -> None:
+def record_machines(opened: OpenTenant) -> None:
     """Write each machine's orders, record its agent as installed, and put the statement of its agent."""
     control = opened.secrets.control()
     for name, machine in opened.tenant.machines.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from coffre.provisioning.engine.stack import declare, state_folder
 from coffre.provisioning.engine.state import StateFolder
-from coffre.provisioning.inputs import Inputs
+from coffre.provisioning.inputs import AppliedFiles, Inputs
 from coffre.provisioning.steps.secrets import current_keys, ensure_secrets
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
@@ -53,13 +53,22 @@ def record_inputs(root: Path, slugs: Sequence[str]) -> None:
     """Record each tenant's inputs as applied."""
     checkout = load_checkout(root)
     inputs, now = Inputs(checkout), datetime.now(UTC)
-    events = []
+    events, kept = [], []
     for slug in slugs:
-        digests = inputs.digest(checkout.tenants[slug])
-        fact = InputsApplied(digests.tenant_sha256, digests.program_sha256, is_complete=True, has_agents=True)
-        kind = EventKind.INPUTS_APPLIED
-        events.append(Event(checkout.tenants[slug].id, slug, kind, now, "bench", None, None, write_fact(fact)))
+        tenant = checkout.tenants[slug]
+        digests, files = inputs.digest(tenant), AppliedFiles.of(checkout, tenant)
+        kept += [files.tenant, files.platform]
+        fact = InputsApplied(
+            digests.tenant_sha256,
+            digests.program_sha256,
+            is_complete=True,
+            has_agents=True,
+            file_sha256=files.tenant.sha256,
+            platform_file_sha256=files.platform.sha256,
+        )
+        events.append(Event(tenant.id, slug, EventKind.INPUTS_APPLIED, now, "bench", None, None, write_fact(fact)))
     with Records.open(checkout.settings.records, root) as records:
+        records.supervision.keep_applied_files(kept)
         records.append_all(events)
 
 

@@ -6,6 +6,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_checkout
+from coffre.cli.supervision.drawing import draw_tenant
 
 
 def register(app: typer.Typer) -> None:
@@ -21,17 +22,6 @@ def why(
     It asks no platform and no machine; it says when somebody last looked.
     """
     from coffre.cli.words.why import describe_tenant
-    from coffre.errors import RefusedError
-    from coffre.records.database.store import Records
-    from coffre.supervision.picture import draw
-    from coffre.workspace.clock import utc_now
 
-    checkout = open_checkout(context)
-    with Records.open(checkout.settings.records, checkout.root) as records:
-        picture = draw(records, checkout.root, tenant, utc_now())
-    if picture is None:
-        raise RefusedError(
-            f"no apply of {tenant} is in the records", "Run `coffre apply`, then `coffre supervise`; then ask again."
-        )
-    for line in describe_tenant(picture):
+    for line in describe_tenant(draw_tenant(open_checkout(context), tenant)):
         output.result(line)

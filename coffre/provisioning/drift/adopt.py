@@ -1,36 +1,19 @@
 """The change of a tenant file that would accept drift, where a file can say it. Pure: texts in, texts out."""
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from yaml.nodes import MappingNode, Node, ScalarNode
-
 from coffre.agents.kinds import with_bucket
 from coffre.provisioning.drift.values import Drift, DriftKind
 from coffre.spec.judging import SourceFile, judge_tenant_file
-from coffre.spec.parsing.documents import Document, read_document
-from coffre.spec.parsing.positions import Positions, last_line_of
+from coffre.spec.parsing.editing import Setting, show_change, write_setting
 from coffre.spec.quota import WallTerms, find_sold_bytes, wall_bytes
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.spec.values.sizes import write_size
 from coffre.storage.survey import find_expiry_days
 
 _SMALLEST_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A value of a tenant file, as it is written in YAML."""
-
-    block: str
-    key: str
-    written: str
-
-    @property
-    def loc(self) -> tuple[str, ...]:
-        return (self.block, self.key) if self.block else (self.key,)
 
 
 @dataclass(frozen=True)
@@ -51,14 +34,13 @@ def adopt(
     before = text = content.decode("utf-8-sig")
     rest: list[Drift] = []
     for setting, accepted in _list_settings(tenant, drift, terms):
-        changed = None if setting is None else write(text, setting)
+        changed = None if setting is None else write_setting(text, setting)
         name = file.rpartition("/")[2]
         if changed is None or judge_tenant_file(SourceFile(file, name, changed.encode()), platforms).problems:
             rest += accepted
         else:
             text = changed
-    one, other = (each.splitlines(keepends=True) for each in (before, text))
-    return Adoption("".join(difflib.unified_diff(one, other, f"a/{file}", f"b/{file}")), tuple(rest))
+    return Adoption(show_change(file, before, text), tuple(rest))
 
 
 def _list_settings(
@@ -118,35 +100,3 @@ def _expiry_of(drift: Drift) -> int | None:
         for rule in (drift.found, drift.expected)
     )
     return found if one == other else None
-
-
-def write(text: str, setting: Setting) -> str | None:
-    """Return a file's text with a value set; comments and everything else stay. None where that needs a person. Pure.
-
-    A value that is missing is added at the end of its block.
-    """
-    document = read_document(text.encode(), "")
-    if not isinstance(document, Document):
-        return None
-    loc, node, _ = Positions(document.root).follow(setting.loc)
-    if loc == setting.loc:
-        return _replace(text, node, setting) if isinstance(node, ScalarNode) else None
-    is_block = isinstance(node, MappingNode) and not node.flow_style
-    return _add(text, node, setting) if loc == setting.loc[:-1] and is_block else None
-
-
-def _replace(text: str, node: Node, setting: Setting) -> str | None:
-    begin, end = node.start_mark, node.end_mark
-    if begin is None or end is None or begin.line != end.line:
-        return None
-    lines = text.split("\n")
-    line = lines[begin.line]
-    lines[begin.line] = f"{line[: begin.column]}{setting.written}{line[end.column :]}"
-    return "\n".join(lines)
-
-
-def _add(text: str, node: Node, setting: Setting) -> str:
-    indent = " " * (node.start_mark.column if node.start_mark is not None else 0)
-    lines = text.split("\n")
-    lines.insert(last_line_of(node), f"{indent}{setting.key}: {setting.written}")
-    return "\n".join(lines)

@@ -41,6 +41,8 @@ class Outlook(StrEnum):
 class Forecast:
     """The outlook; ``reached_on`` for a growing tenant, ``bytes_a_day`` its growth, negative when it shrinks.
 
+    The growth is None when the history is too short to tell it.
+
     ``days`` is how many days of history the forecast rests on, those of the machine with the fewest.
     """
 
@@ -57,17 +59,19 @@ def foresee(usages: Iterable[Usage], quota_bytes: int, today: date) -> Forecast:
         if today - timedelta(days=WINDOW_DAYS) <= usage.measured_on <= today:
             sizes[usage.machine][usage.measured_on] = usage.current_bytes
     used_bytes = sum(days[max(days)] for days in sizes.values())
-    if used_bytes >= quota_bytes:
-        return Forecast(Outlook.REACHED)
+    is_reached = used_bytes >= quota_bytes
     histories = {machine: _settled(days, today) for machine, days in sizes.items()}
     known = {machine: days for machine, days in histories.items() if len(days) >= DAYS_AT_LEAST}
     known_bytes = sum(days[max(days)] for days in known.values())
     if not known or known_bytes < used_bytes * KNOWN_PART_AT_LEAST:
-        return Forecast(Outlook.UNKNOWN, days=min(map(len, histories.values()), default=0))
+        days_known = min(map(len, histories.values()), default=0)
+        return Forecast(Outlook.REACHED if is_reached else Outlook.UNKNOWN, days=days_known)
     bytes_a_day = sum(_growth(days) for days in known.values())
     days_known = min(map(len, known.values()))
+    if is_reached:
+        return Forecast(Outlook.REACHED, None, bytes_a_day, days_known)
     if bytes_a_day <= 0 or (quota_bytes - used_bytes) / bytes_a_day > _FAR:
-        return Forecast(Outlook.STEADY, bytes_a_day=bytes_a_day, days=days_known)
+        return Forecast(Outlook.STEADY, None, bytes_a_day, days_known)
     # The day on which it is reached, not the last one before: rounded up.
     left = -int(-(quota_bytes - used_bytes) // bytes_a_day)
     return Forecast(Outlook.GROWING, today + timedelta(days=left), bytes_a_day, days_known)

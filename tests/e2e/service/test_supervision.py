@@ -86,6 +86,20 @@ def test_the_gate_follows_what_was_applied_and_not_the_file_that_lies_here(desk:
     )
 
 
+def test_the_next_quota_is_suggested_as_a_change_of_the_file(desk: Desk) -> None:
+    enough = desk.coffre("quota", "suggest", SLUG)
+    assert "the 200 GiB of its file are enough for 12 months" in enough.stdout
+    assert "is too short to tell the growth" in enough.output
+    desk.edit(SLUG, SOLD, "quota: 2 MiB")
+    shown = desk.coffre("quota", "suggest", SLUG)
+    assert "-  quota: 2 MiB " in shown.stdout
+    assert "+  quota: 1 GiB " in shown.stdout
+    assert "quota: 2 MiB" in desk.tenant_file(SLUG).read_text("utf-8"), "it is only shown"
+    desk.coffre("quota", "suggest", SLUG, "--write")
+    desk.edit(SLUG, "quota: 1 GiB", SOLD)
+    desk.coffre("check")
+
+
 def test_a_person_acknowledges_a_finding_and_it_stays_open(desk: Desk) -> None:
     bucket_of(desk, CAISSE).put("foreign", b"1")
     supervise(desk)

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from coffre.provisioning.drift.adopt import Setting, adopt, write
+from coffre.provisioning.drift.adopt import adopt
 from coffre.provisioning.drift.values import Drift, DriftKind
 from coffre.spec.platform import PlatformFile
 from coffre.spec.quota import wall_bytes
@@ -81,14 +81,3 @@ def test_a_hostile_name_is_one_quoted_value() -> None:
 def test_the_copy_is_not_said_by_the_tenants_own_settings() -> None:
     there = Drift(DriftKind.WALL, None, "", 0, wall_bytes(40 * GIB, TERMS), copied_to="paris")
     assert adopted(there) == ("", (there,))
-
-
-def test_comments_and_everything_else_stay() -> None:
-    text = "a: 1\nstorage:\n  quota: 10 GiB   # sold\n  # the end\nb: 2\n"
-    assert write(text, Setting("storage", "quota", "20 GiB")) == text.replace("10 GiB", "20 GiB")
-    assert write(text, Setting("storage", "undelete_days", "9")) == text.replace(
-        "# sold\n", "# sold\n  undelete_days: 9\n"
-    )
-    assert write("storage: {quota: 10 GiB}\n", Setting("storage", "quota", "1 TiB")) == "storage: {quota: 1 TiB}\n"
-    assert write("storage: {quota: 10 GiB}\n", Setting("storage", "undelete_days", "9")) is None
-    assert write("quota: [", Setting("", "quota", "1 GiB")) is None

@@ -1,0 +1,24 @@
+"""The picture of a tenant that commands of supervision show."""
+
+from typing import TYPE_CHECKING
+
+from coffre.errors import RefusedError
+
+if TYPE_CHECKING:
+    from coffre.spec.loader import Checkout
+    from coffre.supervision.picture import TenantPicture
+
+
+def draw_tenant(checkout: "Checkout", slug: str) -> "TenantPicture":
+    """Return what the last passes know of a tenant; RefusedError when the records have no complete apply of it."""
+    from coffre.records.database.store import Records
+    from coffre.supervision.picture import draw
+    from coffre.workspace.clock import utc_now
+
+    with Records.open(checkout.settings.records, checkout.root) as records:
+        picture = draw(records, checkout.root, slug, utc_now())
+    if picture is None:
+        raise RefusedError(
+            f"no apply of {slug} is in the records", "Run `coffre apply`, then `coffre supervise`; then ask again."
+        )
+    return picture

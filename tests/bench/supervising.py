@@ -1,0 +1,79 @@
+"""Passes of supervision over many tenants: the first one, which reads everything, and later ones, when nobody wrote.
+
+Their machines hold orders and an agent's statement, and no backup: a pass that reads backups reads those of the
+machines that made one since the pass before.
+"""
+
+import os
+import statistics
+from datetime import timedelta
+
+from coffre.records.database.store import Records
+from coffre.spec.loader import load_checkout
+from coffre.supervision.rounds import WORKERS, PassResult, Supervisor
+from coffre.workspace.clock import utc_now
+from tests.bench.asked import Asked, noted, send
+from tests.bench.drifting import record_machines
+from tests.bench.fleet import Desk, Say
+from tests.bench.measure import Row, timed
+from tests.bench.standing import record_inputs, stand_as_applied
+
+TENANTS = int(os.environ.get("COFFRE_BENCH_TENANTS", "1000"))
+MACHINES = 10
+RUNS = 3
+MODEL = "applied-one"
+
+
+def measure_supervision(desk: Desk, say: Say) -> list[Row]:
+    """Measure `supervise` over tenants to which nobody wrote since the pass before."""
+    stand_supervised(desk, TENANTS, say)
+    first = desk.coffre("supervise")
+    looks = [desk.coffre("supervise") for _ in range(RUNS)]
+    asked = list_requests(desk)
+    floor = statistics.median(timed(lambda: send(asked, WORKERS)) for _ in range(RUNS))
+    desk.copy_example()
+    what = f"supervise, {TENANTS} tenants of {MACHINES} machines"
+    count = sum(map(len, asked.values())) / TENANTS
+    bare = f"its {count:.1f} requests a tenant, signed before"
+    return [
+        Row(f"{what}, first pass", first.seconds),
+        Row("most memory of it", first.peak_mib, unit="MiB"),
+        Row(f"{what}, nobody wrote", statistics.median(each.seconds for each in looks), floor, bare,
+            limit=60.0 * TENANTS / 1000),
+        Row("of it, work of the command's own process", statistics.median(each.cpu_seconds for each in looks)),
+        Row("most memory of it", max(each.peak_mib for each in looks), unit="MiB"),
+    ]  # fmt: skip
+
+
+def stand_supervised(desk: Desk, tenants: int, say: Say) -> None:
+    """Make so many tenants that stand as applied, ready for a pass."""
+    say(f"supervision of {tenants} tenants of {MACHINES} machines (most of the time is to make them)")
+    for path in (desk.root / "tenants").iterdir():
+        path.unlink()
+    desk.add(MODEL, MACHINES)
+    desk.coffre("apply", MODEL, "--yes", "--storage-only")
+    slugs = [f"client-{number:04d}" for number in range(tenants - 1)]
+    for slug in slugs:
+        desk.add(slug, MACHINES)
+    os.environ.update({name: desk.environment[name] for name in ("HOME", "XDG_CONFIG_HOME", "COFFRE_ACTOR")})
+    stand_as_applied(desk.root, MODEL, slugs, record_machines)
+    record_inputs(desk.root, [MODEL, *slugs])
+
+
+def list_requests(desk: Desk) -> Asked:
+    """Return what a pass asks, by its connections."""
+    with noted() as asked:
+        result = run_pass(desk)
+    assert result.is_whole
+    assert result.seen == result.tenants
+    return asked
+
+
+def run_pass(desk: Desk) -> PassResult:
+    """Make a pass in this process."""
+    settings = load_checkout(desk.root).settings
+    with Records.open(settings.records, desk.root) as records:
+        supervisor = Supervisor(
+            desk.root, records, lambda _: None, lambda _, problem: None, utc_now, timedelta(minutes=5)
+        )
+        return supervisor.run()
