@@ -14,8 +14,9 @@ from coffre.secrets.minting import public_key_of
 from coffre.spec import naming
 from coffre.spec.loader import load_checkout
 from coffre.tenant.opening import OpenTenant
-from tests.bench.asked import Asked, noted, send
-from tests.bench.fleet import Desk, Say
+from tests.bench.asked import Ask, noted, send
+from tests.bench.desk import Desk
+from tests.bench.fleet import Say
 from tests.bench.measure import Row, timed
 from tests.bench.standing import stand_as_applied
 
@@ -42,7 +43,7 @@ def measure_drift(desk: Desk, say: Say) -> list[Row]:
     floor = statistics.median(timed(lambda: send(requests, WORKERS)) for _ in range(RUNS))
     desk.copy_example()
     what = f"drift of {TENANTS} unchanged tenants of {MACHINES} machines"
-    count = sum(map(len, requests.values())) / TENANTS
+    count = len(requests) / TENANTS
     bare = f"its {count:.0f} requests a tenant, signed before"
     return [
         Row(what, statistics.median(look.seconds for look in looks), floor, bare, limit=60.0 * TENANTS / 1000),
@@ -51,8 +52,8 @@ def measure_drift(desk: Desk, say: Say) -> list[Row]:
     ]
 
 
-def _list_requests(desk: Desk) -> Asked:
-    """Return what a look asks, by its connections."""
+def _list_requests(desk: Desk) -> list[Ask]:
+    """Return what a look asks, request by request."""
     checkout = load_checkout(desk.root)
     listener = Listener(lambda _: None, lambda _: None, lambda _, problem: None)
     with noted() as asked:

@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable
 
-from tests.bench.measure import Child, Row, median_of
+from tests.bench.desk import Desk
+from tests.bench.measure import Row, median_of
 from tests.bench.standing import record_inputs, stand_as_applied
 
 REVIEWED_TENANTS = 10_000
@@ -16,17 +15,6 @@ CHANGED = 3
 RUNS = 3
 
 Say = Callable[[str], None]
-
-
-class Desk(Protocol):
-    """The repository of the bench, and the installed command run in it."""
-
-    root: Path
-    environment: Mapping[str, str]
-
-    def coffre(self, *arguments: str) -> Child: ...
-    def add(self, slug: str, machines: int | Sequence[str]) -> None: ...
-    def set_quota(self, slug: str, gib: int) -> None: ...
 
 
 def measure_review(desk: Desk, say: Say) -> list[Row]:

@@ -12,9 +12,10 @@ from coffre.records.database.store import Records
 from coffre.spec.loader import load_checkout
 from coffre.supervision.rounds import WORKERS, PassResult, Supervisor
 from coffre.workspace.clock import utc_now
-from tests.bench.asked import Asked, noted, send
+from tests.bench.asked import Ask, noted, send
+from tests.bench.desk import Desk
 from tests.bench.drifting import record_machines
-from tests.bench.fleet import Desk, Say
+from tests.bench.fleet import Say
 from tests.bench.measure import Row, timed
 from tests.bench.standing import record_inputs, stand_as_applied
 
@@ -33,7 +34,7 @@ def measure_supervision(desk: Desk, say: Say) -> list[Row]:
     floor = statistics.median(timed(lambda: send(asked, WORKERS)) for _ in range(RUNS))
     desk.copy_example()
     what = f"supervise, {TENANTS} tenants of {MACHINES} machines"
-    count = sum(map(len, asked.values())) / TENANTS
+    count = len(asked) / TENANTS
     bare = f"its {count:.1f} requests a tenant, signed before"
     return [
         Row(f"{what}, first pass", first.seconds),
@@ -60,8 +61,8 @@ def stand_supervised(desk: Desk, tenants: int, say: Say) -> None:
     record_inputs(desk.root, [MODEL, *slugs])
 
 
-def list_requests(desk: Desk) -> Asked:
-    """Return what a pass asks, by its connections."""
+def list_requests(desk: Desk) -> list[Ask]:
+    """Return what a pass asks, request by request."""
     with noted() as asked:
         result = run_pass(desk)
     assert result.is_whole
