@@ -17,7 +17,7 @@ from coffre.cli.backups import acknowledge, backup, copy, drill, restore, snapsh
 from coffre.cli.completion import attach_completions
 from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
-from coffre.cli.house import platform, records, secrets, signers, team
+from coffre.cli.house import platform, records, secrets, signers, team, unit
 from coffre.cli.service import brake, drift, gate, hold, status
 from coffre.cli.supervision import findings, pause, quota, supervise, why
 from coffre.cli.tenants import enrol, files, importing, init, inventory, provisioning, review, rotate, trust
@@ -74,6 +74,7 @@ for room in (
     team,
     inventory,
     platform,
+    unit,
 ):
     room.register(app)
 for plugin in entry_points(group="coffre.commands"):  # of other distributions, for example the lab
