@@ -32,7 +32,7 @@ def pull_brake(checkout: Checkout, slug: str, machine: str, fact: RetentionFroze
             raise BusyError(
                 f"{slug}: the retention of {machine} is frozen, but rules of the platform may still delete: "
                 f"{error.message}",
-                "Wait until that command ends and run this one again; the next pass of `coffre supervise` does it as well.",
+                "Wait until that command ends, then run this one again; the next pass of supervision does it too.",
             ) from error
     return frozen
 
