@@ -243,11 +243,22 @@ ensure_users() {
   done
 }
 
+# Programs without their services, which Debian would start at once and at each boot, on every address.
+install_without_services() {
+  local package unit
+  for package in "$@"; do
+    unit="/etc/systemd/system/$package.service"
+    is_installed "$package" || [[ $EUID -ne 0 || -e "$unit" || -L "$unit" ]] || ln -s /dev/null "$unit"
+  done
+  install_packages "$@"
+}
+
 # What only tests and checks need: disks formatted for Windows, a reader of PDF, other shells, a network behind an address
-# translation, a PostgreSQL server of their own, Go, and the releases of Ceph that they run on; Debian may have moved one on,
-# whose tests are left out then.
+# translation, a browser, Prometheus, a PostgreSQL server of their own, Go, and the releases of Ceph that they run on; Debian
+# may have moved one on, whose tests are left out then.
 prepare_for_tests() {
-  install_packages exfat-fuse exfatprogs fish ntfs-3g poppler-utils slirp4netns zsh
+  install_packages chromium exfat-fuse exfatprogs fish ntfs-3g poppler-utils slirp4netns zsh
+  install_without_services prometheus prometheus-alertmanager
   if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
     # Debian would make and start a cluster of its own, which nobody here wants.
     mkdir -p /etc/postgresql-common

@@ -1,17 +1,14 @@
 """supervise: looks at every tenant as it was last applied, moves gates, and keeps findings; once or for ever."""
 
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_checkout
+from coffre.cli.stopping import stopping
 from coffre.cli.unexpected import note_unexpected
 from coffre.errors import ExpectedError, UsageError
 
@@ -55,7 +52,7 @@ def supervise(
     with (
         supervision_locked(checkout),
         Records.open(checkout.settings.records, checkout.root) as records,
-        _stopping() as stop,
+        stopping() as stop,
     ):
         supervisor = Supervisor(
             checkout.root, records, output.warning, lambda name, problem: output.error(note_unexpected(problem, name)),
@@ -123,22 +120,6 @@ def _describe(kept: "KeptFinding") -> str:
 
     about = kept.slug or kept.place.platform
     return f"{about}: {describe(as_finding(kept))}"
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM or Ctrl-C sets: the pass that goes on is completed, and the command ends with 0."""
-    stop = threading.Event()
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _parse(text: str) -> timedelta:
