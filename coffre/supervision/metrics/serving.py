@@ -13,7 +13,7 @@ from coffre.errors import ExpectedError
 
 REQUESTS_AT_MOST = 8
 """Requests that are answered at a time; further ones are closed without an answer."""
-REQUEST_SECONDS = 10.0
+REQUEST_SECONDS = 5.0
 """The longest wait for a client that sends or reads nothing."""
 STOP_SECONDS = 12.0
 """The longest wait for requests that are being answered when the server stops."""
