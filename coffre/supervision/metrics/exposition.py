@@ -17,11 +17,11 @@ from prometheus_client.registry import Collector
 
 import coffre
 from coffre.errors import ExpectedError, RemoteError
-from coffre.provisioning.drift.parallel import Late, run_all
 from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
 from coffre.supervision.judge.forecast import Forecast, Outlook
 from coffre.supervision.metrics.figures import TROUBLES, Figures, FiguresReader, TenantFigures
+from coffre.workspace.many.threads import Late, run_all
 
 READ_SECONDS = 8.0
 """The longest reading: Prometheus waits for a scrape for 10 s."""
