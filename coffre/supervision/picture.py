@@ -10,7 +10,7 @@ from coffre.records.database.store import Records
 from coffre.records.database.supervision import WHOLE_TENANT
 from coffre.records.kept_findings import NO_TENANT, KeptFinding
 from coffre.spec.tenant import Tenant
-from coffre.supervision.applied import AppliedReader
+from coffre.supervision.applied import AppliedReader, AppliedTenant
 from coffre.supervision.judge.forecast import WINDOW_DAYS, Forecast, foresee
 from coffre.supervision.judge.quota import Use
 from coffre.supervision.observe.seen import SeenMachine, recall_machine, recall_tenant
@@ -35,8 +35,11 @@ class TenantPicture:
 def draw(records: Records, root: Path, slug: str, now: datetime) -> TenantPicture | None:
     """Return what is known of a tenant; None when the records have no complete apply of it."""
     applied = AppliedReader(root).read(records).tenants.get(slug)
-    if applied is None:
-        return None
+    return None if applied is None else draw_applied(records, applied, now)
+
+
+def draw_applied(records: Records, applied: AppliedTenant, now: datetime) -> TenantPicture:
+    """Return what is known of a tenant as it was last applied."""
     tenant = applied.tenant
     watched = records.supervision.read_watched(tenant.id).get(tenant.id, {})
     whole = watched.get(WHOLE_TENANT)

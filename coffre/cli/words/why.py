@@ -1,7 +1,7 @@
 """The French words of `coffre why`: one screen about a tenant, to be read on the phone."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from coffre.cli.words.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
 from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
@@ -11,11 +11,11 @@ from coffre.supervision.findings.life import as_finding
 from coffre.supervision.findings.standing import find_standing
 from coffre.supervision.judge.forecast import Forecast, Outlook
 from coffre.supervision.observe.seen import SeenMachine
+from coffre.supervision.overview.ranking import is_old
 from coffre.supervision.picture import TenantPicture
 
-_OLD = timedelta(hours=1)
 _KINDS = {MachineKind.WORKSTATION: ("poste", "postes"), MachineKind.SERVER: ("serveur", "serveurs")}
-_STATUSES = {
+STATUSES = {
     TenantStatus.ACTIVE: "actif",
     TenantStatus.SUSPENDED: "suspendu",
     TenantStatus.LEAVING: "en fin de contrat",
@@ -31,15 +31,15 @@ def describe_tenant(picture: TenantPicture) -> Iterator[str]:
 
 def _lines(picture: TenantPicture) -> Iterator[str]:
     tenant = picture.tenant
-    yield f"{tenant.name} ({tenant.slug}) : service {_STATUSES[tenant.status]}"
-    yield _looked(picture)
+    yield f"{tenant.name} ({tenant.slug}) : service {STATUSES[tenant.status]}"
+    yield say_looked(picture)
     yield _space(picture)
-    yield f"Licences : {_licences(picture)}"
+    yield f"Licences : {say_licences(picture)}"
     yield ""
     yield "Machines"
     for name, machine in tenant.machines.items():
         retired = machine.retired is not None
-        yield f"  {name} : {_machine(picture.machines[name], tenant.timezone, is_retired=retired)}"
+        yield f"  {name} : {say_machine(picture.machines[name], tenant.timezone, is_retired=retired)}"
     yield ""
     if not picture.findings:
         yield "Rien à signaler." if picture.looked_at is not None else "Rien n’est connu tant que personne n’a regardé."
@@ -49,12 +49,11 @@ def _lines(picture: TenantPicture) -> Iterator[str]:
         yield from _finding(turn, kept, tenant.timezone)
 
 
-def _looked(picture: TenantPicture) -> str:
+def say_looked(picture: TenantPicture) -> str:
     if picture.looked_at is None:
         return "Aucun contrôle n’a encore eu lieu : ce qui suit est inconnu."
     at = format_moment(picture.looked_at, picture.tenant.timezone)
-    age = picture.drawn_at - picture.looked_at
-    old = " : ATTENTION, ce contrôle est ancien" if age > _OLD else ""
+    old = " : ATTENTION, ce contrôle est ancien" if is_old(picture.looked_at, picture.drawn_at) else ""
     return f"Dernier contrôle : le {at}{old}"
 
 
@@ -65,10 +64,10 @@ def _space(picture: TenantPicture) -> str:
         return f"Espace : {format_rounded_size(sold)} vendus, utilisation inconnue"
     percent = used * 100 // sold
     share = f"{format_rounded_size(used)} sur {format_rounded_size(sold)}, soit {percent} %"
-    return f"Espace : {share}. {_outlook(picture.forecast)}"
+    return f"Espace : {share}. {say_outlook(picture.forecast)}"
 
 
-def _outlook(forecast: Forecast) -> str:
+def say_outlook(forecast: Forecast) -> str:
     if forecast.outlook is Outlook.GROWING and forecast.reached_on is not None:
         return f"À ce rythme, il sera plein vers le {format_day(forecast.reached_on)}."
     return {
@@ -78,14 +77,14 @@ def _outlook(forecast: Forecast) -> str:
     }.get(forecast.outlook, "")
 
 
-def _licences(picture: TenantPicture) -> str:
+def say_licences(picture: TenantPicture) -> str:
     tenant = picture.tenant
     used = [machine.kind for machine in tenant.active_machines().values()]
     parts = [f"{used.count(kind)} sur {count(sold, *_KINDS[kind])}" for kind, sold in tenant.licences.items()]
     return ", ".join(parts) or "aucune"
 
 
-def _machine(seen: SeenMachine | None, timezone: str, *, is_retired: bool) -> str:
+def say_machine(seen: SeenMachine | None, timezone: str, *, is_retired: bool) -> str:
     if is_retired:
         return "retirée du service"
     if seen is None:

@@ -6,7 +6,7 @@ workstation that was away for longer than anybody is on holiday.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from coffre.findings import Finding, FindingKind
@@ -74,6 +74,14 @@ def judge_duty(duty: Duty, last_success_at: datetime | None, now: datetime) -> D
     }
     changes_at = missed_at if now < missed_at else None
     return DutyVerdict(unmet_at, Finding(kind, duty.machine, evidence), changes_at)
+
+
+def list_due_days(duty: Duty, first: date, last: date) -> set[date]:
+    """Return the days from the first to the last, in the tenant's time zone, on which a run is due and not excused."""
+    zone = ZoneInfo(duty.timezone)
+    after = datetime.combine(first, time.min, zone) - timedelta(seconds=1)
+    until = datetime.combine(last, time.max, zone)
+    return {at.astimezone(zone).date() for at in _due_runs(duty, after.astimezone(UTC), until.astimezone(UTC))}
 
 
 def _due_runs(duty: Duty, after: datetime, until: datetime) -> Iterator[datetime]:

@@ -105,7 +105,7 @@ class FiguresReader:
     def read(self, records: Records, now: datetime) -> Figures:
         """Return the figures; ExpectedError when the records cannot be read."""
         house = self._applied.read(records)
-        ended = _list_ended(records)
+        ended = list_ended(records)
         served = [each.tenant for each in house.tenants.values() if each.tenant.id not in ended]
         watched = records.supervision.read_watched()
         findings = records.supervision.list_findings()
@@ -204,7 +204,7 @@ def _count_troubles(findings: Sequence[KeptFinding]) -> Mapping[str, Mapping[str
     return found
 
 
-def _list_ended(records: Records) -> set[str]:
+def list_ended(records: Records) -> set[str]:
     """Return the ids of the tenants whose service has ended: nobody looks at them any more."""
     stages: dict[str, list[DepartureStage]] = {}
     for event in records.select_events(None, {EventKind.DEPARTURE}):
