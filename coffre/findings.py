@@ -139,6 +139,13 @@ class FindingKind(StrEnum):
     PLATFORM_AWAY = "platform_away"
     """A platform does not answer: `error`, `tenants` how many could not be looked at."""
 
+    CUSTOMER_NOT_TOLD = "customer_not_told"
+    """A message to the tenant's contact did not leave: `reason` ("no_mail_server", "not_sent"), `error` of the mail
+    server."""
+
+    CHANNEL_FAILING = "channel_failing"
+    """A `channel` of SMILÉO takes no message: `error`."""
+
     NOT_SEEN = "not_seen"
     """The machine's bucket could not be read: `error` is the answer of the platform."""
 

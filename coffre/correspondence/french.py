@@ -9,6 +9,7 @@ _MONTHS = (
 )
 _NO_BREAK = "\u00a0"
 _UNITS = {"octets": 1, "Kio": 1 << 10, "Mio": 1 << 20, "Gio": 1 << 30, "Tio": 1 << 40, "Pio": 1 << 50}
+_DECIMAL_UNITS = {"octets": 1, "ko": 10**3, "Mo": 10**6, "Go": 10**9, "To": 10**12, "Po": 10**15}
 
 
 def format_day(day: date) -> str:
@@ -36,10 +37,17 @@ def format_size(count: int) -> str:
 
 def format_rounded_size(count: int) -> str:
     """Write bytes in the largest possible unit, like 1,50 Gio: for people who talk, not for invoices."""
-    unit, factor = next(each for each in reversed(_UNITS.items()) if count >= each[1] or each[1] == 1)
+    unit, factor = _largest(count, _UNITS)
     if factor == 1:
         return f"{format_count(count)}{_NO_BREAK}octet{'s' if count > 1 else ''}"
     return f"{count / factor:.2f}".replace(".", ",") + f"{_NO_BREAK}{unit}"
+
+
+def format_share(used: int, sold: int) -> str:
+    """Write what is used of what was sold, like 452 Go sur 500 Go: both in the kind of unit in which it was sold."""
+    is_decimal = sold % 10**6 == 0 and sold % (1 << 20) != 0
+    units = _DECIMAL_UNITS if is_decimal else _UNITS
+    return f"{_in_units(used, units)} sur {_in_units(sold, units)}"
 
 
 def format_siren(siren: str) -> str:
@@ -55,3 +63,14 @@ def count(number: int, one: str, several: str) -> str:
 def typeset(text: str) -> str:
     """Apply French typography: no line break before : ; ? ! » or after «, and curved apostrophes."""
     return re.sub(r" (?=[:;?!»])|(?<=«) ", _NO_BREAK, re.sub(r"(?<=\w)'(?=[\w{«])", "’", text))
+
+
+def _largest(count: int, units: dict[str, int]) -> tuple[str, int]:
+    return next(each for each in reversed(units.items()) if count >= each[1] or each[1] == 1)
+
+
+def _in_units(count: int, units: dict[str, int]) -> str:
+    """Write bytes in the largest possible of these units, without decimals that say nothing."""
+    unit, factor = _largest(count, units)
+    figure = f"{count / factor:.2f}".rstrip("0").rstrip(".") if factor > 1 else format_count(count)
+    return figure.replace(".", ",") + f"{_NO_BREAK}{unit}"

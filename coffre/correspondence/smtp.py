@@ -40,15 +40,33 @@ class Message:
     subject: str
     text: str
     files: Mapping[str, bytes] = field(default_factory=dict)
+    is_automatic: bool = False
+    """No person wrote it: mail programs send no notice of absence back (RFC 3834)."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A mail that the server has accepted: its Message-ID, the answer, and the mail as it was handed over."""
+
+    message_id: str
+    answer: str
+    content: bytes
 
 
 def send(settings: Mail, root: Path, message: Message) -> str:
-    """Hand a message to the server of platform.yaml and return its Message-ID once the server has accepted it.
+    """Hand a message to the server of platform.yaml and return its Message-ID; see `hand_over`."""
+    return hand_over(settings, root, message).message_id
 
-    NotSentError or UncertainError when it did not; ExpectedError when the settings cannot be used.
+
+def hand_over(settings: Mail, root: Path, message: Message, token: str | None = None) -> Accepted:
+    """Hand a message to the server of platform.yaml; returns once the server has accepted it.
+
+    ``token`` is the first part of its Message-ID, for a message that may have been sent before; None: a new one.
+    NotSentError or UncertainError when the server did not accept it; ExpectedError when the settings cannot be used.
     """
     password = None if settings.password is None else read_reference(settings.password, root)
-    content = _write(settings, message)
+    written = _write(settings, message, token)
+    content = written.as_bytes(policy=email.policy.SMTP)
     with _connected(settings, root) as server:
         with _refusals(settings):
             if settings.user is not None:
@@ -56,7 +74,7 @@ def send(settings: Mail, root: Path, message: Message) -> str:
             _check(server.mail(settings.sender))
             _check(server.rcpt(message.to))
         try:
-            code, answer = server.data(content.as_bytes(policy=email.policy.SMTP))
+            code, answer = server.data(content)
         except smtplib.SMTPDataError as error:
             raise _not_sent(settings, _words(error.smtp_error)) from error
         except (OSError, smtplib.SMTPException) as error:
@@ -68,7 +86,7 @@ def send(settings: Mail, root: Path, message: Message) -> str:
             raise _not_sent(settings, _words(answer))
         with contextlib.suppress(OSError, smtplib.SMTPException):
             server.quit()
-    return str(content["Message-ID"])
+    return Accepted(str(written["Message-ID"]), f"{code} {_words(answer)}", content)
 
 
 @contextlib.contextmanager
@@ -120,13 +138,16 @@ def _trust(settings: Mail, root: Path) -> ssl.SSLContext:
         ) from error
 
 
-def _write(settings: Mail, message: Message) -> EmailMessage:
+def _write(settings: Mail, message: Message, token: str | None = None) -> EmailMessage:
     written = EmailMessage(policy=email.policy.SMTP)
     written["From"] = formataddr((message.sender_name, settings.sender))
     written["To"] = message.to
     written["Subject"] = message.subject
     written["Date"] = format_datetime(utc_now())
-    written["Message-ID"] = make_msgid(domain=settings.sender.partition("@")[2])
+    domain = settings.sender.partition("@")[2]
+    written["Message-ID"] = make_msgid(domain=domain) if token is None else f"<{token}@{domain}>"
+    if message.is_automatic:
+        written["Auto-Submitted"] = "auto-generated"
     written.set_content(message.text)
     for name, content in message.files.items():
         kind, _, subkind = (mimetypes.guess_type(name)[0] or "application/octet-stream").partition("/")

@@ -54,6 +54,7 @@ CHANGES_NOTHING = frozenset(
         EventKind.FINDING_WORD,
         EventKind.PAUSE_DECLARED,
         EventKind.PAUSE_ENDED,
+        EventKind.MESSAGE_SENT,
     }
 )
 """The events after which an apply would do the same as before; after any other, a plan looks at everything."""

@@ -69,6 +69,7 @@ class EventKind(StrEnum):
     PAUSE_ENDED = "pause_ended"
     RETENTION_FROZEN = "retention_frozen"
     RETENTION_RELEASED = "retention_released"
+    MESSAGE_SENT = "message_sent"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The content of platform.yaml: provider, platforms (storage_platform.py), prices (prices.py), hours, folders."""
 
+import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -93,6 +94,35 @@ class Mail(FileModel):
     user: Annotated[Label | None, Field(description="The account, if the server asks for one")] = None
     password: Annotated[
         SecretReference | None, Field(description="An env:NAME or file:PATH of its password, never the password itself")
+    ] = None
+
+
+class Takes(StrEnum):
+    """What a channel takes: everything, or only what cannot wait for the daily digest."""
+
+    ALL = "all"
+    URGENT = "urgent"
+
+
+class Channel(FileModel):
+    """A channel through which SMILÉO itself is told: Teams, Slack, ntfy, a mail, a webhook."""
+
+    url: Annotated[
+        SecretReference, Field(description="An env:NAME or file:PATH of its Apprise URL, which has secrets in it")
+    ]
+    takes: Annotated[Takes, Field(description="all, or urgent: only what cannot wait for the daily digest")] = Takes.ALL
+
+
+class Notify(FileModel):
+    """Whom `coffre supervise` tells what it finds, and who alarms when it stops."""
+
+    channels: dict[Name, Channel] = Field(default_factory=dict, description="The channels by name")
+    digest_at: Annotated[
+        TimeOfDay, Field(description="When the daily digest is sent, in quotes, in the time zone of working_hours")
+    ] = datetime.time(8)
+    dead_man: Annotated[
+        SecretReference | None,
+        Field(description="An env:NAME or file:PATH of the URL to call after each pass; silence there is an alarm"),
     ] = None
 
 
@@ -202,6 +232,7 @@ class PlatformFile(FileModel):
     )
     verify: Annotated[Verify, Field(description="How `coffre verify` reads all packs in turn")] = Verify()
     mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they stay files")] = None
+    notify: Annotated[Notify, Field(description="Whom supervision tells what it finds, by which channels")] = Notify()
     sites: dict[Name, Site] = Field(
         default_factory=dict, description="The sites whose machines only a node there reaches, by name"
     )

@@ -23,6 +23,7 @@ from coffre.spec.values.fields import (
     Day,
     Email,
     FileModel,
+    Flag,
     Label,
     Name,
     Phone,
@@ -134,6 +135,9 @@ class Contact(FileModel):
     name: Annotated[Label, Field(description="The name of the person who speaks for the customer")]
     email: Annotated[Email, Field(description="Their e-mail address")]
     phone: Annotated[Phone, Field(description='Their phone number in quotes, like "+33 4 76 00 00 00"')]
+    quota_mails: Annotated[
+        Flag, Field(description="Whether mails tell this person that the quota is nearly or fully used (article 8)")
+    ] = True
 
 
 class SecondCopy(FileModel):

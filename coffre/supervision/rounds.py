@@ -1,7 +1,7 @@
 """One pass over all tenants: side by side, each within its own time; what could not be seen is said to be unknown."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from coffre.records.events import EventKind
 from coffre.records.kept_findings import KeptFinding
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
+from coffre.spec.tenant import Tenant
 from coffre.storage.values import PlatformAwayError
 from coffre.supervision.applied import AppliedHouse, AppliedReader
 from coffre.supervision.findings.life import Settled, Subject, settle
+from coffre.supervision.telling.planning import Addressees, plan_ends, plan_messages
 from coffre.supervision.watch import Known, TenantWatch, tell, watch
 from coffre.tenant.opening import TenantOpener, open_tenants
 from coffre.workspace.many.threads import Late, run_all
@@ -70,6 +72,8 @@ class Supervisor:
     on_problem: OnProblem
     clock: Callable[[], datetime]
     every: timedelta
+    addressees: Callable[[datetime], Addressees] = lambda _: Addressees()
+    """Returns who is told of what opens and ends."""
     _applied: AppliedReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,7 +85,8 @@ class Supervisor:
         house = self._applied.read(self.records)
         slugs = [slug for slug in house.tenants if only is None or slug in only]
         number = None if only is not None else self.records.supervision.begin_pass(began_at, len(slugs))
-        collected = _Collected(self.records, read_author(self.root), self.clock)
+        planner = _Planner(self.addressees(began_at), {each.tenant.id: each.tenant for each in house.tenants.values()})
+        collected = _Collected(self.records, read_author(self.root), self.clock, planner)
         if house.checkout is not None:
             self._watch_all(house.checkout, slugs, collected)
         if only is None:
@@ -110,11 +115,26 @@ class Supervisor:
         return lambda: watch(opener.open(slug, is_look=True), known, self.clock(), self.every)
 
 
+@dataclass(frozen=True)
+class _Planner:
+    """Adds to what a look changes the messages about it: both are written at once."""
+
+    addressees: Addressees
+    tenants: Mapping[str, Tenant]
+
+    def plan(self, noted: Noted, settled: Settled, now: datetime, *, is_over: bool) -> Noted:
+        """Return the changes with their messages; ``is_over``: the tenant's service has ended."""
+        tenant = self.tenants.get(noted.tenant_id)
+        messages = plan_messages(settled, tenant, self.addressees, now)
+        ended = plan_ends(settled, self.addressees, now, is_for_customer=not is_over)
+        return replace(noted, messages=messages, ended=ended)
+
+
 class _Collected:
     """What the looks of one pass bring, and what of it is written."""
 
-    def __init__(self, records: Records, author: Author, clock: Callable[[], datetime]) -> None:
-        self._store, self._author, self._clock = records.supervision, author, clock
+    def __init__(self, records: Records, author: Author, clock: Callable[[], datetime], planner: _Planner) -> None:
+        self._store, self._author, self._clock, self._planner = records.supervision, author, clock, planner
         self._kept: dict[str, list[KeptFinding]] = {}
         for each in self._store.list_findings():
             self._kept.setdefault(each.place.tenant_id, []).append(each)
@@ -143,7 +163,7 @@ class _Collected:
             self._add(result.noted, result.settled)
         elif result is None:
             self.ended.append(slug)
-            self._settle(Subject(tenant.id, slug), [], lambda _: True)
+            self._settle(Subject(tenant.id, slug), [], lambda _: True, is_over=True)
         elif isinstance(result, PlatformAwayError):
             self.unseen[slug] = result.message
             self._away.setdefault(tenant.storage.platform, []).append((slug, result))
@@ -187,18 +207,25 @@ class _Collected:
             began_at, ended_at, tenants, self.seen, self.unseen, self.ended, self.opened, self.closed, self.next_look_at
         )
 
-    def _settle(self, subject: Subject, found: Sequence[Finding], was_looked_at: Callable[[KeptFinding], bool]) -> None:
+    def _settle(
+        self,
+        subject: Subject,
+        found: Sequence[Finding],
+        was_looked_at: Callable[[KeptFinding], bool],
+        *,
+        is_over: bool = False,
+    ) -> None:
         now = self._clock()
         kept = [each for each in self._kept.get(subject.tenant_id, []) if each.place.platform == subject.platform]
         settled = settle(subject, kept, found, was_looked_at, now)
         same = [each.id for each in settled.same if each.id is not None]
         events = [*tell(settled, self._author, now)]
-        self._add(Noted(subject.tenant_id, now, {}, settled.written, same, events), settled)
+        self._add(Noted(subject.tenant_id, now, {}, settled.written, same, events), settled, is_over=is_over)
 
-    def _add(self, noted: Noted, settled: Settled) -> None:
+    def _add(self, noted: Noted, settled: Settled, *, is_over: bool = False) -> None:
         self.opened += settled.opened
         self.closed += settled.closed
-        self._waiting.append(noted)
+        self._waiting.append(self._planner.plan(noted, settled, self._clock(), is_over=is_over))
         if len(self._waiting) >= _BATCH:
             self.write()
 

@@ -25,6 +25,7 @@ from coffre.supervision.findings.life import Settled, Subject, settle
 from coffre.supervision.judge.quota import QUOTA_KINDS, Limits, list_warned, next_look_seconds
 from coffre.supervision.judge.tenant import MachineWords, TenantVerdict, judge_tenant
 from coffre.supervision.observe.look import TenantLook, look_at_tenant
+from coffre.supervision.telling.outbox_state import OUTBOX_KINDS
 from coffre.tenant.departure import STILL_SERVED, find_stage
 from coffre.tenant.estate.log import Log, fact_of
 from coffre.tenant.locking import tenant_locked
@@ -152,6 +153,8 @@ def _judge(
 
 
 def _was_looked_at(kept: KeptFinding, look: TenantLook) -> bool:
+    if kept.place.kind in OUTBOX_KINDS:
+        return False
     if kept.place.kind in QUOTA_KINDS:
         return look.use.current_bytes is not None
     return kept.place.machine not in look.unseen

@@ -290,5 +290,17 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     FindingKind.PLATFORM_AWAY: lambda evidence: (
         f"the platform does not answer, so {evidence['tenants']} tenants could not be looked at: {evidence['error']}"
     ),
+    FindingKind.CUSTOMER_NOT_TOLD: lambda evidence: (
+        "a message to the customer did not leave: "
+        + (
+            "platform.yaml names no mail server; call the customer, and add `mail:`"
+            if evidence["reason"] == "no_mail_server"
+            else f"{evidence['error']}; call the customer, and see `coffre messages list --unsent`"
+        )
+    ),
+    FindingKind.CHANNEL_FAILING: lambda evidence: (
+        f"the channel {evidence['channel']} takes no message ({evidence['error']}): `coffre notify test "
+        f"{evidence['channel']}` tries it, `coffre messages list --unsent` shows what waits"
+    ),
     FindingKind.NOT_SEEN: lambda evidence: f"could not be read: {evidence['error']}",
 }

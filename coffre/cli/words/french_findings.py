@@ -47,6 +47,7 @@ ACTIONS: Mapping[NextAction, str] = {
     NextAction.FIND_COPY: "préciser si la machine a été remplacée ou copiée",
     NextAction.VERIFY_RECORDS: "SMILÉO contrôle ses registres",
     NextAction.CALL_HOST: "SMILÉO s’adresse à l’hébergeur",
+    NextAction.REPAIR_CHANNEL: "SMILÉO rétablit ses messages",
 }
 
 _PATHS: Mapping[str, str] = {
@@ -150,5 +151,7 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.NOT_KNOWN: _plainly("le service n’est pas encore sous supervision"),
     FindingKind.TENANT_NOT_SEEN: _plainly(_UNSEEN),
     FindingKind.PLATFORM_AWAY: _plainly("la plateforme de stockage ne répond pas"),
+    FindingKind.CUSTOMER_NOT_TOLD: _plainly("un message au client n’a pas pu partir"),
+    FindingKind.CHANNEL_FAILING: _plainly("un canal d’alerte de SMILÉO ne reçoit plus de messages"),
     FindingKind.NOT_SEEN: _plainly(_UNSEEN),
 }

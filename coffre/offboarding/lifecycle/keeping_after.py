@@ -95,6 +95,7 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.PAUSE_ENDED: None,
     EventKind.RETENTION_FROZEN: None,
     EventKind.RETENTION_RELEASED: None,
+    EventKind.MESSAGE_SENT: None,
 }
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 

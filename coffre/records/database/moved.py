@@ -8,7 +8,17 @@ import sqlalchemy as sa
 from coffre.records.database.location import Location
 from coffre.workspace.moved import moved_error
 
-MARKED_TABLES = ("chain", "usage", "heads", "saved_plans", "applied_files", "kept_findings", "watched", "passes")
+MARKED_TABLES = (
+    "chain",
+    "usage",
+    "heads",
+    "saved_plans",
+    "applied_files",
+    "kept_findings",
+    "watched",
+    "passes",
+    "messages",
+)
 """Every write adds a row to one of them."""
 _TABLE = "moved"
 

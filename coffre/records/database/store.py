@@ -33,6 +33,7 @@ from coffre.records.database import tables
 from coffre.records.database.adding import add_events
 from coffre.records.database.connection import open_engine, reading, writing
 from coffre.records.database.location import Location, locate
+from coffre.records.database.messages import MessageStore
 from coffre.records.database.moved import refuse_moved_records
 from coffre.records.database.schema import ensure_schema
 from coffre.records.database.supervision import SupervisionStore, forget_tenant
@@ -85,6 +86,11 @@ class Records:
     def supervision(self) -> SupervisionStore:
         """What supervision keeps."""
         return SupervisionStore(self._engine, self._location)
+
+    @property
+    def messages(self) -> MessageStore:
+        """The messages to SMILÉO's channels and to customers."""
+        return MessageStore(self._engine, self._location)
 
     def append(self, event: Event) -> Event:
         """Add one event and return it as recorded, with its id; RefusedError when its details contain a secret."""

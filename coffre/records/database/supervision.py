@@ -21,6 +21,7 @@ from coffre.records.kept_findings import (
     touch_findings,
     write_finding,
 )
+from coffre.records.messages import Ended, Message, add_messages, delete_messages, end_messages
 
 WHOLE_TENANT = ""
 """In place of a machine: what was seen of the tenant as a whole."""
@@ -54,7 +55,7 @@ class Noted:
     """What one look changes in the records, all of it or nothing.
 
     ``events`` tell of the findings that were opened or closed. ``same`` are the numbers of findings seen as they were,
-    at ``seen_at``.
+    at ``seen_at``. ``messages`` tell what was opened, ``ended`` is what is told of what was closed.
     """
 
     tenant_id: str
@@ -63,6 +64,8 @@ class Noted:
     findings: Sequence[KeptFinding] = ()
     same: Collection[int] = ()
     events: Sequence[Event] = ()
+    messages: Sequence[Message] = ()
+    ended: Sequence[Ended] = ()
 
 
 class SupervisionStore:
@@ -134,6 +137,9 @@ class SupervisionStore:
                     touch_findings(connection, look.same, look.seen_at)
                 if look.events:
                     add_events(connection, look.events)
+                for ended in look.ended:
+                    end_messages(connection, ended)
+                add_messages(connection, look.messages)
         return written
 
 
@@ -141,6 +147,7 @@ def forget_tenant(connection: sa.Connection, tenant_id: str) -> None:
     """Delete what supervision kept of a tenant that has left; its events stay until they are trimmed."""
     delete_files(connection, tenant_id)
     delete_findings(connection, tenant_id)
+    delete_messages(connection, tenant_id)
     connection.execute(sa.delete(tables.watched).where(tables.watched.c.tenant_id == tenant_id))
 
 

@@ -268,6 +268,38 @@ passes = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# The outbox: one row for each message to one recipient. ``tenant_id`` is empty for a message about no tenant.
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("id", id_type(), primary_key=True),
+    sa.Column("audience", sa.Text(), nullable=False),
+    sa.Column("recipient", sa.Text(), nullable=False),
+    sa.Column("tenant_id", sa.Text(), nullable=False),
+    sa.Column("slug", sa.Text(), nullable=False),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("about", sa.Text(), nullable=False),
+    sa.Column("occurrence", sa.Text(), nullable=False),
+    sa.Column("told", sa.Text(), nullable=False),
+    sa.Column("content", Json(), nullable=False),
+    sa.Column("created_at", UtcDateTime(), nullable=False),
+    sa.Column("not_before", UtcDateTime(), nullable=False),
+    sa.Column("is_digest", sa.Boolean(), nullable=False),
+    sa.Column("token", sa.Text(), nullable=False),
+    sa.Column("attempts", sa.Integer(), nullable=False),
+    sa.Column("tried_at", UtcDateTime()),
+    sa.Column("error", sa.Text()),
+    sa.Column("outcome", sa.Text()),
+    sa.Column("outcome_at", UtcDateTime()),
+    sa.Column("proof", Json()),
+    sa.Column("document", sa.Text()),
+    sa.Index("messages_once", "audience", "recipient", "tenant_id", "about", "occurrence", "told", unique=True),
+    sa.Index("messages_by_subject", "about", "occurrence"),
+    sa.Index("messages_by_outcome", "outcome", "outcome_at"),
+    sa.Index("messages_by_tenant", "tenant_id"),
+    sqlite_autoincrement=True,
+)
+
 # The plans that reviews save: signed documents, deleted when they are old.
 saved_plans = sa.Table(
     "saved_plans",

@@ -13,6 +13,7 @@ from coffre.records.facts import (
     departure,
     enrolment,
     inputs,
+    mail,
     password_uses,
     reviewed,
     supervision,
@@ -75,6 +76,7 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.PAUSE_ENDED: supervision.PauseEnded,
     EventKind.RETENTION_FROZEN: supervision.RetentionFrozen,
     EventKind.RETENTION_RELEASED: supervision.RetentionReleased,
+    EventKind.MESSAGE_SENT: mail.MessageSent,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

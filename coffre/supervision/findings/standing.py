@@ -68,6 +68,8 @@ class NextAction(StrEnum):
     VERIFY_RECORDS = "verify_records"
     CALL_HOST = "call_host"
     """Call the operator of the platform."""
+    REPAIR_CHANNEL = "repair_channel"
+    """Find out why a channel or the mail server takes nothing."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.NOT_KNOWN: _UNSEEN,
     FindingKind.TENANT_NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
     FindingKind.PLATFORM_AWAY: _ours(Severity.CRITICAL, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
+    FindingKind.CUSTOMER_NOT_TOLD: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.CALL_CUSTOMER),
+    FindingKind.CHANNEL_FAILING: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.REPAIR_CHANNEL),
     FindingKind.NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
 }
 """Every kind; a test holds this complete."""

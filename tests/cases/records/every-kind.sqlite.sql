@@ -87,6 +87,8 @@ INSERT INTO "chain" VALUES(67,1,'event',67,'k7f3q9wz2m','pause_ended','06592886e
 INSERT INTO "chain" VALUES(68,1,'event',68,'k7f3q9wz2m','retention_frozen','3eac4ea14baff692bd2bfb9d77424471','5f0ae01bab1e4f2faab99eeebc8a028ab2790332f913b1db4a062d186951398c','044de819fa6a85bb129894076956a164c89c0092304c9e25bc12ccee5cb6f1e9');
 INSERT INTO "chain" VALUES(69,1,'event',69,'k7f3q9wz2m','retention_frozen','08a20e06f57f6a260806dea0320b8261','ad9278b1f3322243b2e801bb41c75a47b182073816a44a2b85f0f9c3ddc50d01','f5a891c5b2e96ed826b5267cb5a07f72607c77d1a4f90af22efb265d9d4e1e64');
 INSERT INTO "chain" VALUES(70,1,'event',70,'k7f3q9wz2m','retention_released','5e5b3ac712c6280fb96c5098c01ba9a1','a84b6d674391870e325b31236aeccf6368328f31f5fb9c503b2c2061c7d29e01','e3c7743194bfb2a5280382d28242bfe6a186aed624edf2312358e125b9bf06ce');
+INSERT INTO "chain" VALUES(71,1,'event',71,'k7f3q9wz2m','message_sent','219dd51623dbce45540b2e82b7612c15','e944bd97298ec4ff591f855dad122eb2adeb0e3e41eb1e5e6fcce54531b074e1','563aada8aa71149319b7055ae8db48ee64176fe4ac474df598e5a739c04fa20e');
+INSERT INTO "chain" VALUES(72,1,'event',72,'k7f3q9wz2m','message_sent','a336c470e1acf185b59e1f79793d9ea4','96ab4a383552c8cfd2ba012633901eca764332c12697f68a837e9523bbad4651','2375e79ffb89b8b3b008c65ca1233c5d02ab55c3784db282f61b9ae6e2a9c530');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -94,12 +96,12 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',70,'e3c7743194bfb2a5280382d28242bfe6a186aed624edf2312358e125b9bf06ce');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',72,'2375e79ffb89b8b3b008c65ca1233c5d02ab55c3784db282f61b9ae6e2a9c530');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "coffre_version" VALUES('0008');
+INSERT INTO "coffre_version" VALUES('0009');
 CREATE TABLE events (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	tenant_id TEXT NOT NULL, 
@@ -181,6 +183,8 @@ INSERT INTO "events" VALUES(67,'k7f3q9wz2m','boulangerie-martin','pause_ended','
 INSERT INTO "events" VALUES(68,'k7f3q9wz2m','boulangerie-martin','retention_frozen','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"signs": [{"kind": "rewritten", "files": 900, "files_before": 1000}], "last_good_snapshot_id": "abababababababababababababababababababababababababababababababab", "last_good_at": "2026-11-20T03:04:05+00:00"}');
 INSERT INTO "events" VALUES(69,'k7f3q9wz2m','boulangerie-martin','retention_frozen','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"reason": "the customer calls: their files are locked"}');
 INSERT INTO "events" VALUES(70,'k7f3q9wz2m','boulangerie-martin','retention_released','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"reason": "an accountant encrypted her folder"}');
+INSERT INTO "events" VALUES(71,'k7f3q9wz2m','boulangerie-martin','message_sent','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a',NULL,'{"message": 7, "subject": "quota_near", "told": "begin", "to": "claire@martin.example", "message_id": "<0f0f@smileo.example>", "answer": "250 taken", "sha256": "abababababababababababababababababababababababababababababababab"}');
+INSERT INTO "events" VALUES(72,'k7f3q9wz2m','boulangerie-martin','message_sent','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a',NULL,'{"message": 8, "subject": "quota_reached", "told": "end", "to": "claire@martin.example", "message_id": "<1f1f@smileo.example>", "answer": "250 taken", "sha256": "abababababababababababababababababababababababababababababababab", "attempts": 3}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -248,6 +252,29 @@ CREATE TABLE machine_memory (
 	packs BIGINT, 
 	pack_bytes BIGINT, identified_since DATETIME, accepted_machine_id TEXT, accepted_hardware_id TEXT, accepted_host_name TEXT, accepted_at DATETIME, foreign_until DATETIME, 
 	PRIMARY KEY (tenant_id, machine)
+);
+CREATE TABLE messages (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	audience TEXT NOT NULL, 
+	recipient TEXT NOT NULL, 
+	tenant_id TEXT NOT NULL, 
+	slug TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	about TEXT NOT NULL, 
+	occurrence TEXT NOT NULL, 
+	told TEXT NOT NULL, 
+	content JSON NOT NULL, 
+	created_at DATETIME NOT NULL, 
+	not_before DATETIME NOT NULL, 
+	is_digest BOOLEAN NOT NULL, 
+	token TEXT NOT NULL, 
+	attempts INTEGER NOT NULL, 
+	tried_at DATETIME, 
+	error TEXT, 
+	outcome TEXT, 
+	outcome_at DATETIME, 
+	proof JSON, 
+	document TEXT
 );
 CREATE TABLE passes (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -325,6 +352,10 @@ CREATE INDEX saved_plans_by_content ON saved_plans (tenant_id, tenant_file_sha25
 CREATE INDEX applied_files_by_tenant ON applied_files (tenant_id);
 CREATE UNIQUE INDEX kept_findings_open ON kept_findings (tenant_id, platform, machine, kind, detail) WHERE closed_at IS NULL;
 CREATE INDEX kept_findings_by_end ON kept_findings (closed_at);
+CREATE UNIQUE INDEX messages_once ON messages (audience, recipient, tenant_id, about, occurrence, told);
+CREATE INDEX messages_by_subject ON messages (about, occurrence);
+CREATE INDEX messages_by_outcome ON messages (outcome, outcome_at);
+CREATE INDEX messages_by_tenant ON messages (tenant_id);
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',70);
+INSERT INTO "sqlite_sequence" VALUES('events',72);
 COMMIT;

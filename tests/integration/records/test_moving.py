@@ -21,6 +21,7 @@ from coffre.records.database.supervision import Noted, Watched
 from coffre.records.events import Event, EventKind
 from coffre.records.kept_findings import FindingPlace, KeptFinding
 from coffre.records.memory import KnownSnapshot
+from coffre.records.messages import Audience, Message, MessageKind, Told
 from coffre.records.saved_plans import SavedPlan
 from coffre.secrets.minting import new_signing_key
 from coffre.workspace.clock import utc_now
@@ -61,6 +62,13 @@ def fill(records: Records) -> None:
     supervision.keep_applied_files([AppliedFile(TENANT, b"name: Martin")])
     supervision.end_pass(supervision.begin_pass(at, 1), at, 1)
     finding = KeptFinding(FindingPlace(TENANT, "", "compta-01", "backup_late"), "martin", at, at, {"due_at": "a"})
+    records.messages.add(
+        [
+            Message(
+                Audience.CHANNEL, "ops", TENANT, "martin", MessageKind.FINDING, "[]", "x", Told.BEGIN, {"é": 1}, at, at
+            )
+        ]
+    )
     supervision.note([Noted(TENANT, at, {"compta-01": Watched(at, "m", {"a": 1})}, [finding])])
 
 

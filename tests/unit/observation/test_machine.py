@@ -285,6 +285,7 @@ def test_every_kind_and_every_fault_has_its_words():
         "tenant": "martin",
         "machine": "compta-01",
         "whole_at": None,
+        "channel": "exploitation",
     }
     for kind in FindingKind:
         assert describe(Finding(kind, "compta-01", evidence)).startswith("compta-01: ")

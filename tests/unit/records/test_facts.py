@@ -13,7 +13,7 @@ from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
 from coffre.records.facts import agents, backups, contract, departure, enrolment, inputs, reviewed, supervision
 from coffre.records.facts.fact import Fact, RecordedFinding
-from coffre.records.facts.mail import MailState
+from coffre.records.facts.mail import MailState, MessageSent
 from coffre.records.facts.password_uses import (
     DrillUse,
     ExportUse,
@@ -150,6 +150,8 @@ EXPECTED: list[Fact] = [
     ),
     supervision.RetentionFrozen(reason="the customer calls: their files are locked"),
     supervision.RetentionReleased("an accountant encrypted her folder"),
+    MessageSent(7, "quota_near", "begin", "claire@martin.example", "<0f0f@smileo.example>", "250 taken", HASH),
+    MessageSent(8, "quota_reached", "end", "claire@martin.example", "<1f1f@smileo.example>", "250 taken", HASH, 3),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

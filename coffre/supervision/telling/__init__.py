@@ -1,0 +1,1 @@
+"""Telling: who hears of what supervision finds, when, and how it is sent."""
