@@ -130,6 +130,20 @@ class FindingKind(StrEnum):
     WITNESSES_DISAGREE = "witnesses_disagree"
     """A machine reports a backup that storage does not have: `reported_at`, `newest_snapshot_at` in storage."""
 
+    SNAPSHOTS_MISDATED = "snapshots_misdated"
+    """Pruning stopped: the own time of `count` snapshots differs from storage's by more than their run took, or no
+    agent writes them: `snapshot` of one, `taken_at` what it says (None: nothing possible), `stored_at` when it came."""
+
+    RETENTION_TOO_MUCH = "retention_too_much"
+    """Pruning stopped: it would remove `count` snapshots, the last of `days` of all `of_days` days with a backup."""
+
+    RETENTION_LATE = "retention_late"
+    """Nobody pruned the machine for weeks (`last_at`), and `count` snapshots are older than its plan keeps them."""
+
+    RETENTION_FREES_NOTHING = "retention_frees_nothing"
+    """Snapshots were removed at `at`, and their `bytes` are still there: `why` is "versions" (the platform does not
+    delete earlier versions after `undelete_days`) or "unused" (there was no room to repack packs)."""
+
     NOT_KNOWN = "not_known"
     """It is not known how the tenant was last applied, so nobody judges it: `reason` (`NotKnown`)."""
 

@@ -5,16 +5,19 @@ The content of a repository comes from a customer's machine: every reader here t
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import SecretStr
 
 from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError, RemoteError
 from coffre.outside.faults import Fault
+
+if TYPE_CHECKING:
+    from coffre.agents.pruning import RepositoryPruner
 
 LONG_SECONDS = 24 * 3600.0
 """For an operation that reads a whole snapshot, or a whole repository."""
@@ -38,6 +41,8 @@ class Snapshot:
     host: str
     paths: tuple[str, ...]
     tags: tuple[str, ...] = ()
+    run: timedelta | None = None
+    """How long its backup took, by its own words; None: it does not say."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +292,9 @@ class Repository(Protocol):
 
     def check(self, *, read_data: bool = False) -> None:
         """Check the repository's structure, with ``read_data`` every pack's content; returns only without error."""
+
+    def pruner(self) -> "RepositoryPruner":
+        """Return what removes backups from the repository."""
 
 
 @dataclass(frozen=True)

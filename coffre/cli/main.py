@@ -13,7 +13,7 @@ import typer
 
 import coffre
 from coffre.cli import output, surroundings
-from coffre.cli.backups import acknowledge, backup, copy, drill, restore, snapshot, undelete, verify
+from coffre.cli.backups import acknowledge, backup, copy, drill, prune, restore, snapshot, undelete, verify
 from coffre.cli.completion import attach_completions
 from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
@@ -65,6 +65,7 @@ for room in (
     acknowledge,
     snapshot,
     verify,
+    prune,
     gate,
     offboard,
     certificate,

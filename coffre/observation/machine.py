@@ -1,6 +1,6 @@
 """The current state of one machine, from its bucket: reports, snapshots, orders, and irregular objects among them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from coffre.observation.retired import RetiredStatus, judge_retirement
 from coffre.observation.rounds import VerificationStatus, find_status
 from coffre.observation.sighting import Sighting
 from coffre.observation.stores import count_store
+from coffre.observation.upkeep import is_in_maintenance, judge_retention
 from coffre.orders.control import TenantOrders, find_gate_order
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
@@ -154,13 +155,14 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
     applied = [seen.applied] if isinstance(seen.applied, SetAside) else []
     found = (
         seen.others,
-        seen.losses,
+        _without_pruned(seen.losses) if is_in_maintenance(opened.log, name) else seen.losses,
         sum_up(FindingKind.REPORT_SET_ASIDE, name, seen.reported.aside),
         _judge_odd_objects(name, seen),
         documents,
         sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
         _judge_verification(name, status.verification),
+        judge_retention(tenant, opened.log, name, seen, store.stored_bytes, now),
         () if machine.is_retired else judge_gaps(find_wanted(opened.tenant, opened.log, name), last, seen.whole_at),
     )
     return MachineLook(
@@ -173,6 +175,11 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
         is_stopped=not machine.is_retired and bucket.is_stopped(),
         arrivals=seen.arrivals,
     )
+
+
+def _without_pruned(losses: Iterable[Finding]) -> list[Finding]:
+    """Leave out what a pruning that is going on takes away: afterwards a loss is seen again."""
+    return [each for each in losses if each.kind not in (FindingKind.SNAPSHOTS_GONE, FindingKind.PACKS_GONE)]
 
 
 def _is_overdue(tenant: Tenant, log: Log, name: str, now: datetime, last_success_at: datetime | None) -> bool | None:

@@ -55,6 +55,11 @@ CHANGES_NOTHING = frozenset(
         EventKind.PAUSE_DECLARED,
         EventKind.PAUSE_ENDED,
         EventKind.MESSAGE_SENT,
+        EventKind.MAINTENANCE_BEGAN,
+        EventKind.MAINTENANCE_ENDED,
+        EventKind.RETENTION_AGREED,
+        EventKind.PRUNED,
+        EventKind.PRUNE_REFUSED,
     }
 )
 """The events after which an apply would do the same as before; after any other, a plan looks at everything."""

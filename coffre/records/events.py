@@ -70,6 +70,11 @@ class EventKind(StrEnum):
     RETENTION_FROZEN = "retention_frozen"
     RETENTION_RELEASED = "retention_released"
     MESSAGE_SENT = "message_sent"
+    MAINTENANCE_BEGAN = "maintenance_began"
+    MAINTENANCE_ENDED = "maintenance_ended"
+    RETENTION_AGREED = "retention_agreed"
+    PRUNED = "pruned"
+    PRUNE_REFUSED = "prune_refused"
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class Endpoint:
 class OwnerFacts:
     """A tenant's owner user as the platform sees it.
 
-    ``used_bytes`` counts everything the wall counts: all buckets, all versions, unfinished uploads.
+    ``used_bytes`` counts everything the wall counts: all buckets, all versions, unfinished uploads. ``counted_bytes``
+    is what the wall compares, where it counts objects in whole blocks (None: the same).
     ``wall_bytes`` is None when the user has no enforced quota. ``display_name`` is the name that people read, None
     where the platform keeps none.
     """
@@ -59,6 +60,13 @@ class OwnerFacts:
     suspended: bool
     buckets: tuple[str, ...]
     display_name: str | None = None
+    counted_bytes: int | None = None
+
+    @property
+    def free_bytes(self) -> int | None:
+        """What fits below the wall; None without a wall."""
+        counted_bytes = self.used_bytes if self.counted_bytes is None else self.counted_bytes
+        return None if self.wall_bytes is None else self.wall_bytes - counted_bytes
 
 
 @dataclass(frozen=True)

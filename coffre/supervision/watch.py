@@ -8,6 +8,7 @@ from coffre.agents.kinds import with_bucket
 from coffre.errors import BusyError
 from coffre.observation.duty import find_duty
 from coffre.observation.stores import room_of
+from coffre.observation.upkeep import is_in_maintenance
 from coffre.operations.access.gate import GateState, judge_stores, settle_gate
 from coffre.records.actor import Author
 from coffre.records.database.supervision import Noted, Watched
@@ -103,7 +104,7 @@ def _move_gate(opened: OpenTenant, look: TenantLook) -> GateState | None:
     stopped_now = [name for name, each in look.machines.items() if each.is_stopped]
     state = judge_stores(tenant, log, room_of(tenant, opened.platform), stores, stopped_now)
     in_service = [store.machine for store in stores if store.machine in tenant.active_machines()]
-    if all(_is_recorded(log, name, state) for name in in_service):
+    if all(_is_recorded(log, name, state) for name in in_service) and not is_in_maintenance(log):
         return None
     try:
         return _settle_under_lock(opened.checkout, tenant, opened.on_notice)

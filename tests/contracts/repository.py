@@ -151,3 +151,34 @@ def test_a_changed_byte_of_a_snapshot_fails_the_check(place: Place, snapshot: st
     with pytest.raises(RepositoryError, match=f"snapshot {snapshot[:8]}") as problem:
         place.repository.check()
     assert problem.value.found_errors
+
+
+def test_snapshots_are_removed_by_their_ids_and_what_stays_is_whole(place: Place, source: Path, snapshot: str) -> None:
+    (source / "new").write_bytes(b"new")
+    place.back_up(source)
+    pruner = place.repository.pruner()
+    planned = pruner.plan([snapshot])
+    assert planned.remaining_bytes > 0
+    assert planned.written_bytes <= planned.repacked_bytes
+    assert len(place.repository.snapshots()) == 2, "a plan changes nothing"
+    pruner.unlock()
+    pruner.remove([snapshot])
+    pruner.remove([snapshot])
+    pruner.prune(None, 60)
+    [left] = place.repository.snapshots()
+    assert left.id != snapshot
+    place.repository.check(read_data=True)
+    assert b"".join(place.repository.dump(left.id, f"{source}/below/deep".encode())) == b"deep"
+
+
+def test_nothing_but_a_full_id_is_removed(place: Place, snapshot: str) -> None:
+    for name in ("latest", snapshot[:8], "--keep-last=1"):
+        with pytest.raises(RepositoryError, match="is not the full id"):
+            place.repository.pruner().remove([name])
+    assert len(place.repository.snapshots()) == 1
+
+
+def test_a_plan_is_made_without_a_snapshot_to_remove(place: Place, snapshot: str) -> None:
+    assert place.repository.pruner().plan([], 0).repacked_bytes == 0
+    place.repository.pruner().prune(0, 60)
+    assert [each.id for each in place.repository.snapshots()] == [snapshot]

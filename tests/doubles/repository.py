@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from coffre.agents.pruning import PrunePlan, RepositoryLockedError
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.repository import (
     LONG_SECONDS,
@@ -115,14 +116,17 @@ class MemoryFormat:
                 found[facts.key.removeprefix(ResticLayout.prefix)] = content
             return found
 
-        return MemoryRepository(list_objects, password_of(storage))
+        def hide(name: str) -> None:
+            platform.open_bucket(storage.bucket, key).hide(f"{ResticLayout.prefix}{name}")
+
+        return MemoryRepository(list_objects, password_of(storage), hide)
 
     def open_copy(self, folder: Path, password: SecretStr) -> "MemoryRepository":
         def list_objects() -> Mapping[str, bytes]:
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
-        return MemoryRepository(list_objects, password)
+        return MemoryRepository(list_objects, password, lambda name: (folder / name).unlink())
 
     def make(self, password: SecretStr, now: datetime) -> Sequence[tuple[str, bytes]]:
         """Return the key file, then the config, like restic's format."""
@@ -150,9 +154,10 @@ class MemoryFormat:
 class MemoryRepository:
     """One such repository; implements Repository."""
 
-    def __init__(self, list_objects: ListObjects, password: SecretStr) -> None:
+    def __init__(self, list_objects: ListObjects, password: SecretStr, hide: Callable[[str], None]) -> None:
         self._list_objects = list_objects
         self._password = password
+        self._hide = hide
 
     def open(self) -> None:
         self._read()
@@ -230,6 +235,9 @@ class MemoryRepository:
                     f"the repository's file of snapshot {digest} is damaged", found_errors=True, damage="a snapshot"
                 )
 
+    def pruner(self) -> "MemoryPruner":
+        return MemoryPruner(self._read, self._hide)
+
     def _entries(self, snapshot: str) -> list[Entry]:
         if re.fullmatch("[0-9a-f]{64}", snapshot) is None:
             raise RepositoryError(f"{snapshot[:80]!r} is not the full id of a snapshot")
@@ -248,6 +256,40 @@ class MemoryRepository:
         if not any(key["sha256"] == _digest_password(key["salt"], self._password) for key in keys):
             raise RepositoryError("the repository password is wrong")
         return objects
+
+
+class MemoryPruner:
+    """Removes snapshots from such a repository, which are all that it has; implements RepositoryPruner.
+
+    A lock is an object below `locks/`, whatever its content.
+    """
+
+    def __init__(self, read: ListObjects, hide: Callable[[str], None]) -> None:
+        self._read_objects = read
+        self._hide = hide
+
+    def plan(self, snapshots: Sequence[str], most_repacked_bytes: int | None = None) -> PrunePlan:
+        objects = self._read_objects()
+        gone = sum(len(objects[f"snapshots/{each}"]) for each in snapshots)
+        return PrunePlan(0, 0, gone, sum(len(each) for each in objects.values()) - gone, 0)
+
+    def unlock(self) -> None:
+        """There is no program whose lock could be abandoned."""
+
+    def remove(self, snapshots: Sequence[str]) -> None:
+        self._refuse_locked()
+        for each in snapshots:
+            if re.fullmatch("[0-9a-f]{64}", each) is None:
+                raise RepositoryError(f"{each[:80]!r} is not the full id of a snapshot")
+            if f"snapshots/{each}" in self._read_objects():
+                self._hide(f"snapshots/{each}")
+
+    def prune(self, most_repacked_bytes: int | None, deadline_seconds: float) -> None:
+        self._refuse_locked()
+
+    def _refuse_locked(self) -> None:
+        if any(name.startswith("locks/") for name in self._read_objects()):
+            raise RepositoryLockedError("the repository is locked by another program")
 
 
 def _load(objects: Mapping[str, bytes], snapshot: str) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def test_status_and_backup_say_what_the_agent_says(desk: Desk) -> None:
     [
         (("drill",), 1),
         (("verify",), 1),
+        (("prune",), 4),
         (("undelete", "--at", "2026-11-28T00:00:00Z"), 4),
         (("restore", "--to", "./x"), 4),
     ],
@@ -121,7 +122,7 @@ def test_what_needs_a_repository_says_that_there_is_none(desk: Desk, verb: tuple
     assert f"{MACHINE} keeps no backups on lab (`agent: acronis`)" in refused.output
 
 
-@pytest.mark.parametrize("verb", [("rotate", "--yes"), ("gate",), ("drill",), ("verify",)])
+@pytest.mark.parametrize("verb", [("rotate", "--yes"), ("gate",), ("drill",), ("verify",), ("prune",)])
 def test_what_is_about_the_tenant_goes_on_without_the_machine(desk: Desk, verb: tuple[str, ...]) -> None:
     desk.coffre(verb[0], SLUG, *verb[1:])
 

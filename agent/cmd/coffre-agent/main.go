@@ -135,6 +135,7 @@ func backUp(ctx context.Context, paths config.Paths, invocation string, log io.W
 	outcome, err := run.Run(ctx, run.Settings{
 		Paths: paths, Version: version, Environment: os.Environ(), InvocationID: os.Getenv("INVOCATION_ID"),
 		StoragePatience: run.StoragePatience, Log: log,
+		MaintenancePatience: run.MaintenancePatience, MaintenancePause: run.MaintenancePause,
 	})
 	return outcome.Exit, errors.Join(err, update.Finish(paths, invocation, err))
 }

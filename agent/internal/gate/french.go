@@ -14,6 +14,8 @@ var french = map[string]string{
 	"suspended":   "le service est suspendu" + callSmileo,
 	"hold":        "l'accès aux sauvegardes est gelé" + callSmileo,
 	"leaving":     "le service a pris fin",
+
+	ReasonMaintenance: "SMILÉO retire d'anciennes sauvegardes ; la prochaine sauvegarde aura lieu à l'heure prévue",
 }
 
 // Journal says to the customer, in French, that the gate is closed and why.

@@ -7,7 +7,7 @@ import (
 
 func TestTheJournalSaysInFrenchWhyNothingIsSaved(t *testing.T) {
 	for reason, words := range map[string]string{
-		ReasonQuota: "quota", ReasonFilling: "cette machine remplit l'espace de stockage commun", "hold": "gelé",
+		ReasonQuota: "quota", ReasonFilling: "cette machine remplit l'espace de stockage commun", "hold": "gelé", ReasonMaintenance: "retire d'anciennes sauvegardes",
 		"": "n'en accepte pas", "a reason of tomorrow": "n'en accepte pas", "\x1b[2J": "n'en accepte pas",
 	} {
 		said := Gate{Closed: true, Reason: reason}.Journal()

@@ -19,6 +19,9 @@ const LimitBytes = 64 << 10
 // report.
 const ReasonQuota = "quota"
 
+// ReasonMaintenance is the reason of a gate that opens again by itself: SMILÉO removes old backups meanwhile.
+const ReasonMaintenance = "maintenance"
+
 // Limits of what is shown of a document that anybody who hosts the storage can write.
 const (
 	reasonLimit = 200
@@ -51,6 +54,8 @@ func (g Gate) Sentence() string {
 		sentence += ": it fills the storage that all machines share; the others continue"
 	case ReasonQuota:
 		sentence += ": the quota is reached"
+	case ReasonMaintenance:
+		sentence += ": SMILÉO removes old backups from it"
 	default:
 		sentence += ": " + g.Reason
 	}

@@ -40,10 +40,7 @@ type snapshot struct {
 // written at all. What was answered before an error is returned with it.
 func (r run) ask(ctx context.Context, access access, applied orders.Document, memory memory) (answers, error) {
 	var found answers
-	err := storage.Retry(ctx, r.settings.StoragePatience, func(ctx context.Context) (err error) {
-		found.door, found.notes, err = readGate(ctx, access.client)
-		return err
-	})
+	err := r.waitForGate(ctx, access.client, &found)
 	found.clockOffset = r.readClock(access.client).offsetSeconds
 	if err != nil {
 		return found, err
@@ -63,6 +60,27 @@ func (r run) ask(ctx context.Context, access access, applied orders.Document, me
 		return found, err
 	}
 	return found, r.probe(ctx, access.client)
+}
+
+// waitForGate reads the gate, and reads it again while it is closed for maintenance, up to a limit: the document is not
+// signed, so it may say so for ever.
+func (r run) waitForGate(ctx context.Context, client *storage.Client, found *answers) error {
+	until := time.Now().Add(r.settings.MaintenancePatience)
+	for {
+		err := storage.Retry(ctx, r.settings.StoragePatience, func(ctx context.Context) (err error) {
+			found.door, found.notes, err = readGate(ctx, client)
+			return err
+		})
+		isWaiting := err == nil && found.door.Closed && found.door.Reason == gate.ReasonMaintenance
+		if !isWaiting || !time.Now().Before(until) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(r.settings.MaintenancePause):
+		}
+	}
 }
 
 // probe writes something, which is not empty: an empty object fits under a full quota.

@@ -25,6 +25,13 @@ import (
 // StoragePatience is the usual time that the storage may be away before a run gives up.
 const StoragePatience = 30 * time.Second
 
+// MaintenancePatience is the usual time that a run waits while SMILÉO removes old backups, and MaintenancePause how often it
+// looks: such a gate opens again by itself.
+const (
+	MaintenancePatience = time.Hour
+	MaintenancePause    = 30 * time.Second
+)
+
 // Causes that end a run early.
 var (
 	errDeadline = errors.New("deadline")
@@ -42,6 +49,9 @@ type Settings struct {
 	InvocationID string
 	// StoragePatience is how long the storage may be away before the run gives up.
 	StoragePatience time.Duration
+	// MaintenancePatience is how long the gate may be closed for maintenance before the run gives up, and MaintenancePause
+	// the time between two looks.
+	MaintenancePatience, MaintenancePause time.Duration
 	// ReadBack says whether a snapshot can be restored; nil looks in the storage.
 	ReadBack func(snapshotID string) report.Integrity
 	// Log takes one line at a time for the journal.

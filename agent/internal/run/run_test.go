@@ -60,6 +60,7 @@ func settings(machine *installed.Machine, log *bytes.Buffer) Settings {
 	settings := Settings{
 		Paths: machine.Paths, Version: "1.2.3", Environment: os.Environ(), InvocationID: strings.Repeat("ab", 16),
 		StoragePatience: time.Second, Log: log,
+		MaintenancePatience: 200 * time.Millisecond, MaintenancePause: 10 * time.Millisecond,
 	}
 	if machine.Server.Get("restic/config") == nil { // Its restic is a script.
 		settings.ReadBack = func(string) report.Integrity { return report.Whole }
@@ -269,6 +270,34 @@ func TestAClosedGateKeepsResticFromStarting(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 	}
+}
+
+func TestARunWaitsWhileOldBackupsAreRemovedAndThenSaves(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(1, nil)
+	machine.Server.Put(gate.Key, []byte(`{"closed":true,"reason":"maintenance"}`))
+	looks := 0
+	machine.Server.FailWith(func(method, key string) string {
+		if method == http.MethodGet && key == gate.Key {
+			if looks++; looks == 3 {
+				machine.Server.Put(gate.Key, []byte(`{"closed":false,"reason":""}`))
+			}
+		}
+		return ""
+	})
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "")
+	if looks < 3 {
+		t.Fatal(looks)
+	}
+}
+
+func TestARunGivesUpWhenTheMaintenanceDoesNotEnd(t *testing.T) {
+	machine := withProgram(t, saves)
+	machine.Applied(1, nil)
+	machine.Server.Put(gate.Key, []byte(`{"closed":true,"reason":"maintenance","since":"2026-01-01T00:00:00Z"}`))
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Failed, 4, "removes old backups")
 }
 
 func TestTheWallBeforeABackupLeavesTheReportOnTheMachine(t *testing.T) {

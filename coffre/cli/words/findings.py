@@ -283,6 +283,34 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         f"it reports a backup of {evidence['reported_at']} that storage does not have (the newest there is of "
         f"{evidence['newest_snapshot_at'] or 'no time'}): run `coffre verify`, and look at the machine"
     ),
+    FindingKind.SNAPSHOTS_MISDATED: lambda evidence: (
+        f"not pruned: {_snapshots(evidence['count'])} with another date than storage gives them, for example "
+        f"{str(evidence['snapshot'])[:8]} "
+        + (
+            f"({evidence['taken_at']} in it, {evidence['stored_at']} in storage)"
+            if evidence["taken_at"]
+            else "(which no agent writes)"
+        )
+        + ": find out who wrote them with the machine's key. They stay if you run `coffre prune --agree dates`; "
+        "`coffre snapshot set-aside` takes one away"
+    ),
+    FindingKind.RETENTION_TOO_MUCH: lambda evidence: (
+        f"not pruned: {_snapshots(evidence['count'])} would go, and {evidence['days']} of {evidence['of_days']} days "
+        "would have no backup any more; `coffre prune --dry-run` shows it, `--agree amount` carries it out"
+    ),
+    FindingKind.RETENTION_LATE: lambda evidence: (
+        f"{_snapshots(evidence['count'])} older than its plan keeps them; it was last pruned "
+        f"{evidence['last_at'] or 'never'}: run `coffre prune` daily"
+    ),
+    FindingKind.RETENTION_FREES_NOTHING: lambda evidence: (
+        f"snapshots were removed at {evidence['at']}, and {format_bytes(int(evidence['bytes'] or 0))} of them are "
+        "still there: "
+        + (
+            "the platform deletes no earlier versions; check the bucket's lifecycle with `coffre drift`"
+            if evidence["why"] == "versions"
+            else "there was no room to repack; sell more space, or run `coffre prune --agree loss`"
+        )
+    ),
     FindingKind.NOT_KNOWN: lambda evidence: (
         f"nobody supervises it: {_NOT_KNOWN.get(str(evidence['reason']), str(evidence['reason']))}; run `coffre apply`"
     ),

@@ -41,6 +41,7 @@ ACTIONS: Mapping[NextAction, str] = {
     NextAction.LOOK_AT_MACHINE: "examiner la machine",
     NextAction.RUN_APPLY: "SMILÉO remet le service en ordre",
     NextAction.RUN_VERIFY: "SMILÉO contrôle les sauvegardes",
+    NextAction.RUN_PRUNE: "SMILÉO retire les sauvegardes arrivées à échéance",
     NextAction.RUN_COPY: "SMILÉO relance la seconde copie",
     NextAction.UNDELETE: "SMILÉO rétablit les sauvegardes",
     NextAction.FIND_WRITER: "SMILÉO recherche l’origine et change la clé de la machine",
@@ -148,6 +149,17 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.WITNESSES_DISAGREE: _plainly(
         "la machine annonce une sauvegarde qui n’est pas dans l’espace de stockage"
     ),
+    FindingKind.SNAPSHOTS_MISDATED: _plainly(
+        "des sauvegardes portent une autre date que celle de leur arrivée ; aucune n’est retirée"
+    ),
+    FindingKind.RETENTION_TOO_MUCH: _plainly(
+        "trop de sauvegardes seraient retirées d’un coup ; aucune ne l’est sans vérification"
+    ),
+    FindingKind.RETENTION_LATE: lambda evidence, _: (
+        f"{count(int(evidence['count'] or 0), 'sauvegarde a', 'sauvegardes ont')} dépassé la durée de conservation "
+        "prévue"
+    ),
+    FindingKind.RETENTION_FREES_NOTHING: _plainly("les sauvegardes retirées occupent encore de l’espace"),
     FindingKind.NOT_KNOWN: _plainly("le service n’est pas encore sous supervision"),
     FindingKind.TENANT_NOT_SEEN: _plainly(_UNSEEN),
     FindingKind.PLATFORM_AWAY: _plainly("la plateforme de stockage ne répond pas"),

@@ -79,6 +79,7 @@ _ROUTINES = {
     "derive_report_key": "derive the key of its reports",
     "check_structure": "verify: check the structure of the repository",
     "check_after_undelete": "check after undelete",
+    "prune": "pruning by `keep`",
     "measure_return": f"size of the {_AT_THE_END}",
 }
 _FAULTS = {

@@ -48,14 +48,16 @@ def learn(memory: Memory, seen: BucketRead) -> Memory:
     reported, stored = seen.reported, seen.stored
     memory = identity.learn(memory, (*reported.reports, *reported.others))
     number = max(filter(None, (memory.report_number, reported.highest)), default=None)
+    # It listed packs that a pruning has deleted meanwhile: they would be expected for ever.
+    is_overtaken = any(each.released_at and each.released_at >= seen.began_at for each in memory.snapshots.values())
     return replace(
         memory,
         report_number=number,
         accounted_number=_account(memory, reported),
         sealed_since=memory.sealed_since or reported.sealed_since,
         clean_until=_latest(memory.clean_until, reported.clean_until),
-        packs=max(memory.packs or 0, stored.packs),
-        pack_bytes=max(memory.pack_bytes or 0, stored.pack_bytes),
+        packs=memory.packs if is_overtaken else max(memory.packs or 0, stored.packs),
+        pack_bytes=memory.pack_bytes if is_overtaken else max(memory.pack_bytes or 0, stored.pack_bytes),
         snapshots=_learn_snapshots(memory, seen),
     )
 

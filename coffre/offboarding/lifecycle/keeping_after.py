@@ -96,6 +96,11 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.RETENTION_FROZEN: None,
     EventKind.RETENTION_RELEASED: None,
     EventKind.MESSAGE_SENT: None,
+    EventKind.MAINTENANCE_BEGAN: None,
+    EventKind.MAINTENANCE_ENDED: None,
+    EventKind.RETENTION_AGREED: None,
+    EventKind.PRUNED: None,
+    EventKind.PRUNE_REFUSED: None,
 }
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 

@@ -13,20 +13,24 @@ from coffre.agents.kinds import find_layout
 from coffre.errors import RefusedError, UsageError
 from coffre.observation.judge.filling import Filling, MachineStore, Room, judge_filling
 from coffre.observation.stores import find_words, read_store, room_of
+from coffre.observation.upkeep import is_in_maintenance
+from coffre.operations.acknowledge.acknowledge import forget_packs
 from coffre.orders.control import put_gate_order
 from coffre.records.activity import Usage
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
+from coffre.records.facts.retention import MaintenanceBegan, MaintenanceEnded
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.sizes import format_bytes, format_sold
 from coffre.tenant.access import SUSPENDED, find_reason
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log, TenantLog, fact_of
+from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.lookup import find_machine
 from coffre.tenant.presence import refuse_unapplied
 from coffre.workspace.clock import utc_now
 
-QUOTA, FILLING = "quota", "filling"
+QUOTA, FILLING, MAINTENANCE = "quota", "filling", "maintenance"
 """The reasons, as `control/gate.json` gives them to a machine."""
 
 OnRefused = Callable[[str, RefusedError], object]
@@ -117,7 +121,8 @@ def settle_gate(
 
     A retired machine has no gate, but its backups are included; a machine without a bucket has neither. A bucket whose
     gate cannot be set, for example after an interrupted apply, is reported to ``on_refused`` and the others go on;
-    without ``on_refused`` it is a RefusedError.
+    without ``on_refused`` it is a RefusedError. A gate that was closed for maintenance follows the quota again: the
+    caller has the tenant's lock, so no pruning is going on.
     """
     stores = measure(tenant, buckets, log)
     measured = {store.machine for store in stores}
@@ -132,7 +137,22 @@ def settle_gate(
             if on_refused is None:
                 raise
             on_refused(name, refused)
+            continue
+        if is_in_maintenance(log, name):
+            forget_packs(TenantMemory(log), name)
+            log.append(MaintenanceEnded(), name)
     return state
+
+
+def close_for_maintenance(buckets: TenantBuckets, log: Log, machine: str) -> None:
+    """Close one machine's gate for as long as its repository is pruned; recorded first. `settle_gate` opens it again.
+
+    The caller has the tenant's lock until then. After a kill, whoever settles the gate next opens it.
+    """
+    if not is_in_maintenance(log, machine):
+        log.append(MaintenanceBegan(), machine)
+    buckets.open(machine).set_gate(closed=True)
+    put_gate_order(buckets, machine, is_closed=True, reason=MAINTENANCE, since=utc_now())
 
 
 def set_gate(tenant: Tenant, buckets: TenantBuckets, log: Log, machine: str, state: GateState) -> bool:

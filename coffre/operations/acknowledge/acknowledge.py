@@ -15,6 +15,7 @@ from coffre.orders.accepted_paths import list_acceptable, record_accepted
 from coffre.orders.control import TenantOrders
 from coffre.records.facts.backups import NewRepository, SnapshotsReleased
 from coffre.records.facts.fact import RecordedFinding
+from coffre.records.memory import Memory
 from coffre.tenant.estate.log import Log
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.opening import OpenTenant
@@ -25,6 +26,7 @@ ACKNOWLEDGED = "acknowledged"
 HIDDEN = "hidden_by_undelete"
 SET_ASIDE = "set_aside"
 BEGUN_ANEW = "new_repository"
+PRUNED = "pruned"
 
 _IDS_AN_EVENT = 1000
 
@@ -56,6 +58,16 @@ def expect_no_more(memory: TenantMemory, machine: str, ids: Sequence[str], why: 
     A read between the release and the hiding may have seen them, and would expect them again.
     """
     memory.change(machine, lambda known: continuity.release(known, ids, why, utc_now()))
+
+
+def forget_packs(memory: TenantMemory, machine: str) -> None:
+    """Expect no packs of a machine that was pruned; a read that began before learns none of them again."""
+
+    def forget(known: Memory) -> Memory:
+        pruned = [each.snapshot_id for each in known.snapshots.values() if each.released == PRUNED]
+        return continuity.release(known, pruned, PRUNED, utc_now())
+
+    memory.change(machine, forget)
 
 
 def begin_anew(log: Log, memory: TenantMemory, machine: str, reason: str) -> None:

@@ -4,6 +4,7 @@ A snapshot that a machine forged, or that cannot be read, would stop each of the
 repository, where no rule of the platform lets it expire, and then hidden. Its content is not read for that.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,7 +81,12 @@ def bring_back(
 def list_aside_ids(bucket: Bucket, layout: RepositoryLayout) -> tuple[str, ...]:
     """Return the ids of the snapshots of a bucket that are set aside, and therefore missing in its repository."""
     aside = _Places.of(layout).aside
-    return tuple(sorted(_name(each, aside) for each in bucket.list_objects(aside)))
+    return tuple(sorted(_name(each, aside) for each in list_aside_objects(bucket, layout)))
+
+
+def list_aside_objects(bucket: Bucket, layout: RepositoryLayout) -> Sequence[ObjectFacts]:
+    """Return the objects of the snapshots of a bucket that are set aside, each of the time at which it was."""
+    return bucket.list_objects(_Places.of(layout).aside)
 
 
 def list_aside(tenant: Tenant, buckets: TenantBuckets, log: TenantLog, machine: str) -> list[AsideSnapshot]:

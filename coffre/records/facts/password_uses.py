@@ -18,6 +18,7 @@ class RoutineTask(StrEnum):
     CHECK_AFTER_UNDELETE = "check_after_undelete"
     MEASURE_RETURN = "measure_return"
     """The size of the return at the end of the contract."""
+    PRUNE = "prune"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from coffre.records.facts import (
     inputs,
     mail,
     password_uses,
+    retention,
     reviewed,
     supervision,
 )
@@ -77,6 +78,11 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.RETENTION_FROZEN: supervision.RetentionFrozen,
     EventKind.RETENTION_RELEASED: supervision.RetentionReleased,
     EventKind.MESSAGE_SENT: mail.MessageSent,
+    EventKind.MAINTENANCE_BEGAN: retention.MaintenanceBegan,
+    EventKind.MAINTENANCE_ENDED: retention.MaintenanceEnded,
+    EventKind.RETENTION_AGREED: retention.RetentionAgreed,
+    EventKind.PRUNED: retention.Pruned,
+    EventKind.PRUNE_REFUSED: retention.PruneRefused,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

@@ -45,10 +45,12 @@ class CephStorage:
         user = self.admin.find_user(uid)
         if user is None:
             return None
+        use = self.admin.read_use(uid, exact)
         return OwnerFacts(
             uid=uid,
             wall_bytes=user.quota_bytes,
-            used_bytes=self.admin.used_bytes(uid, exact),
+            used_bytes=use.used_bytes,
+            counted_bytes=use.counted_bytes,
             suspended=user.suspended,
             buckets=tuple(self.admin.list_buckets(uid)),
             display_name=user.display_name,
@@ -160,9 +162,9 @@ class CephStorage:
             if user is None or user.quota_bytes is None:
                 yield
                 return
-            used_bytes = self.admin.used_bytes(uid, exact=True)
+            counted_bytes = self.admin.read_use(uid, exact=True).counted_bytes
             try:
-                self.admin.set_quota(uid, max(user.quota_bytes, used_bytes) + extra_bytes)
+                self.admin.set_quota(uid, max(user.quota_bytes, counted_bytes) + extra_bytes)
                 yield
             finally:
                 self.admin.set_quota(uid, user.quota_bytes)

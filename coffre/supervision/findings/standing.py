@@ -59,6 +59,7 @@ class NextAction(StrEnum):
     LOOK_AT_MACHINE = "look_at_machine"
     RUN_APPLY = "run_apply"
     RUN_VERIFY = "run_verify"
+    RUN_PRUNE = "run_prune"
     RUN_COPY = "run_copy"
     UNDELETE = "undelete"
     FIND_WRITER = "find_writer"
@@ -129,6 +130,10 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.BACKUP_MISSED: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.CALL_CUSTOMER),
     FindingKind.BACKUP_FAILED: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.LOOK_AT_MACHINE),
     FindingKind.WITNESSES_DISAGREE: Standing(_OPEN, None, Consequence.RESTORE_MAY_FAIL, NextAction.LOOK_AT_MACHINE),
+    FindingKind.SNAPSHOTS_MISDATED: _WRITER,
+    FindingKind.RETENTION_TOO_MUCH: _ours(Severity.MINOR, Consequence.NONE, NextAction.RUN_PRUNE),
+    FindingKind.RETENTION_LATE: _ours(Severity.MINOR, Consequence.NONE, NextAction.RUN_PRUNE),
+    FindingKind.RETENTION_FREES_NOTHING: _ours(Severity.MINOR, Consequence.BACKUPS_WILL_STOP, NextAction.RUN_PRUNE),
     FindingKind.NOT_KNOWN: _UNSEEN,
     FindingKind.TENANT_NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
     FindingKind.PLATFORM_AWAY: _ours(Severity.CRITICAL, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),

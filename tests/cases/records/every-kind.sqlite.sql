@@ -89,6 +89,12 @@ INSERT INTO "chain" VALUES(69,1,'event',69,'k7f3q9wz2m','retention_frozen','08a2
 INSERT INTO "chain" VALUES(70,1,'event',70,'k7f3q9wz2m','retention_released','5e5b3ac712c6280fb96c5098c01ba9a1','a84b6d674391870e325b31236aeccf6368328f31f5fb9c503b2c2061c7d29e01','e3c7743194bfb2a5280382d28242bfe6a186aed624edf2312358e125b9bf06ce');
 INSERT INTO "chain" VALUES(71,1,'event',71,'k7f3q9wz2m','message_sent','219dd51623dbce45540b2e82b7612c15','e944bd97298ec4ff591f855dad122eb2adeb0e3e41eb1e5e6fcce54531b074e1','563aada8aa71149319b7055ae8db48ee64176fe4ac474df598e5a739c04fa20e');
 INSERT INTO "chain" VALUES(72,1,'event',72,'k7f3q9wz2m','message_sent','a336c470e1acf185b59e1f79793d9ea4','96ab4a383552c8cfd2ba012633901eca764332c12697f68a837e9523bbad4651','2375e79ffb89b8b3b008c65ca1233c5d02ab55c3784db282f61b9ae6e2a9c530');
+INSERT INTO "chain" VALUES(73,1,'event',73,'k7f3q9wz2m','maintenance_began','f8b1ae4ed9d684fb882014f6a0813adf','63a746a0d927d3c5de6f92685f12e98e651d6ffb753904d24a7ab31f9ae5ea8e','e2cd781e9daae68f928a0694403d4d84f92c065f25c0f3918a96679d81768ebd');
+INSERT INTO "chain" VALUES(74,1,'event',74,'k7f3q9wz2m','maintenance_ended','dd8eb7cfd7570d85aa0e4c24e78d84b8','cee29a1e33ebbb79ac6b8a627eef5dd0b5425d57432ea8d32b891542f9b39178','2a78ac7fbd932cf673f565938abacfa88c3ab9851c6bb2cc458f0af2c861cd65');
+INSERT INTO "chain" VALUES(75,1,'event',75,'k7f3q9wz2m','retention_agreed','d3981d6fd360a4560fd8f031f3b658d4','ee76ddf9eaa95ceb994aa8115ff91a4864986baa6385e4bfe4174136f20f00ab','ceb180556b616de7f14943244e644f9a9f9545dd3da6be5e73c5c30df9118a44');
+INSERT INTO "chain" VALUES(76,1,'event',76,'k7f3q9wz2m','pruned','51ea894eff7fa1be7f1fb03d0dbf2835','cb3778c5de77160d5a500549a3643c5bdfa0a25a2837d05b2ad782a0a7b963e9','dbf61b31950370a90c8fcd016e310d258185bf04a88c41cc5f6d3d511d040548');
+INSERT INTO "chain" VALUES(77,1,'event',77,'k7f3q9wz2m','pruned','9e40ed2c3c81cbddb4aad8aa183b2885','e4f16255c74a9f97f30d57acee6226be23c740bcaff31833657dd55e6d26eb49','c287e8a56d843010fe8b8af271dd1760a1d4a8e871ece863b43bffac91235166');
+INSERT INTO "chain" VALUES(78,1,'event',78,'k7f3q9wz2m','prune_refused','c87b76ffb179052046579a097152426d','877d55c375db765f0f95f5a0507cefbba545b3abbcf7e8efefda2028d1a6a347','4bde172c46526c07b83eff4973ea1792bf60e9eb57c85b06e55ad2236cb31e5d');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -96,7 +102,7 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',72,'2375e79ffb89b8b3b008c65ca1233c5d02ab55c3784db282f61b9ae6e2a9c530');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',78,'4bde172c46526c07b83eff4973ea1792bf60e9eb57c85b06e55ad2236cb31e5d');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
@@ -185,6 +191,12 @@ INSERT INTO "events" VALUES(69,'k7f3q9wz2m','boulangerie-martin','retention_froz
 INSERT INTO "events" VALUES(70,'k7f3q9wz2m','boulangerie-martin','retention_released','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"reason": "an accountant encrypted her folder"}');
 INSERT INTO "events" VALUES(71,'k7f3q9wz2m','boulangerie-martin','message_sent','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a',NULL,'{"message": 7, "subject": "quota_near", "told": "begin", "to": "claire@martin.example", "message_id": "<0f0f@smileo.example>", "answer": "250 taken", "sha256": "abababababababababababababababababababababababababababababababab"}');
 INSERT INTO "events" VALUES(72,'k7f3q9wz2m','boulangerie-martin','message_sent','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a',NULL,'{"message": 8, "subject": "quota_reached", "told": "end", "to": "claire@martin.example", "message_id": "<1f1f@smileo.example>", "answer": "250 taken", "sha256": "abababababababababababababababababababababababababababababababab", "attempts": 3}');
+INSERT INTO "events" VALUES(73,'k7f3q9wz2m','boulangerie-martin','maintenance_began','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{}');
+INSERT INTO "events" VALUES(74,'k7f3q9wz2m','boulangerie-martin','maintenance_ended','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{}');
+INSERT INTO "events" VALUES(75,'k7f3q9wz2m','boulangerie-martin','retention_agreed','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"agreements": ["amount", "loss"], "reason": "M. Martin, by mail"}');
+INSERT INTO "events" VALUES(76,'k7f3q9wz2m','boulangerie-martin','pruned','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"removed": 3, "kept": 40, "current_bytes_before": 9000, "current_bytes_after": 7000, "stored_bytes_before": 9500, "stored_bytes_after": 9600, "unused_bytes": 12}');
+INSERT INTO "events" VALUES(77,'k7f3q9wz2m','boulangerie-martin','pruned','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"removed": 0, "kept": 40, "current_bytes_before": 9000, "current_bytes_after": 9000, "stored_bytes_before": 9500, "stored_bytes_after": 4000, "unused_bytes": 0, "freed_bytes": 5500, "problem": "the repository''s index is damaged"}');
+INSERT INTO "events" VALUES(78,'k7f3q9wz2m','boulangerie-martin','prune_refused','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"findings": [{"kind": "retention_too_much", "count": 70, "days": 70, "of_days": 100}]}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -357,5 +369,5 @@ CREATE INDEX messages_by_subject ON messages (about, occurrence);
 CREATE INDEX messages_by_outcome ON messages (outcome, outcome_at);
 CREATE INDEX messages_by_tenant ON messages (tenant_id);
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',72);
+INSERT INTO "sqlite_sequence" VALUES('events',78);
 COMMIT;

@@ -554,3 +554,20 @@ def test_a_copy_that_counts_on_from_where_it_was_taken_is_no_old_report_put_back
     success = world.read().success
     assert success is not None
     assert success.snapshot_id == S[5]
+
+
+def test_a_read_that_began_before_a_pruning_ended_expects_no_packs_again() -> None:
+    world = World()
+    for each in S[:3]:
+        world.back_up(each)
+    world.look()
+    listed_before = ListedRepository(frozenset(S[:3]), has_config=True, keys=1, packs=3, pack_bytes=12)
+    overtaken = BucketRead(world.read(), listed_before, world.clock)
+    world.clock += timedelta(minutes=1)
+    for each in S[:2]:
+        del world.bucket[f"restic/snapshots/{each}"], world.bucket[f"restic/data/00/{each}"]
+    world.memory = continuity.release(world.memory, S[:2], "pruned", world.clock)
+    world.memory = continuity.learn(world.memory, overtaken)
+    assert (world.memory.packs, len(world.memory.expected)) == (None, 1)
+    assert world.look() == {}
+    assert world.look() == {}

@@ -11,7 +11,17 @@ import pytest
 from coffre.errors import ExpectedError
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
-from coffre.records.facts import agents, backups, contract, departure, enrolment, inputs, reviewed, supervision
+from coffre.records.facts import (
+    agents,
+    backups,
+    contract,
+    departure,
+    enrolment,
+    inputs,
+    retention,
+    reviewed,
+    supervision,
+)
 from coffre.records.facts.fact import Fact, RecordedFinding
 from coffre.records.facts.mail import MailState, MessageSent
 from coffre.records.facts.password_uses import (
@@ -152,6 +162,12 @@ EXPECTED: list[Fact] = [
     supervision.RetentionReleased("an accountant encrypted her folder"),
     MessageSent(7, "quota_near", "begin", "claire@martin.example", "<0f0f@smileo.example>", "250 taken", HASH),
     MessageSent(8, "quota_reached", "end", "claire@martin.example", "<1f1f@smileo.example>", "250 taken", HASH, 3),
+    retention.MaintenanceBegan(),
+    retention.MaintenanceEnded(),
+    retention.RetentionAgreed((retention.Agreement.AMOUNT, retention.Agreement.LOSS), "M. Martin, by mail"),
+    retention.Pruned(3, 40, 9000, 7000, 9500, 9600, unused_bytes=12),
+    retention.Pruned(0, 40, 9000, 9000, 9500, 4000, freed_bytes=5500, problem="the repository's index is damaged"),
+    retention.PruneRefused((RecordedFinding("retention_too_much", {"count": 70, "days": 70, "of_days": 100}),)),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coffre.agents.repository import Node, OddSnapshot, RestoreSummary, Snapshot, SnapshotList
@@ -60,7 +60,17 @@ def read_snapshot(fields: Mapping[str, Any], now: datetime) -> Snapshot | OddSna
         taken_at = check_time(read_time(fields.get("time")), now)
     except ValueError:
         return OddSnapshot(snapshot_id, Fault.UNBELIEVABLE_TIME, "time")
-    return Snapshot(snapshot_id, taken_at, host, tuple(paths), tuple(tags))
+    return Snapshot(snapshot_id, taken_at, host, tuple(paths), tuple(tags), read_run(fields.get("summary")))
+
+
+def read_run(summary: object) -> timedelta | None:
+    """Return how long a backup took by its summary, which the machine wrote; None without usable times."""
+    if not isinstance(summary, Mapping):
+        return None
+    try:
+        return read_time(summary.get("backup_end")) - read_time(summary.get("backup_start"))
+    except ValueError:
+        return None
 
 
 def read_snapshots(text: str, now: datetime) -> SnapshotList:

@@ -2,11 +2,12 @@
 
 import io
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coffre.agents.repository import RepositoryError
@@ -65,6 +66,16 @@ class ResticCommand:
     deadline_seconds: float
     line_bytes: int = LINE_BYTES
     """The longest accepted line: restic prints what a machine wrote into its repository."""
+
+
+def bound_to_us(command: ResticCommand) -> ResticCommand:
+    """Return the command so that restic ends, and removes its lock, when this process is killed."""
+    found = shutil.which("setpriv")
+    if found is None:
+        return command  # not on Linux: then a lock stays until it is old enough to be removed
+    return replace(
+        command, program=Path(found), arguments=["--pdeathsig=TERM", str(command.program), *command.arguments]
+    )
 
 
 def stream(command: ResticCommand) -> Iterator[str]:

@@ -43,7 +43,8 @@ from coffre.agents.restic.repository.output import (
     read_size,
     read_snapshots,
 )
-from coffre.agents.restic.repository.process import ResticCommand, ResticError, stream, stream_bytes
+from coffre.agents.restic.repository.process import ResticCommand, ResticError, bound_to_us, stream, stream_bytes
+from coffre.agents.restic.repository.pruning import ResticPruner
 from coffre.errors import RemoteError
 from coffre.outside.processes import LINE_BYTES
 from coffre.outside.proxies import proxy_environment, refuse_broken
@@ -228,6 +229,14 @@ class ResticRepository:
         """Check the repository's structure, with ``read_data`` every pack's content; returns only without error."""
         self._run(["check", "--no-lock", *(["--read-data"] if read_data else [])], LONG_SECONDS)
 
+    def pruner(self) -> ResticPruner:
+        """Return what removes backups from the repository; its program ends with this process."""
+
+        def run(arguments: Sequence[str], deadline_seconds: float) -> Generator[str, None, None]:
+            return self._stream(arguments, deadline_seconds, ends_with_us=True)
+
+        return ResticPruner(run, self._stream)
+
     def _run(self, arguments: Sequence[str], deadline_seconds: float) -> None:
         for _ in self._stream(arguments, deadline_seconds):
             continue
@@ -238,8 +247,11 @@ class ResticRepository:
         deadline_seconds: float,
         cage: Cage | None = None,
         line_bytes: int = LINE_BYTES,
+        *,
+        ends_with_us: bool = False,
     ) -> Generator[str, None, None]:
         command = replace(self._command(["--json", *arguments], deadline_seconds, cage), line_bytes=line_bytes)
+        command = bound_to_us(command) if ends_with_us else command
         try:
             yield from stream(command)
         except ResticError as problem:

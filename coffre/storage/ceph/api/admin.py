@@ -54,6 +54,14 @@ class AdminUser:
 
 
 @dataclass(frozen=True)
+class AdminUse:
+    """What a user stores; ``counted_bytes`` is what its user_quota compares: each object in whole blocks of 4 KiB."""
+
+    used_bytes: int
+    counted_bytes: int
+
+
+@dataclass(frozen=True)
 class RgwBucket:
     """A bucket without a count of its content.
 
@@ -201,14 +209,20 @@ class AdminClient:
         self._write(uid, doing, "PUT", path, {**values, **more})
 
     def used_bytes(self, uid: str, exact: bool) -> int:
-        """Return the bytes that count for the user_quota; without ``exact``, from RGW's last own count."""
+        """Return the bytes that a user stores in all versions; without ``exact``, from RGW's last own count."""
+        return self.read_use(uid, exact).used_bytes
+
+    def read_use(self, uid: str, exact: bool) -> AdminUse:
+        """Return what a user stores; without ``exact``, from RGW's last own count."""
         doing = f"read the use of user {uid}"
         try:
             answer = self._get(doing, "/admin/user", uid=uid, stats=True, sync=exact)
         except NoSuchKeyError:
-            return 0  # a user that never owned a bucket has no statistics
+            return AdminUse(0, 0)  # a user that never owned a bucket has no statistics
         with reading(doing):
-            return count((answer.get("stats") or {}).get("size", 0))
+            stats = answer.get("stats") or {}
+            used_bytes = count(stats.get("size", 0))
+            return AdminUse(used_bytes, max(used_bytes, count(stats.get("size_actual", 0))))
 
     def list_users_page(self, count: int, marker: str | None = None) -> tuple[list[str], str | None]:
         """Return one page of all uids, and the marker of the next one (None at the end)."""

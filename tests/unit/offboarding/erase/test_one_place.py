@@ -1,4 +1,7 @@
-"""Customer data is deleted in one place: nothing outside the offboarding room calls what deletes for good."""
+"""Customer data is deleted in two places: at the end of the contract, in `offboarding`, and when its `keep` is over.
+
+What retention removes stays as earlier versions; it deletes those for good only by a person's word.
+"""
 
 import ast
 from pathlib import Path
@@ -20,10 +23,16 @@ DELETING = {
     "forget_destroyed",
     "remove_stack_files",
     "remove_files",
+    "pruner",
 }
-"""The driver's eraser and what is below it, the secret store's end of a bundle, and the end of a stack."""
+"""The driver's eraser and what is below it, the secret store's end of a bundle, the end of a stack, and what removes
+snapshots from a repository."""
 
 ALLOWED = {
+    ("operations/retention/prune.py", "pruner"): "the contract's `keep`: what no plan asks for any more",
+    ("operations/retention/quiet.py", "pruner"): "it waits for the repository to be free",
+    ("operations/retention/freeing.py", "open_eraser"): "what earlier prunings removed, when a person agrees to it",
+    ("operations/retention/freeing.py", "delete_versions"): "what earlier prunings removed, when a person agrees to it",
     ("provisioning/engine/removal.py", "remove_files"): "the end of a stack itself",
     ("storage/s3/eraser.py", "delete_bucket"): "the eraser itself",
     ("storage/s3/eraser.py", "delete_object"): "the eraser itself",
@@ -58,7 +67,7 @@ def found():
             yield from ((name, word) for word in set(calls_in(path)) & DELETING)
 
 
-def test_nothing_outside_the_offboarding_room_calls_what_deletes_for_good():
+def test_nothing_outside_the_two_rooms_calls_what_deletes_for_good():
     assert set(found()) == set(ALLOWED)
 
 

@@ -8,12 +8,24 @@ import pytest
 
 from coffre.errors import RefusedError, UsageError
 from coffre.observation.judge.filling import Room
+from coffre.observation.upkeep import is_in_maintenance
 from coffre.operations.access import gate as module
-from coffre.operations.access.gate import FILLING, QUOTA, GateMove, give_word, look_at_gate, set_gate, settle_gate
+from coffre.operations.access.gate import (
+    FILLING,
+    MAINTENANCE,
+    QUOTA,
+    GateMove,
+    close_for_maintenance,
+    give_word,
+    look_at_gate,
+    set_gate,
+    settle_gate,
+)
 from coffre.operations.access.suspension import set_suspension
 from coffre.orders.control import GateOrder, find_gate_order
 from coffre.records.database.store import Records
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
+from coffre.records.facts.retention import MaintenanceBegan, MaintenanceEnded
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import SUSPENDED
 from coffre.tenant.opening import OpenTenant
@@ -121,6 +133,31 @@ def test_a_machine_that_is_shut_out_goes_on_being_told_so(opened: OpenTenant, es
     settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
     assert estate.bucket(COMPTA).is_gate_closed()
     assert told(estate, COMPTA) == GateOrder(is_closed=True, reason=SUSPENDED)
+
+
+def test_a_gate_is_closed_for_maintenance_until_somebody_settles_it(opened: OpenTenant, estate: InMemoryEstate) -> None:
+    back_up(estate, COMPTA, KIB)
+    for _ in range(2):
+        close_for_maintenance(estate.buckets, opened.log, COMPTA)
+    assert (estate.bucket(COMPTA).is_gate_closed(), estate.bucket(CAISSE).is_gate_closed()) == (True, False)
+    assert told(estate, COMPTA) == GateOrder(is_closed=True, reason=MAINTENANCE)
+    assert (is_in_maintenance(opened.log, COMPTA), is_in_maintenance(opened.log, CAISSE)) == (True, False)
+    assert is_in_maintenance(opened.log)
+    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
+    assert not estate.bucket(COMPTA).is_gate_closed()
+    assert told(estate, COMPTA) == GateOrder(is_closed=False, reason="")
+    assert not is_in_maintenance(opened.log)
+    assert len(opened.log.list((MaintenanceBegan, MaintenanceEnded))) == 2, "each once"
+
+
+def test_after_maintenance_a_full_tenant_is_told_of_its_quota(opened: OpenTenant, estate: InMemoryEstate) -> None:
+    back_up(estate, CAISSE, SOLD_BYTES)
+    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
+    close_for_maintenance(estate.buckets, opened.log, COMPTA)
+    assert told(estate, COMPTA) == GateOrder(is_closed=True, reason=MAINTENANCE)
+    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
+    assert told(estate, COMPTA) == GateOrder(is_closed=True, reason=QUOTA)
+    assert estate.bucket(COMPTA).is_gate_closed()
 
 
 def test_one_gate_moves_and_is_recorded_with_the_figures(opened: OpenTenant, estate: InMemoryEstate) -> None:
