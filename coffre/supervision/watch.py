@@ -44,14 +44,13 @@ class Known:
 
 @dataclass(frozen=True)
 class TenantWatch:
-    """What a look at one tenant led to; ``gate`` is the new state of a gate that was moved."""
+    """What a look at one tenant led to."""
 
     slug: str
     look: TenantLook
     settled: Settled
     noted: Noted
     next_look_at: datetime
-    gate: GateState | None
 
 
 def watch(opened: OpenTenant, known: Known, now: datetime, every: timedelta) -> TenantWatch | None:
@@ -68,7 +67,8 @@ def watch(opened: OpenTenant, known: Known, now: datetime, every: timedelta) -> 
     look = look_at_tenant(opened, known.watched, known.event_id, now)
     moved = _move_gate(opened, look)
     state = moved or fact_of(opened.log.last(GateChange))
-    verdict = _judge(opened, look, kept, now, is_gate_closed=state is not None and state.is_closed)
+    is_closed = state is not None and state.is_closed
+    verdict = _judge(opened, look, kept, now, is_gate_closed=is_closed)
     found = [*look.findings, *verdict.findings]
     settled = settle(Subject(tenant.id, tenant.slug), kept, found, lambda each: _was_looked_at(each, look), now)
     noted = Noted(
@@ -79,15 +79,24 @@ def watch(opened: OpenTenant, known: Known, now: datetime, every: timedelta) -> 
         [each.id for each in settled.same if each.id is not None],
         [*tell(settled, opened.log.author, now)],
     )
-    return TenantWatch(tenant.slug, look, settled, noted, _next_look(opened, look, verdict, now, every), moved)
+    next_look_at = _next_look(opened, look, verdict, now, every, is_closed=is_closed)
+    return TenantWatch(tenant.slug, look, settled, noted, next_look_at)
 
 
 def _next_look(
-    opened: OpenTenant, look: TenantLook, verdict: TenantVerdict, now: datetime, every: timedelta
+    opened: OpenTenant, look: TenantLook, verdict: TenantVerdict, now: datetime, every: timedelta, *, is_closed: bool
 ) -> datetime:
-    quota_bytes = opened.tenant.storage.quota_bytes
+    quota_bytes, counting = opened.tenant.storage.quota_bytes, opened.platform.counting
     wall = wall_bytes(quota_bytes, opened.platform) if opened.capabilities.has_wall else None
-    seconds = next_look_seconds(look.uses, Limits(quota_bytes, wall), now, int(every.total_seconds()))
+    intake = counting.count * counting.intake_bytes
+    possible = min(intake, intake if look.peak is None else look.peak.bytes_per_second)
+    seconds = next_look_seconds(
+        look.uses,
+        Limits(quota_bytes, wall),
+        now,
+        int(every.total_seconds()),
+        0.0 if is_closed else possible,  # nobody begins to write behind a closed gate
+    )
     at = now + timedelta(seconds=seconds)
     return at if verdict.changes_at is None else max(now, min(at, verdict.changes_at))
 

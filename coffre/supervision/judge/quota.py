@@ -18,6 +18,8 @@ ENDS_BELOW = 3
 LOOK_SECONDS_AT_LEAST = 5
 RATE_WINDOW = timedelta(hours=1)
 """Looks that are older say nothing about how fast the storage fills now."""
+PEAK_KEPT = timedelta(days=30)
+"""An older peak says nothing about the machines and the line of today."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,33 @@ def highest_rate(looks: Sequence[Use], now: datetime) -> float:
     return max([0.0, *rates])
 
 
-def next_look_seconds(looks: Sequence[Use], limits: Limits, now: datetime, every_seconds: int) -> int:
-    """Return when to look again: after half of the time in which the wall is reached at the measured rate.
+@dataclass(frozen=True)
+class Peak:
+    """The fastest that a tenant was seen to fill its storage in a while, in bytes a second."""
 
-    Never later than the interval between two passes, never sooner than 5 s. Without a wall, the quota counts.
-    """
+    at: datetime
+    bytes_per_second: float
+
+
+def follow_peak(peak: Peak | None, looks: Sequence[Use], now: datetime) -> Peak | None:
+    """Return the peak after these looks; one that is older than `PEAK_KEPT` gives way to what is measured now."""
     rate = highest_rate(looks, now)
+    if rate <= 0:
+        return peak
+    is_highest = peak is None or now - peak.at > PEAK_KEPT or rate >= peak.bytes_per_second
+    return Peak(now, rate) if is_highest else peak
+
+
+def next_look_seconds(
+    looks: Sequence[Use], limits: Limits, now: datetime, every_seconds: int, possible_rate: float
+) -> int:
+    """Return when to look again: after half of the time in which the wall is reached.
+
+    At the measured rate, or at ``possible_rate`` where that is higher: machines that rest now may begin at any time. So
+    the reserve between quota and wall needs no more than two such times. Never later than the interval between two
+    passes, never sooner than 5 s. Without a wall, the quota counts.
+    """
+    rate = max(highest_rate(looks, now), possible_rate)
     if rate <= 0 or not looks:
         return every_seconds
     limit = limits.quota_bytes if limits.wall_bytes is None else limits.wall_bytes

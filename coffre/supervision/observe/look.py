@@ -17,7 +17,7 @@ from coffre.observation.second_copy import observe_copy
 from coffre.observation.tenant import compare_second_counts
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
 from coffre.storage.values import BucketFacts
-from coffre.supervision.judge.quota import Use
+from coffre.supervision.judge.quota import Peak, Use, follow_peak
 from coffre.supervision.observe.seen import (
     SeenMachine,
     SeenTenant,
@@ -40,16 +40,16 @@ class TenantLook:
     """One look at a tenant; ``machines`` are those that were seen, now or since nothing changed.
 
     ``findings`` are what the content of the storage shows, without the judgement of quota and due backups. ``unseen``
-    are machines whose bucket could not be read: nothing is known of them now. ``is_whole``: everything was read.
+    are machines whose bucket could not be read: nothing is known of them now.
     """
 
     at: datetime
     machines: Mapping[str, SeenMachine]
     use: Use
     uses: tuple[Use, ...]
+    peak: Peak | None
     findings: tuple[Finding, ...]
     unseen: frozenset[str]
-    is_whole: bool
     watched: Mapping[str, Watched]
 
 
@@ -94,9 +94,10 @@ def look_at_tenant(opened: OpenTenant, remembered: Mapping[str, Watched], event_
     findings += recall_findings(None, own.findings)
     use = _add_up(facts, machines, unseen, now)
     uses = own.with_use(use)
-    seen = SeenTenant(own.looked_whole_at, event_id if is_whole else own.event_id, uses, own.findings)
+    peak = follow_peak(own.peak, uses, now)
+    seen = SeenTenant(own.looked_whole_at, event_id if is_whole else own.event_id, uses, own.findings, peak)
     watched[WHOLE_TENANT] = remember_tenant(now, seen)
-    return TenantLook(now, machines, use, uses, tuple(findings), frozenset(unseen), is_whole, watched)
+    return TenantLook(now, machines, use, uses, peak, tuple(findings), frozenset(unseen), watched)
 
 
 def _whole_after(tenant_id: str) -> timedelta:
@@ -143,8 +144,8 @@ def _look_at_whole(
     findings: list[Finding] = list(compare_second_counts(opened, list(looks)))
     _, copied = observe_copy(opened, {name: look.arrivals for name, look in looks.items()}, now)
     findings += copied
-    uses = () if before is None else before.uses
-    return SeenTenant(now, 0, uses, record_findings(findings)), True
+    uses, peak = ((), None) if before is None else (before.uses, before.peak)
+    return SeenTenant(now, 0, uses, record_findings(findings), peak), True
 
 
 def _add_up(

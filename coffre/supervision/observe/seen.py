@@ -10,7 +10,7 @@ from coffre.observation.judge.filling import MachineStore
 from coffre.records.database.supervision import Watched
 from coffre.records.details import from_details, to_details
 from coffre.records.facts.fact import RecordedFinding
-from coffre.supervision.judge.quota import Use
+from coffre.supervision.judge.quota import Peak, Use
 
 T = TypeVar("T")
 
@@ -54,6 +54,7 @@ class SeenTenant:
     event_id: int = 0
     uses: tuple[Use, ...] = ()
     findings: tuple[RecordedFinding, ...] = ()
+    peak: Peak | None = None
 
     def with_use(self, use: Use) -> tuple[Use, ...]:
         """Return the kept uses with another one."""

@@ -7,8 +7,11 @@ import pytest
 from coffre.findings import FindingKind
 from coffre.supervision.judge.quota import (
     LOOK_SECONDS_AT_LEAST,
+    PEAK_KEPT,
     Limits,
+    Peak,
     Use,
+    follow_peak,
     highest_rate,
     judge_quota,
     next_look_seconds,
@@ -74,4 +77,22 @@ def test_the_highest_rate_of_the_last_hour_counts() -> None:
 def test_the_next_look_comes_before_half_of_the_way_to_the_wall(
     sizes: tuple[int, ...], wall: int | None, expected: int
 ) -> None:
-    assert next_look_seconds(looks(*sizes), Limits(QUOTA, wall), NOON, 300) == expected
+    assert next_look_seconds(looks(*sizes), Limits(QUOTA, wall), NOON, 300, 0.0) == expected
+
+
+def test_machines_that_rest_may_begin_at_any_time_so_the_possible_rate_counts() -> None:
+    resting, limits = looks(900, 900), Limits(QUOTA, 1300)
+    assert next_look_seconds(resting, limits, NOON, 300, 0.0) == 300
+    assert next_look_seconds(resting, limits, NOON, 300, 2.0) == 100
+    assert next_look_seconds(resting, limits, NOON, 300, 0.1) == 300
+
+
+def test_the_peak_is_the_highest_rate_of_thirty_days() -> None:
+    fast, slow = looks(0, 1000), looks(0, 100)
+    peak = follow_peak(None, fast, NOON)
+    assert peak == Peak(NOON, 100.0)
+    later = NOON + timedelta(seconds=10)
+    assert follow_peak(peak, slow, later) == peak
+    assert follow_peak(peak, [], later) == peak
+    after = NOON + PEAK_KEPT + timedelta(minutes=1)
+    assert follow_peak(peak, [Use(after - timedelta(seconds=10), 0), Use(after, 100)], after) == Peak(after, 10.0)
