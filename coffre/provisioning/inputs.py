@@ -60,6 +60,8 @@ CHANGES_NOTHING = frozenset(
         EventKind.RETENTION_AGREED,
         EventKind.PRUNED,
         EventKind.PRUNE_REFUSED,
+        EventKind.ADVICE_GIVEN,
+        EventKind.ADVICE_ENDED,
     }
 )
 """The events after which an apply would do the same as before; after any other, a plan looks at everything."""

@@ -75,6 +75,8 @@ class EventKind(StrEnum):
     RETENTION_AGREED = "retention_agreed"
     PRUNED = "pruned"
     PRUNE_REFUSED = "prune_refused"
+    ADVICE_GIVEN = "advice_given"
+    ADVICE_ENDED = "advice_ended"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from coffre.records.actor import read_author
 from coffre.records.database.store import Records
 from coffre.records.database.supervision import WHOLE_TENANT
 from coffre.records.kept_findings import NO_TENANT, KeptFinding
@@ -14,13 +15,16 @@ from coffre.supervision.applied import AppliedReader, AppliedTenant
 from coffre.supervision.judge.forecast import WINDOW_DAYS, Forecast, foresee
 from coffre.supervision.judge.quota import Use
 from coffre.supervision.observe.seen import SeenMachine, recall_machine, recall_tenant
+from coffre.tenant.advice import Advice, list_advice
+from coffre.tenant.estate.log import TenantLog
 
 
 @dataclass(frozen=True)
 class TenantPicture:
     """What is known of a tenant; ``looked_at`` is None when no pass has seen it, and then little else is known.
 
-    ``findings`` are its own and those of its platform; ``use`` is that of the last look.
+    ``findings`` are its own and those of its platform; ``use`` is that of the last look; ``advice`` is all that was
+    ever given.
     """
 
     tenant: Tenant
@@ -30,6 +34,7 @@ class TenantPicture:
     machines: Mapping[str, SeenMachine | None]
     findings: Sequence[KeptFinding]
     forecast: Forecast
+    advice: Sequence[Advice] = ()
 
 
 def draw(records: Records, root: Path, slug: str, now: datetime) -> TenantPicture | None:
@@ -58,4 +63,5 @@ def draw_applied(records: Records, applied: AppliedTenant, now: datetime) -> Ten
         {name: recall_machine(watched.get(name)) for name in tenant.machines},
         [*platforms, *own],
         foresee(usages, tenant.storage.quota_bytes, today),
+        list_advice(TenantLog.read(records, tenant.id, slug, read_author(root))),
     )

@@ -1,10 +1,13 @@
 """The French words of `coffre why`: one screen about a tenant, to be read on the phone."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from coffre.cli.words.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
 from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
+from coffre.outside.text import visible
+from coffre.records.facts.advice import AdviceMeans, AdviceOutcome
 from coffre.records.kept_findings import KeptFinding
 from coffre.spec.tenant import MachineKind, TenantStatus
 from coffre.supervision.findings.life import as_finding
@@ -13,8 +16,20 @@ from coffre.supervision.judge.forecast import Forecast, Outlook
 from coffre.supervision.observe.seen import SeenMachine
 from coffre.supervision.overview.ranking import is_old
 from coffre.supervision.picture import TenantPicture
+from coffre.tenant.advice import Advice
 
 _KINDS = {MachineKind.WORKSTATION: ("poste", "postes"), MachineKind.SERVER: ("serveur", "serveurs")}
+_MEANS = {
+    AdviceMeans.MAIL: "par courriel",
+    AdviceMeans.LETTER: "par lettre",
+    AdviceMeans.PHONE: "par téléphone",
+    AdviceMeans.MEETING: "en réunion",
+}
+_OUTCOMES = {
+    AdviceOutcome.FOLLOWED: "suivi",
+    AdviceOutcome.DECLINED: "non suivi par le client",
+    AdviceOutcome.WITHDRAWN: "retiré",
+}
 STATUSES = {
     TenantStatus.ACTIVE: "actif",
     TenantStatus.SUSPENDED: "suspendu",
@@ -41,12 +56,20 @@ def _lines(picture: TenantPicture) -> Iterator[str]:
         retired = machine.retired is not None
         yield f"  {name} : {say_machine(picture.machines[name], tenant.timezone, is_retired=retired)}"
     yield ""
-    if not picture.findings:
-        yield "Rien à signaler." if picture.looked_at is not None else "Rien n’est connu tant que personne n’a regardé."
-        return
-    yield "À signaler"
+    if picture.findings:
+        yield "À signaler"
+    elif picture.looked_at is not None:
+        yield "Rien à signaler."
+    else:
+        yield "Rien n’est connu tant que personne n’a regardé."
     for turn, kept in enumerate(picture.findings, start=1):
         yield from _finding(turn, kept, tenant.timezone)
+    if picture.advice:
+        yield ""
+        yield "Conseils donnés"
+    today = picture.drawn_at.astimezone(ZoneInfo(tenant.timezone)).date()
+    for advice in picture.advice:
+        yield f"  {_advice(advice, tenant.timezone, today)}"
 
 
 def say_looked(picture: TenantPicture) -> str:
@@ -92,6 +115,18 @@ def say_machine(seen: SeenMachine | None, timezone: str, *, is_retired: bool) ->
     if seen.last_success_at is None:
         return "aucune sauvegarde réussie"
     return f"dernière sauvegarde réussie le {_moment(seen.last_success_at, timezone)}"
+
+
+def _advice(advice: Advice, timezone: str, today: date) -> str:
+    given = advice.given_at.astimezone(ZoneInfo(timezone)).date()
+    about = "" if advice.machine is None else f"{advice.machine} : "
+    told = f"{advice.number}. {about}{visible(advice.text)} (le {format_day(given)}, {_MEANS[advice.means]})"
+    if advice.outcome is not None:
+        return f"{told} : {_OUTCOMES[advice.outcome]}"
+    if advice.due_on is None:
+        return f"{told} : à faire"
+    late = ", délai dépassé" if advice.is_overdue(today) else ""
+    return f"{told} : à faire avant le {format_day(advice.due_on)}{late}"
 
 
 def _finding(turn: int, kept: KeptFinding, timezone: str) -> Iterator[str]:

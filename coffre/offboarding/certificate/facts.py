@@ -66,7 +66,7 @@ class Sources:
 
     ``signers`` are the SHA-256 of the signing certificates, leaf first. ``who`` are the proved people;
     ``is_block_approved`` tells whether the `leaving:` block of the calendar is still the approved one, ``has_copy``
-    whether a platform ever had storage of a second copy.
+    whether a platform ever had storage of a second copy, ``has_advice`` whether the customer was ever advised.
     """
 
     number: str
@@ -85,6 +85,7 @@ class Sources:
     who: Who = field(default_factory=Who)
     is_block_approved: bool = True
     has_copy: bool = False
+    has_advice: bool = False
 
 
 def build_facts(sources: Sources) -> CertificateFacts:
@@ -117,7 +118,11 @@ def _gather(sources: Sources) -> CertificateFacts:
         emptied=_find(sources, Step.EMPTIED, Verified),
         final_check=_find(sources, Step.FINAL_CHECK, Verified),
         letters=tuple(_letters(sources.others)),
-        kept=tuple(Kept(why, kept_until(why, sources.issued_on, settings.offboarding)) for why in RetentionReason),
+        kept=tuple(
+            Kept(why, kept_until(why, sources.issued_on, settings.offboarding))
+            for why in RetentionReason
+            if why is not RetentionReason.ADVICE or sources.has_advice
+        ),
         records_trimmed=_records_trimmed(sources.others),
         proof=Provenance(
             journal_entries=len(entries),

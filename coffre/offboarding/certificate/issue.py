@@ -20,6 +20,7 @@ from coffre.offboarding.lifecycle.evidence import Approved, Certified, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.chain.heads import Head
 from coffre.records.details import to_details
+from coffre.records.events import EventKind
 from coffre.records.facts.departure import DepartureStep
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.signing.seals.keys import CertifiedKey, name_signer
@@ -79,6 +80,7 @@ def _sources(opened: OpenTenant, journal: Journal, today: date, key: CertifiedKe
         who=read_who(people, journal),
         is_block_approved=_is_block_approved(opened.tenant, opened.checkout, people, journal),
         has_copy=find_copy_platform(opened.log) is not None,
+        has_advice=any(event.kind is EventKind.ADVICE_GIVEN for event in events),
     )
 
 

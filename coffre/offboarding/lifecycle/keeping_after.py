@@ -21,6 +21,7 @@ class RetentionReason(StrEnum):
     JOURNAL = "journal"
     AUTHORITIES = "authorities"
     BILLING = "billing"
+    ADVICE = "advice"
     OPERATIONS = "operations"
 
 
@@ -41,6 +42,9 @@ _KEPT: Mapping[RetentionReason, KeptRecords] = {
     ),
     RetentionReason.BILLING: KeptRecords(
         RetentionReason.BILLING, "what invoices are made of (code de commerce, article L123-22)"
+    ),
+    RetentionReason.ADVICE: KeptRecords(
+        RetentionReason.ADVICE, "proof of what was advised (contract, article 9a; code civil, article 2224)"
     ),
 }
 
@@ -101,6 +105,8 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.RETENTION_AGREED: None,
     EventKind.PRUNED: None,
     EventKind.PRUNE_REFUSED: None,
+    EventKind.ADVICE_GIVEN: RetentionReason.ADVICE,
+    EventKind.ADVICE_ENDED: RetentionReason.ADVICE,
 }
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 

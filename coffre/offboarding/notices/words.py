@@ -113,6 +113,11 @@ KEPT: Mapping[RetentionReason, tuple[str, str, str]] = {
         "Justifier les factures émises",
         "Code de commerce, art. L123-22 ; livre des procédures fiscales, art. L102 B",
     ),
+    RetentionReason.ADVICE: (
+        "Conseils donnés par le prestataire, et suite donnée par le client",
+        "Prouver le conseil donné",
+        "Contrat, art. 9, a ; code civil, art. 2224",
+    ),
     RetentionReason.OPERATIONS: (
         "Trace des commandes d’exploitation : nom court du client, commande, auteur, heure et issue",
         "Prouver qui est intervenu, et quand",

@@ -7,6 +7,7 @@ from coffre.errors import ExpectedError
 from coffre.records import details
 from coffre.records.events import Event, EventKind
 from coffre.records.facts import (
+    advice,
     agents,
     backups,
     contract,
@@ -83,6 +84,8 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.RETENTION_AGREED: retention.RetentionAgreed,
     EventKind.PRUNED: retention.Pruned,
     EventKind.PRUNE_REFUSED: retention.PruneRefused,
+    EventKind.ADVICE_GIVEN: advice.AdviceGiven,
+    EventKind.ADVICE_ENDED: advice.AdviceEnded,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

@@ -8,6 +8,7 @@ import pytest
 from coffre.cli.words.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, WORDS, describe
 from coffre.cli.words.why import describe_tenant
 from coffre.findings import Finding, FindingKind
+from coffre.records.facts.advice import AdviceMeans, AdviceOutcome
 from coffre.records.kept_findings import KeptFinding
 from coffre.supervision.findings.life import Subject, place_of
 from coffre.supervision.findings.standing import Attribution, Consequence, NextAction
@@ -15,6 +16,7 @@ from coffre.supervision.judge.forecast import Forecast, Outlook
 from coffre.supervision.judge.quota import Use
 from coffre.supervision.observe.seen import SeenMachine
 from coffre.supervision.picture import TenantPicture
+from coffre.tenant.advice import Advice
 from tests.builders import machine_with, tenant_with
 
 NOON = datetime(2026, 11, 30, 11, 0, tzinfo=UTC)
@@ -77,6 +79,15 @@ def test_what_nobody_looked_at_is_unknown_and_never_fine() -> None:
 
 def test_an_old_look_is_called_old() -> None:
     assert "ATTENTION, ce contrôle est ancien" in plain(replace(PICTURE, drawn_at=NOON + timedelta(hours=2)))
+
+
+def test_what_was_advised_stands_there_with_what_became_of_it() -> None:
+    mail = Advice(1, "Sauvegarder le serveur\x1b[2J", AdviceMeans.MAIL, NOON, "a", "compta-01", date(2026, 11, 29))
+    phone = Advice(2, "Commander", AdviceMeans.PHONE, NOON, "a", None, None, AdviceOutcome.DECLINED, NOON, "non")
+    text = plain(replace(PICTURE, advice=[mail, phone]))
+    assert "à faire avant le 29 novembre 2026, délai dépassé" in text
+    assert "\x1b" not in text
+    assert text.endswith("  2. Commander (le 30 novembre 2026, par téléphone) : non suivi par le client")
 
 
 def test_without_findings_it_says_so() -> None:

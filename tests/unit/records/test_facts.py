@@ -11,17 +11,7 @@ import pytest
 from coffre.errors import ExpectedError
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
-from coffre.records.facts import (
-    agents,
-    backups,
-    contract,
-    departure,
-    enrolment,
-    inputs,
-    retention,
-    reviewed,
-    supervision,
-)
+from coffre.records.facts import (, advice, agents, backups, contract, departure, enrolment, inputs, reviewed, supervision
 from coffre.records.facts.fact import Fact, RecordedFinding
 from coffre.records.facts.mail import MailState, MessageSent
 from coffre.records.facts.password_uses import (
@@ -168,6 +158,9 @@ EXPECTED: list[Fact] = [
     retention.Pruned(3, 40, 9000, 7000, 9500, 9600, unused_bytes=12),
     retention.Pruned(0, 40, 9000, 9000, 9500, 4000, freed_bytes=5500, problem="the repository's index is damaged"),
     retention.PruneRefused((RecordedFinding("retention_too_much", {"count": 70, "days": 70, "of_days": 100}),)),
+    advice.AdviceGiven(1, "back up the new server too", advice.AdviceMeans.MAIL, date(2027, 1, 31)),
+    advice.AdviceGiven(2, "keep a year of backups", advice.AdviceMeans.PHONE),
+    advice.AdviceEnded(1, advice.AdviceOutcome.DECLINED, "Mme Martin writes that it is replaced in spring"),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

@@ -31,6 +31,8 @@ from coffre.offboarding.erase.checks import (
 from coffre.offboarding.lifecycle.evidence import Agent, SecretDestroyed, Step, Verified, read_evidence
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.events import Event, EventKind
+from coffre.records.facts.advice import AdviceMeans
+from coffre.tenant.advice import give_advice
 from coffre.tenant.opening import OpenTenant
 from tests.unit.offboarding.departures import ended_on, leaving_tenant, open_tenant
 
@@ -125,6 +127,12 @@ def test_a_certificate_of_a_journal_of_before_says_what_it_said(opened: OpenTena
     assert now["proof"]["journal_sha256"] == before["proof"]["journal_sha256"]
     assert (now["reservations"], now["specimen"]) == (before["reservations"], before["specimen"])
     assert (before["format"], now["format"]) == (1, 2)
+
+
+def test_a_certificate_says_that_advice_is_kept_when_there_was_any(opened: OpenTenant) -> None:
+    give_advice(opened.log, "Back up the new server too", AdviceMeans.MAIL, None, None)
+    certificate = issue(opened, Journal(opened.log, TODAY), TODAY)
+    assert "Conseils donnés par le prestataire" in " ".join(shown_on(certificate.pdf).split())
 
 
 def test_a_statement_that_the_version_before_had_signed_is_about_the_same(opened: OpenTenant) -> None:
