@@ -21,6 +21,24 @@ class Usage:
     measured_at: datetime
 
 
+@dataclass(frozen=True)
+class Midnight:
+    """What a tenant held at 00:00 of a day, in the provider's time zone: current versions, and all versions.
+
+    ``measured_at`` is the aware time of the look, soon after. A day without one was not measured.
+    """
+
+    tenant_id: str
+    day: date
+    current_bytes: int
+    stored_bytes: int
+    measured_at: datetime
+
+    @property
+    def noncurrent_bytes(self) -> int:
+        return max(0, self.stored_bytes - self.current_bytes)
+
+
 class RunOutcome(StrEnum):
     """The result of a run. The database keeps the values for ever."""
 

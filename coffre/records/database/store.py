@@ -10,14 +10,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import sqlalchemy as sa
 
 from coffre.errors import ExpectedError
-from coffre.records.activity import Run, RunOutcome, Usage
+from coffre.records.activity import Midnight, Run, RunOutcome, Usage
 from coffre.records.actor import Author
-from coffre.records.chain.closing import close_days
 from coffre.records.chain.heads import Head
 from coffre.records.chain.linking import Linker, read_tip
 from coffre.records.chain.links import (
@@ -38,12 +37,10 @@ from coffre.records.database.moved import refuse_moved_records
 from coffre.records.database.schema import ensure_schema
 from coffre.records.database.supervision import SupervisionStore, forget_tenant
 from coffre.records.database.trouble import translated
+from coffre.records.database.usage import read_midnights, read_usage, write_usage
 from coffre.records.events import Event, EventKind
 from coffre.records.memory import Memory, delete_memory, read_memories, read_memory, write_memory
 from coffre.records.saved_plans import SavedPlan, add_plan, delete_plans, read_plans, select_plans
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
 
 DEFAULT_WAIT_SECONDS = 10.0
 _MEMORY_LOCK = 0x636F666D  # any number that nobody else uses in this database
@@ -188,26 +185,18 @@ class Records:
 
         Past days are closed: they get a link.
         """
-        measured_now = list(usages)
-        rows = [_usage_row(usage) for usage in measured_now]
-        statement = _insert(self._engine, tables.usage)
-        measured = {name: statement.excluded[name] for name in ("current_bytes", "stored_bytes", "measured_at")}
-        upsert = statement.on_conflict_do_update(index_elements=list(tables.usage.primary_key), set_=measured)
-        if rows:
-            with translated(self._location), writing(self._engine) as connection:
-                linker = Linker(connection)
-                connection.execute(upsert, rows)
-                close_days(connection, linker, measured_now)
+        with translated(self._location), writing(self._engine) as connection:
+            write_usage(connection, usages)
 
     def list_usage(self, tenant_id: str, first: date, last: date) -> list[Usage]:
-        """Return a tenant's usage from the first to the last day, both included, by day and machine."""
-        table = tables.usage
-        statement = (
-            sa.select(table)
-            .where(table.c.tenant_id == tenant_id, table.c.measured_on.between(first, last))
-            .order_by(table.c.measured_on, table.c.machine)
-        )
-        return [Usage(**row) for row in self._read(statement)]
+        """Return the usage of a tenant's machines from the first to the last day, both included, by day and machine."""
+        with translated(self._location), reading(self._engine) as connection:
+            return read_usage(connection, tenant_id, first, last)
+
+    def list_midnights(self, tenant_id: str, first: date, last: date) -> list[Midnight]:
+        """Return what a tenant held at 00:00 of these days, both included; a day that nobody measured is missing."""
+        with translated(self._location), reading(self._engine) as connection:
+            return read_midnights(connection, tenant_id, first, last)
 
     def read_memory(self, tenant_id: str, machine: str) -> Memory:
         """Return the memory of a machine's repository and reports."""
@@ -355,21 +344,6 @@ def _select_events(tenant_id: str, kind: EventKind | None, machine: str | None) 
     if machine is not None:
         statement = statement.where(table.c.machine == machine)
     return statement
-
-
-def _insert(engine: sa.Engine, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
-    """Begin an insert that may replace an existing row; imports only the dialect in use."""
-    if engine.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert(table)
-    from sqlalchemy.dialects import sqlite
-
-    return sqlite.insert(table)
-
-
-def _usage_row(usage: Usage) -> dict[str, object]:
-    return {name: getattr(usage, name) for name in tables.usage.c.keys()}  # noqa: SIM118 (not a dict)
 
 
 def _run(row: sa.RowMapping) -> Run:

@@ -6,12 +6,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from coffre.records.activity import Midnight, Usage
 from coffre.records.applied_files import AppliedFile, add_files, delete_files, read_files
 from coffre.records.database import tables
 from coffre.records.database.adding import add_events
 from coffre.records.database.connection import reading, writing
 from coffre.records.database.location import Location
 from coffre.records.database.trouble import translated
+from coffre.records.database.usage import write_usage
 from coffre.records.events import Event, storable
 from coffre.records.kept_findings import (
     KeptFinding,
@@ -56,6 +58,7 @@ class Noted:
 
     ``events`` tell of the findings that were opened or closed. ``same`` are the numbers of findings seen as they were,
     at ``seen_at``. ``messages`` tell what was opened, ``ended`` is what is told of what was closed.
+    at ``seen_at``. ``usages`` and ``midnights`` are the measurements of the day.
     """
 
     tenant_id: str
@@ -66,6 +69,8 @@ class Noted:
     events: Sequence[Event] = ()
     messages: Sequence[Message] = ()
     ended: Sequence[Ended] = ()
+    usages: Sequence[Usage] = ()
+    midnights: Sequence[Midnight] = ()
 
 
 class SupervisionStore:
@@ -140,6 +145,7 @@ class SupervisionStore:
                 for ended in look.ended:
                     end_messages(connection, ended)
                 add_messages(connection, look.messages)
+                write_usage(connection, look.usages, look.midnights)
         return written
 
 

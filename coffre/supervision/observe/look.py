@@ -6,7 +6,7 @@ delete marker as a write, and time alone makes some findings.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from coffre.agents.kinds import find_driver, with_bucket
@@ -17,6 +17,7 @@ from coffre.observation.second_copy import observe_copy
 from coffre.observation.tenant import compare_second_counts
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
 from coffre.storage.values import BucketFacts
+from coffre.supervision.judge.metering import Measurements, Metered, Zones, measure_day
 from coffre.supervision.judge.quota import Peak, Use, follow_peak
 from coffre.supervision.observe.seen import (
     SeenMachine,
@@ -51,6 +52,7 @@ class TenantLook:
     findings: tuple[Finding, ...]
     unseen: frozenset[str]
     watched: Mapping[str, Watched]
+    measured: Measurements
 
 
 def look_at_tenant(opened: OpenTenant, remembered: Mapping[str, Watched], event_id: int, now: datetime) -> TenantLook:
@@ -95,9 +97,13 @@ def look_at_tenant(opened: OpenTenant, remembered: Mapping[str, Watched], event_
     use = _add_up(facts, machines, unseen, now)
     uses = own.with_use(use)
     peak = follow_peak(own.peak, uses, now)
-    seen = SeenTenant(own.looked_whole_at, event_id if is_whole else own.event_id, uses, own.findings, peak)
+    stores = {name: each.store(name) for name, each in machines.items() if name in in_need}
+    zones = Zones(tenant.timezone, opened.checkout.settings.working_hours.timezone)
+    measured = measure_day(tenant.id, stores, use, own.metered or Metered(), zones)
+    newest_id = event_id if is_whole else own.event_id
+    seen = SeenTenant(own.looked_whole_at, newest_id, uses, own.findings, peak, measured.metered)
     watched[WHOLE_TENANT] = remember_tenant(now, seen)
-    return TenantLook(now, machines, use, uses, peak, tuple(findings), frozenset(unseen), watched)
+    return TenantLook(now, machines, use, uses, peak, tuple(findings), frozenset(unseen), watched, measured)
 
 
 def _whole_after(tenant_id: str) -> timedelta:
@@ -144,8 +150,8 @@ def _look_at_whole(
     findings: list[Finding] = list(compare_second_counts(opened, list(looks)))
     _, copied = observe_copy(opened, {name: look.arrivals for name, look in looks.items()}, now)
     findings += copied
-    uses, peak = ((), None) if before is None else (before.uses, before.peak)
-    return SeenTenant(now, 0, uses, record_findings(findings), peak), True
+    seen = SeenTenant(now) if before is None else before
+    return replace(seen, looked_whole_at=now, findings=record_findings(findings)), True
 
 
 def _add_up(

@@ -10,6 +10,7 @@ from coffre.observation.judge.filling import MachineStore
 from coffre.records.database.supervision import Watched
 from coffre.records.details import from_details, to_details
 from coffre.records.facts.fact import RecordedFinding
+from coffre.supervision.judge.metering import Metered
 from coffre.supervision.judge.quota import Peak, Use
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class SeenTenant:
     uses: tuple[Use, ...] = ()
     findings: tuple[RecordedFinding, ...] = ()
     peak: Peak | None = None
+    metered: Metered | None = None
 
     def with_use(self, use: Use) -> tuple[Use, ...]:
         """Return the kept uses with another one."""

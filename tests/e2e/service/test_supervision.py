@@ -100,6 +100,12 @@ def test_the_next_quota_is_suggested_as_a_change_of_the_file(desk: Desk) -> None
     desk.coffre("check")
 
 
+def test_a_day_that_nobody_measured_at_midnight_is_a_gap(desk: Desk) -> None:
+    days = desk.json("usage", SLUG, "--json")
+    assert days[-1]["licences"] == {}, "the machines were installed after this midnight"
+    assert [each["current_bytes"] for each in days[:-1]] == [None] * (len(days) - 1)
+
+
 def test_a_person_acknowledges_a_finding_and_it_stays_open(desk: Desk) -> None:
     bucket_of(desk, CAISSE).put("foreign", b"1")
     supervise(desk)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from coffre.records.database import tables
 from coffre.records.database.connection import writing
 from coffre.records.events import EventKind
+from coffre.spec.loader import load_checkout
 from coffre.storage.values import PlatformAwayError
 from tests.builders import PLATFORM
 from tests.doubles.watching import Watching, watching
@@ -169,3 +171,19 @@ def test_without_readable_settings_every_tenant_is_unknown_and_not_fine(workshop
     result = desk.look()
     assert (result.seen, result.unseen, result.is_whole) == (0, {SLUG: "settings"}, False)
     assert kinds(desk) == [("not_known", "")]
+
+
+def test_the_pass_after_midnight_measures_the_day(workshop: Workshop, desk: Watching) -> None:
+    workshop.apply()
+    fill(workshop, COMPTA, MIB)
+    paris = ZoneInfo("Europe/Paris")
+    tomorrow = (desk.now.astimezone(paris) + timedelta(days=1)).date()
+    desk.now = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=paris)
+    desk.look(after=timedelta(minutes=4))
+    tenant_id = load_checkout(workshop.root).tenants[SLUG].id
+    [midnight] = desk.desk.records.list_midnights(tenant_id, tomorrow, tomorrow)
+    usages = desk.desk.records.list_usage(tenant_id, tomorrow, tomorrow)
+    assert midnight.current_bytes == sum(each.current_bytes for each in usages) > MIB
+    fill(workshop, COMPTA, MIB, LESS)
+    desk.look()
+    assert desk.desk.records.list_midnights(tenant_id, tomorrow, tomorrow) == [midnight]
