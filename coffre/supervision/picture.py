@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from coffre.records.actor import read_author
 from coffre.records.database.store import Records
 from coffre.records.database.supervision import WHOLE_TENANT
 from coffre.records.kept_findings import NO_TENANT, KeptFinding
@@ -15,8 +14,7 @@ from coffre.supervision.applied import AppliedReader, AppliedTenant
 from coffre.supervision.judge.forecast import WINDOW_DAYS, Forecast, foresee
 from coffre.supervision.judge.quota import Use
 from coffre.supervision.observe.seen import SeenMachine, recall_machine, recall_tenant
-from coffre.tenant.advice import Advice, list_advice
-from coffre.tenant.estate.log import TenantLog
+from coffre.tenant.advice import Advice, list_advice_of
 
 
 @dataclass(frozen=True)
@@ -63,5 +61,5 @@ def draw_applied(records: Records, applied: AppliedTenant, now: datetime) -> Ten
         {name: recall_machine(watched.get(name)) for name in tenant.machines},
         [*platforms, *own],
         foresee(usages, tenant.storage.quota_bytes, today),
-        list_advice(TenantLog.read(records, tenant.id, slug, read_author(root))),
+        list_advice_of(records, tenant.id),
     )

@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from coffre.errors import RefusedError, UsageError
 from coffre.records.facts.advice import AdviceEnded, AdviceFact, AdviceGiven, AdviceMeans, AdviceOutcome
-from coffre.tenant.estate.log import Log, RecordedFact
+from coffre.records.facts.registry import kind_of
+from coffre.tenant.estate.log import Log, RecordedFact, read_recorded
+
+if TYPE_CHECKING:
+    from coffre.records.database.store import Records  # which imports a heavy library
 
 _FACTS: tuple[type[AdviceFact], ...] = (AdviceGiven, AdviceEnded)
 _LONGEST_TEXT = 2000
@@ -50,6 +55,12 @@ def read_advice(recorded: Sequence[RecordedFact[AdviceFact]]) -> list[Advice]:
 def list_advice(log: Log) -> list[Advice]:
     """Return everything that SMILÉO advised a customer."""
     return read_advice(log.list(_FACTS))
+
+
+def list_advice_of(records: "Records", tenant_id: str) -> list[Advice]:
+    """Return everything that SMILÉO advised a customer, from open records."""
+    events = records.select_events(tenant_id, [kind_of(each) for each in _FACTS])
+    return read_advice([read_recorded(event, _FACTS) for event in events])
 
 
 def give_advice(log: Log, text: str, means: AdviceMeans, due_on: date | None, machine: str | None) -> int:
