@@ -19,7 +19,19 @@ from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers, team, unit
 from coffre.cli.service import brake, drift, gate, hold, status
-from coffre.cli.supervision import advise, exporter, findings, messages, notify, pause, quota, site, supervise, usage, why
+from coffre.cli.supervision import (
+    advise,
+    exporter,
+    findings,
+    messages,
+    notify,
+    pause,
+    quota,
+    site,
+    supervise,
+    usage,
+    why,
+)
 from coffre.cli.tenants import enrol, files, importing, init, inventory, provisioning, review, rotate, trust
 from coffre.cli.unexpected import explain_os_error, tell_unexpected
 from coffre.errors import ExpectedError

@@ -80,7 +80,7 @@ def _sources(opened: OpenTenant, journal: Journal, today: date, key: CertifiedKe
         who=read_who(people, journal),
         is_block_approved=_is_block_approved(opened.tenant, opened.checkout, people, journal),
         has_copy=find_copy_platform(opened.log) is not None,
-        has_advice=any(event.kind is EventKind.ADVICE_GIVEN for event in events),
+        has_advice=any(event.kind in {EventKind.ADVICE_GIVEN, EventKind.MESSAGE_SENT} for event in events),
     )
 
 

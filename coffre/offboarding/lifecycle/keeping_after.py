@@ -44,7 +44,8 @@ _KEPT: Mapping[RetentionReason, KeptRecords] = {
         RetentionReason.BILLING, "what invoices are made of (code de commerce, article L123-22)"
     ),
     RetentionReason.ADVICE: KeptRecords(
-        RetentionReason.ADVICE, "proof of what was advised (contract, article 9a; code civil, article 2224)"
+        RetentionReason.ADVICE,
+        "proof of what was advised and warned (contract, articles 8 and 9a; code civil, article 2224)",
     ),
 }
 
@@ -105,6 +106,7 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.RETENTION_AGREED: None,
     EventKind.PRUNED: None,
     EventKind.PRUNE_REFUSED: None,
+    EventKind.MESSAGE_SENT: RetentionReason.ADVICE,
     EventKind.ADVICE_GIVEN: RetentionReason.ADVICE,
     EventKind.ADVICE_ENDED: RetentionReason.ADVICE,
 }

@@ -114,9 +114,9 @@ KEPT: Mapping[RetentionReason, tuple[str, str, str]] = {
         "Code de commerce, art. L123-22 ; livre des procédures fiscales, art. L102 B",
     ),
     RetentionReason.ADVICE: (
-        "Conseils donnés par le prestataire, et suite donnée par le client",
-        "Prouver le conseil donné",
-        "Contrat, art. 9, a ; code civil, art. 2224",
+        "Conseils et avertissements adressés au client, et suite donnée",
+        "Prouver le conseil et l’avertissement",
+        "Contrat, art. 8 et 9, a ; code civil, art. 2224",
     ),
     RetentionReason.OPERATIONS: (
         "Trace des commandes d’exploitation : nom court du client, commande, auteur, heure et issue",

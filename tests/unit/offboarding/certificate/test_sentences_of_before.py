@@ -132,7 +132,7 @@ def test_a_certificate_of_a_journal_of_before_says_what_it_said(opened: OpenTena
 def test_a_certificate_says_that_advice_is_kept_when_there_was_any(opened: OpenTenant) -> None:
     give_advice(opened.log, "Back up the new server too", AdviceMeans.MAIL, None, None)
     certificate = issue(opened, Journal(opened.log, TODAY), TODAY)
-    assert "Conseils donnés par le prestataire" in " ".join(shown_on(certificate.pdf).split())
+    assert "Conseils et avertissements adressés au client" in " ".join(shown_on(certificate.pdf).split())
 
 
 def test_a_statement_that_the_version_before_had_signed_is_about_the_same(opened: OpenTenant) -> None:
