@@ -78,8 +78,8 @@ def watch(opened: OpenTenant, known: Known, now: datetime, every: timedelta) -> 
         settled.written,
         [each.id for each in settled.same if each.id is not None],
         [*tell(settled, opened.log.author, now)],
-        look.measured.usages,
-        look.measured.midnights,
+        usages=look.measured.usages,
+        midnights=look.measured.midnights,
     )
     next_look_at = _next_look(opened, look, verdict, now, every, is_closed=is_closed)
     return TenantWatch(tenant.slug, look, settled, noted, next_look_at)

@@ -66,7 +66,7 @@ class Sources:
 
     ``signers`` are the SHA-256 of the signing certificates, leaf first. ``who`` are the proved people;
     ``is_block_approved`` tells whether the `leaving:` block of the calendar is still the approved one, ``has_copy``
-    whether a platform ever had storage of a second copy, ``has_advice`` whether the customer was ever advised or warned.
+    whether a platform ever had storage of a second copy, ``has_advice`` whether the customer was advised or warned.
     """
 
     number: str

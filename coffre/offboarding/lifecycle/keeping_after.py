@@ -45,7 +45,7 @@ _KEPT: Mapping[RetentionReason, KeptRecords] = {
     ),
     RetentionReason.ADVICE: KeptRecords(
         RetentionReason.ADVICE,
-        "proof of what was advised and warned (contract, articles 8 and 9a; code civil, article 2224)",
+        "proof of advice and warnings (contract, articles 8 and 9a; code civil, 2224)",
     ),
 }
 

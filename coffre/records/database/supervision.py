@@ -57,8 +57,8 @@ class Noted:
     """What one look changes in the records, all of it or nothing.
 
     ``events`` tell of the findings that were opened or closed. ``same`` are the numbers of findings seen as they were,
-    at ``seen_at``. ``messages`` tell what was opened, ``ended`` is what is told of what was closed.
-    at ``seen_at``. ``usages`` and ``midnights`` are the measurements of the day.
+    at ``seen_at``. ``messages`` tell what was opened, ``ended`` is what is told of what was closed. ``usages`` and
+    ``midnights`` are the measurements of the day.
     """
 
     tenant_id: str
