@@ -95,6 +95,9 @@ INSERT INTO "chain" VALUES(75,1,'event',75,'k7f3q9wz2m','retention_agreed','d398
 INSERT INTO "chain" VALUES(76,1,'event',76,'k7f3q9wz2m','pruned','51ea894eff7fa1be7f1fb03d0dbf2835','cb3778c5de77160d5a500549a3643c5bdfa0a25a2837d05b2ad782a0a7b963e9','dbf61b31950370a90c8fcd016e310d258185bf04a88c41cc5f6d3d511d040548');
 INSERT INTO "chain" VALUES(77,1,'event',77,'k7f3q9wz2m','pruned','9e40ed2c3c81cbddb4aad8aa183b2885','e4f16255c74a9f97f30d57acee6226be23c740bcaff31833657dd55e6d26eb49','c287e8a56d843010fe8b8af271dd1760a1d4a8e871ece863b43bffac91235166');
 INSERT INTO "chain" VALUES(78,1,'event',78,'k7f3q9wz2m','prune_refused','c87b76ffb179052046579a097152426d','877d55c375db765f0f95f5a0507cefbba545b3abbcf7e8efefda2028d1a6a347','4bde172c46526c07b83eff4973ea1792bf60e9eb57c85b06e55ad2236cb31e5d');
+INSERT INTO "chain" VALUES(79,1,'event',79,'k7f3q9wz2m','advice_given','220b072b3798f9a28722c43e84b4db45','7a3ee4ffda6f39e002f44dfaa6e9229957387d1f9f4bf2ed54c000b6b04fe4b4','7cb85a99af2da91d3fca1bbf2e919ac7c4b565dbe18055ddc192f7e1ff0c538b');
+INSERT INTO "chain" VALUES(80,1,'event',80,'k7f3q9wz2m','advice_given','48bae505084815f04c6230b243d62eaf','0289a89678cb0799e5d3d1b06fa5e88c9f4f13eaffadd5f2793f343558475a07','0e99d572e83597c971888c9488877ceef9db4acfbe1e28503eff34a70b18b137');
+INSERT INTO "chain" VALUES(81,1,'event',81,'k7f3q9wz2m','advice_ended','aeca40c7592158f634a7ad27995157a4','38612f33d752ea2f899a7117e979de27ce67e3fda74061e70063a9be9e107260','61f303e61931f35e51b6dc9354e25adf02da93182b46363ea2d723e2d17ec934');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -102,7 +105,7 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',78,'4bde172c46526c07b83eff4973ea1792bf60e9eb57c85b06e55ad2236cb31e5d');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',81,'61f303e61931f35e51b6dc9354e25adf02da93182b46363ea2d723e2d17ec934');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
@@ -197,6 +200,9 @@ INSERT INTO "events" VALUES(75,'k7f3q9wz2m','boulangerie-martin','retention_agre
 INSERT INTO "events" VALUES(76,'k7f3q9wz2m','boulangerie-martin','pruned','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"removed": 3, "kept": 40, "current_bytes_before": 9000, "current_bytes_after": 7000, "stored_bytes_before": 9500, "stored_bytes_after": 9600, "unused_bytes": 12}');
 INSERT INTO "events" VALUES(77,'k7f3q9wz2m','boulangerie-martin','pruned','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"removed": 0, "kept": 40, "current_bytes_before": 9000, "current_bytes_after": 9000, "stored_bytes_before": 9500, "stored_bytes_after": 4000, "unused_bytes": 0, "freed_bytes": 5500, "problem": "the repository''s index is damaged"}');
 INSERT INTO "events" VALUES(78,'k7f3q9wz2m','boulangerie-martin','prune_refused','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"findings": [{"kind": "retention_too_much", "count": 70, "days": 70, "of_days": 100}]}');
+INSERT INTO "events" VALUES(79,'k7f3q9wz2m','boulangerie-martin','advice_given','2026-11-30 02:02:05.000000','claire@smileo.example',NULL,'compta-01','{"number": 1, "text": "back up the new server too", "means": "mail", "due_on": "2027-01-31"}');
+INSERT INTO "events" VALUES(80,'k7f3q9wz2m','boulangerie-martin','advice_given','2026-11-30 02:02:06.000000','claire@smileo.example',NULL,'compta-01','{"number": 2, "text": "keep a year of backups", "means": "phone"}');
+INSERT INTO "events" VALUES(81,'k7f3q9wz2m','boulangerie-martin','advice_ended','2026-11-30 02:02:07.000000','claire@smileo.example',NULL,'compta-01','{"number": 1, "outcome": "declined", "reason": "Mme Martin writes that it is replaced in spring"}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -369,5 +375,5 @@ CREATE INDEX messages_by_subject ON messages (about, occurrence);
 CREATE INDEX messages_by_outcome ON messages (outcome, outcome_at);
 CREATE INDEX messages_by_tenant ON messages (tenant_id);
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',78);
+INSERT INTO "sqlite_sequence" VALUES('events',81);
 COMMIT;

@@ -11,7 +11,18 @@ import pytest
 from coffre.errors import ExpectedError
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind, check_recordable
-from coffre.records.facts import (, advice, agents, backups, contract, departure, enrolment, inputs, reviewed, supervision
+from coffre.records.facts import (
+    advice,
+    agents,
+    backups,
+    contract,
+    departure,
+    enrolment,
+    inputs,
+    retention,
+    reviewed,
+    supervision,
+)
 from coffre.records.facts.fact import Fact, RecordedFinding
 from coffre.records.facts.mail import MailState, MessageSent
 from coffre.records.facts.password_uses import (
