@@ -108,6 +108,24 @@ class ReportPath(_ReportModel):
         return self.path.startswith("/") and self.stored_as not in ("", self.path.rstrip("/") or "/")
 
 
+class ReportChanges(_ReportModel):
+    """The files of a snapshot against those of the snapshot before; ``files_removed`` is None when it is not known."""
+
+    files_new: Count = 0
+    files_changed: Count = 0
+    files_unmodified: Count = 0
+    files_removed: Count | None = None
+
+
+class ReportBait(_ReportModel):
+    """What became of the bait files of the agent; ``read`` are those of the intact ones that something has read."""
+
+    intact: Count = 0
+    changed: Count = 0
+    gone: Count = 0
+    read: Count = 0
+
+
 class Report(_ReportModel):
     """One finished run. Times are the machine's own clock; readers order reports by the server's.
 
@@ -121,7 +139,9 @@ class Report(_ReportModel):
     ``identity`` says which machine it is (None: an agent older than this field). ``paths`` are what each path of the
     plan gave, the deficient ones first (None: nothing was saved, or an agent older than this field), of ``paths_count``
     in all. ``integrity`` is the result of reading the snapshot back (None: there is none, or an older agent),
-    ``missing_packs`` how many packs the index names but storage lacks.
+    ``missing_packs`` how many packs the index names but storage lacks. ``bytes_new`` is what the repository did not have,
+    before compression (``bytes_added`` is what that came to), 0 from an older agent. ``changes`` is None without an
+    earlier snapshot to compare with, ``bait`` without bait files, both from an older agent.
     """
 
     version: Annotated[int, Field(ge=1, le=1)]
@@ -157,6 +177,9 @@ class Report(_ReportModel):
     paths_count: Count = 0
     integrity: Annotated[Integrity | None, BeforeValidator(read_integrity)] = None
     missing_packs: Count = 0
+    bytes_new: Count = 0
+    changes: ReportChanges | None = None
+    bait: ReportBait | None = None
 
     def by_server(self, moment: datetime) -> datetime:
         """Convert a time of the machine's own clock to the server's, as far as the two were compared."""

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 
+	"coffre.invalid/agent/internal/bait"
 	"coffre.invalid/agent/internal/config"
 	"coffre.invalid/agent/internal/fault"
 	"coffre.invalid/agent/internal/files"
@@ -76,5 +77,7 @@ func removeState(paths config.Paths) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(paths.State()), release())
+	// The bait files lie among the customer's own; only the state knows where. One that cannot be reached keeps nobody.
+	baitErr := bait.Keeper{Ledger: paths.Baits()}.Remove()
+	return errors.Join(os.RemoveAll(paths.State()), release(), baitErr)
 }

@@ -111,6 +111,9 @@ func (p Paths) Pending() string { return filepath.Join(p.State(), "pending") }
 // History is what the machine remembers of its own runs: the number of its newest report, its newest snapshot.
 func (p Paths) History() string { return filepath.Join(p.State(), "history.json") }
 
+// Baits lists the bait files that the agent has placed among the customer's own.
+func (p Paths) Baits() string { return filepath.Join(p.State(), "baits.json") }
+
 // ReportFloor is the newest report number that SMILÉO has seen, written by a deployment to a machine that forgot it.
 func (p Paths) ReportFloor() string { return filepath.Join(p.State(), "report-floor.json") }
 

@@ -58,6 +58,8 @@ type Plan struct {
 	Schedule []Schedule `json:"schedule"`
 	// Accepted is absent unless there is something: an agent of before takes no orders that it does not understand.
 	Accepted []Accepted `json:"accepted,omitempty"`
+	// NoBait is absent unless the plan does without bait files, for the same reason.
+	NoBait bool `json:"no_bait,omitempty"`
 }
 
 // Accepted is SMILÉO's word that what the report of this number said of a path is right: later runs compare with that.

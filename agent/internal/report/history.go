@@ -19,6 +19,8 @@ type History struct {
 	Number     int64     `json:"number"`
 	SnapshotID string    `json:"snapshot_id"`
 	SnapshotAt time.Time `json:"snapshot_at"`
+	// SnapshotFiles is how many files that snapshot has, null in histories of before.
+	SnapshotFiles *uint64 `json:"snapshot_files,omitempty"`
 	// Paths are what each path of the plan gave in its last good run; histories of before have none.
 	Paths map[string]PathMemory `json:"paths,omitempty"`
 }

@@ -64,6 +64,8 @@ func (o *Outbox) Keep(report *Report, paths map[string]PathMemory) (isPending bo
 	following.Number = max(following.Number, ReadFloor(o.Floor)) + 1
 	if report.SnapshotID != nil {
 		following.SnapshotID, following.SnapshotAt = *report.SnapshotID, report.StartedAt
+		snapshotFiles := report.FilesProcessed
+		following.SnapshotFiles = &snapshotFiles
 	}
 	if paths != nil {
 		following.Paths = numbered(paths, following.Number)

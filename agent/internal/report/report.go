@@ -57,7 +57,9 @@ type Sample struct {
 // MissingSnapshotAt when it was made. Identity says which machine this is: another may have got a copy of its files.
 // Paths are what each path of the plan gave, those first that are not as they should be, null when nothing was saved;
 // PathsCount is how many the plan has. Integrity is what reading the snapshot back showed, "" when there is none;
-// MissingPacks counts the packs that the index names and the storage lacks or has shorter.
+// MissingPacks counts the packs that the index names and the storage lacks or has shorter. BytesNew are the bytes that the
+// repository did not have, before compression: BytesAdded is what they came to. Changes are null when there was no snapshot
+// to compare with, Bait when the machine has no bait files.
 type Report struct {
 	Version                int                `json:"version"`
 	Number                 int64              `json:"number"`
@@ -92,6 +94,26 @@ type Report struct {
 	PathsCount             int                `json:"paths_count"`
 	Integrity              Integrity          `json:"integrity"`
 	MissingPacks           int                `json:"missing_packs"`
+	BytesNew               uint64             `json:"bytes_new"`
+	Changes                *Changes           `json:"changes"`
+	Bait                   *Bait              `json:"bait"`
+}
+
+// Changes are the files of a snapshot against those of the snapshot before. FilesRemoved counts those of before that are no
+// more, null when it is not known how many there were.
+type Changes struct {
+	FilesNew        uint64  `json:"files_new"`
+	FilesChanged    uint64  `json:"files_changed"`
+	FilesUnmodified uint64  `json:"files_unmodified"`
+	FilesRemoved    *uint64 `json:"files_removed"`
+}
+
+// Bait is what became of the bait files that the agent keeps. Read are those of the intact ones that something has read.
+type Bait struct {
+	Intact  int `json:"intact"`
+	Changed int `json:"changed"`
+	Gone    int `json:"gone"`
+	Read    int `json:"read"`
 }
 
 // Encode is the document as it is stored.

@@ -12,9 +12,20 @@ import (
 // Summary is restic's last line on a saved snapshot.
 type Summary struct {
 	SnapshotID          string `json:"snapshot_id"`
+	FilesNew            uint64 `json:"files_new"`
+	FilesChanged        uint64 `json:"files_changed"`
+	FilesUnmodified     uint64 `json:"files_unmodified"`
+	DirsChanged         uint64 `json:"dirs_changed"`
+	DirsUnmodified      uint64 `json:"dirs_unmodified"`
+	DataAdded           uint64 `json:"data_added"`
 	DataAddedPacked     uint64 `json:"data_added_packed"`
 	TotalBytesProcessed uint64 `json:"total_bytes_processed"`
 	TotalFilesProcessed uint64 `json:"total_files_processed"`
+}
+
+// HasParent says whether restic compared with an earlier snapshot: without one, everything is new to it.
+func (s Summary) HasParent() bool {
+	return s.FilesChanged+s.FilesUnmodified+s.DirsChanged+s.DirsUnmodified > 0
 }
 
 // reasonLines is how many lines of a reason are told; those of a call stack do not count.

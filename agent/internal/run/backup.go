@@ -42,6 +42,8 @@ type backup struct {
 	paths        judgedPaths
 	missingPacks int
 	samples      []report.Sample
+	changes      *report.Changes
+	bait         *report.Bait
 	facts        facts
 	notes        []string
 }
@@ -51,6 +53,7 @@ type backup struct {
 func (t task) backUp(ctx context.Context) (backup, error) {
 	plan, notes := t.survey()
 	found := backup{notes: notes}
+	found.bait = t.lookAtBait()
 	if !plan.hasAny() {
 		found.paths = t.judgePaths(plan, nil, nil)
 		return found, errors.New("none of the plan's paths exists: " + list(t.orders.Plan.Paths))
@@ -81,6 +84,8 @@ func (t task) backUp(ctx context.Context) (backup, error) {
 	}
 	if ran.summary != nil {
 		found.samples = hashSamples(ctx, heard.choice, started)
+		found.changes = t.compare(*ran.summary)
+		t.tendBait(plan, found.paths.remembered)
 	}
 	return found, nil
 }

@@ -46,7 +46,7 @@ func reportBackup(made *report.Report, found backup) {
 	made.ResticExitCode = found.facts.outcome.ExitCode
 	if summary := found.summary; summary != nil {
 		made.SnapshotID = &summary.SnapshotID
-		made.BytesAdded = summary.DataAddedPacked
+		made.BytesAdded, made.BytesNew = summary.DataAddedPacked, summary.DataAdded
 		made.BytesProcessed = summary.TotalBytesProcessed
 		made.FilesProcessed = summary.TotalFilesProcessed
 	}
@@ -54,6 +54,7 @@ func reportBackup(made *report.Report, found backup) {
 	made.Paths, made.PathsCount = found.paths.reported, found.paths.count
 	made.Integrity, made.MissingPacks = found.facts.integrity, found.missingPacks
 	made.Samples = found.samples
+	made.Changes, made.Bait = found.changes, found.bait
 }
 
 // message is the verdict's own, and after it what the steps had to say that did not decide the result.

@@ -41,9 +41,10 @@ func everything() findings {
 		orders:  inForce{document: document, failure: &apply.Failure{Generation: 6, Reason: "no zone"}, notes: []string{"orders"}},
 		storage: answers{generation: 7, missing: &snapshot{"lost", minutes(-30)}, clockOffset: pointer(9.0), notes: []string{"storage"}},
 		backup: backup{
-			summary:    &restic.Summary{SnapshotID: "new", DataAddedPacked: 1, TotalBytesProcessed: 2, TotalFilesProcessed: 3},
+			summary:    &restic.Summary{SnapshotID: "new", DataAdded: 9, DataAddedPacked: 1, TotalBytesProcessed: 2, TotalFilesProcessed: 3},
 			unreadable: []string{"/x"}, missingPacks: 4, samples: []report.Sample{{Path: "/s"}},
-			paths: judgedPaths{reported: []report.Path{{Path: "/p"}}, count: 201},
+			paths:   judgedPaths{reported: []report.Path{{Path: "/p"}}, count: 201},
+			changes: &report.Changes{FilesNew: 1}, bait: &report.Bait{Intact: 2},
 			facts: facts{outcome: outcome, unreadable: 21, integrity: report.PacksMissing},
 			notes: []string{"backup"},
 		},
@@ -64,7 +65,8 @@ func TestTheReportSaysWhatEachStepFound(t *testing.T) {
 		MissingSnapshotID: pointer("lost"), MissingSnapshotAt: pointer(minutes(-30)),
 		Identity: &identity.Identity{HostName: "host", BootedAt: pointer(minutes(-50))},
 		Samples:  []report.Sample{{Path: "/s"}}, Paths: []report.Path{{Path: "/p"}}, PathsCount: 201,
-		Integrity: report.PacksMissing, MissingPacks: 4,
+		Integrity: report.PacksMissing, MissingPacks: 4, BytesNew: 9, Changes: &report.Changes{FilesNew: 1},
+		Bait: &report.Bait{Intact: 2},
 	}
 	got := begun().compose(everything())
 	if !reflect.DeepEqual(got, want) {

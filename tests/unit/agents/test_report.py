@@ -67,6 +67,31 @@ def test_an_agent_of_before_says_nothing_of_its_paths_nor_of_its_snapshot():
     assert parse_report(body(paths=None, integrity="")).integrity is None
 
 
+def test_what_changed_and_the_baits_are_read_and_an_older_agent_says_neither():
+    older = parse_report(body())
+    assert (older.bytes_new, older.changes, older.bait) == (0, None, None)
+    changes = {"files_new": 1, "files_changed": 2, "files_unmodified": 3, "files_removed": None, "dirs": 9}
+    report = parse_report(body(bytes_new=7, changes=changes, bait={"intact": 3, "changed": 1, "gone": 0, "read": 2}))
+    assert (report.bytes_new, report.changes.files_changed, report.changes.files_removed) == (7, 2, None)
+    assert (report.bait.intact, report.bait.changed, report.bait.read) == (3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bytes_new": -1},
+        {"bytes_new": 2**80},
+        {"changes": {"files_new": -1}},
+        {"changes": []},
+        {"bait": {"changed": 1e300}},
+        {"bait": "all fine"},
+    ],
+)
+def test_impossible_changes_and_baits_are_no_report(changes):
+    with pytest.raises(InvalidReportError):
+        parse_report(body(**changes))
+
+
 def test_paths_are_read_and_a_newer_agents_words_are_unknown_ones():
     path = {"path": "/home", "state": "saved", "files": 2, "bytes": None, "stored_as": "/data/home", "extra": 1}
     report = parse_report(body(paths=[path, {"path": "/x", "state": "haunted"}], integrity="melted"))
