@@ -109,12 +109,18 @@ class ReportPath(_ReportModel):
 
 
 class ReportChanges(_ReportModel):
-    """The files of a snapshot against those of the snapshot before; ``files_removed`` is None when it is not known."""
+    """The files of a snapshot against those of the snapshot before; ``files_removed`` is None when it is not known.
+
+    ``files_incompressible`` are those of the new and changed ones whose new content does not compress, ``bytes_large``
+    the bytes of the large new ones among them.
+    """
 
     files_new: Count = 0
     files_changed: Count = 0
     files_unmodified: Count = 0
     files_removed: Count | None = None
+    files_incompressible: Count = 0
+    bytes_large: Count = 0
 
 
 class ReportBait(_ReportModel):

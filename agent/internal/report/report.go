@@ -106,6 +106,10 @@ type Changes struct {
 	FilesChanged    uint64  `json:"files_changed"`
 	FilesUnmodified uint64  `json:"files_unmodified"`
 	FilesRemoved    *uint64 `json:"files_removed"`
+	// FilesIncompressible are those of the new and changed ones whose new content does not compress.
+	FilesIncompressible uint64 `json:"files_incompressible"`
+	// BytesLarge are those of the large ones among them that are new.
+	BytesLarge uint64 `json:"bytes_large"`
 }
 
 // Bait is what became of the bait files that the agent keeps. Read are those of the intact ones that something has read.

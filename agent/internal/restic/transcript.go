@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,7 @@ type Transcript struct {
 	retryCount      int
 	damage          Damage
 	quotaSeen       bool
+	incompressible  Incompressible
 	lastStatus      status
 	lastProgressAt  time.Time
 }
@@ -66,6 +68,9 @@ var (
 	itemBegin    = []byte(`"item":"`)
 	itemEnd      = []byte(`","duration"`)
 	scanFinished = []byte(`"action":"scan_finished"`)
+	actionNew    = []byte(`"action":"new"`)
+	dataSize     = []byte(`"data_size":`)
+	sizeInStore  = []byte(`"data_size_in_repo":`)
 )
 
 // Output takes one line of standard output.
@@ -102,11 +107,64 @@ func (t *Transcript) verbose(line []byte, now time.Time) {
 	if t.OnFile == nil || bytes.Contains(line, directoryEnd) || bytes.Contains(line, scanFinished) {
 		return
 	}
-	_, rest, found := bytes.Cut(line, itemBegin)
-	item, _, isEnded := bytes.Cut(rest, itemEnd)
+	before, rest, found := bytes.Cut(line, itemBegin)
+	item, sizes, isEnded := bytes.Cut(rest, itemEnd)
 	if found && isEnded && len(item) > 0 {
+		t.countIncompressible(bytes.Contains(before, actionNew), sizes)
 		t.OnFile(item)
 	}
+}
+
+// countedBytes is the least new content of a file that counts as incompressible: what restic adds to a smaller one hides
+// what it saves.
+const countedBytes = 2048
+
+// largeBytes is the least new content of a new file that counts as large: a film, an image of a disk, an archive.
+const largeBytes = 16 << 20
+
+// Incompressible are the files whose new content does not compress, and the bytes of the large new ones among them.
+type Incompressible struct {
+	Files         uint64
+	LargeNewBytes uint64
+}
+
+// countIncompressible counts a file whose new content stays as large as it is in the repository: encrypted, or compressed
+// by what made it. A file without new content adds nothing.
+func (t *Transcript) countIncompressible(isNew bool, sizes []byte) {
+	size, inStore := numberAfter(sizes, dataSize), numberAfter(sizes, sizeInStore)
+	if size < countedBytes || inStore < size/10*9 {
+		return
+	}
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.incompressible.Files++
+	if isNew && size >= largeBytes {
+		t.incompressible.LargeNewBytes += size
+	}
+}
+
+// numberAfter reads the digits behind a name, 0 when there are none.
+func numberAfter(line, name []byte) uint64 {
+	_, rest, found := bytes.Cut(line, name)
+	if !found {
+		return 0
+	}
+	end := 0
+	for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
+		end++
+	}
+	number, err := strconv.ParseUint(string(rest[:end]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return number
+}
+
+// Incompressible returns the files with new content that does not compress.
+func (t *Transcript) Incompressible() Incompressible {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.incompressible
 }
 
 // DecodeItem is the path that OnFile was given, false when these are no letters of JSON.

@@ -41,12 +41,13 @@ func (t task) tendBait(plan plan, remembered map[string]report.PathMemory) {
 
 // compare counts the files against those of the snapshot before. Restic does not count what is gone: it is what that
 // snapshot had more than restic found again.
-func (t task) compare(summary restic.Summary) *report.Changes {
+func (t task) compare(summary restic.Summary, incompressible restic.Incompressible) *report.Changes {
 	if !summary.HasParent() {
 		return nil
 	}
 	found := report.Changes{
 		FilesNew: summary.FilesNew, FilesChanged: summary.FilesChanged, FilesUnmodified: summary.FilesUnmodified,
+		FilesIncompressible: incompressible.Files, BytesLarge: incompressible.LargeNewBytes,
 	}
 	if before := t.remembered.SnapshotFiles; before != nil {
 		removed := *before - min(*before, summary.FilesChanged+summary.FilesUnmodified)

@@ -2,6 +2,7 @@ package run
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,12 +37,14 @@ func TestAReportSaysWhatChangedAndWhatBecameOfTheBaits(t *testing.T) {
 	if got.Changes != nil || got.Bait != nil || got.BytesNew < 100*4096 || got.BytesAdded > got.BytesNew/2 {
 		t.Fatalf("a first backup has nothing to compare with: %+v %+v %d %d", got.Changes, got.Bait, got.BytesNew, got.BytesAdded)
 	}
-	if err := os.Remove(filepath.Join(machine.Data, "a")); err != nil {
+	large := make([]byte, 20<<20)
+	_, _ = rand.Read(large) // Never returns an error, says crypto/rand.
+	if err := errors.Join(os.Remove(filepath.Join(machine.Data, "a")), os.WriteFile(filepath.Join(machine.Data, "film"), large, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	got, exit = backUp(t, machine)
 	expect(t, got, exit, report.Success, 0, "")
-	if *got.Changes.FilesRemoved != 1 || got.Changes.FilesChanged != 0 || got.Changes.FilesNew != 1 || got.Bait.Intact != 1 {
+	if *got.Changes.FilesRemoved != 1 || got.Changes.FilesChanged != 0 || got.Changes.FilesNew != 2 || got.Changes.BytesLarge != 20<<20 || got.Bait.Intact != 1 {
 		t.Fatalf("%+v %+v", got.Changes, got.Bait)
 	}
 	write(func(int) []byte {
@@ -54,7 +57,7 @@ func TestAReportSaysWhatChangedAndWhatBecameOfTheBaits(t *testing.T) {
 	}
 	got, exit = backUp(t, machine)
 	expect(t, got, exit, report.Success, 0, "")
-	if got.Changes.FilesChanged != 101 || *got.Changes.FilesRemoved != 0 || *got.Bait != (report.Bait{Changed: 1}) ||
+	if got.Changes.FilesChanged != 101 || got.Changes.FilesIncompressible != 100 || got.Changes.BytesLarge != 0 || *got.Changes.FilesRemoved != 0 || *got.Bait != (report.Bait{Changed: 1}) ||
 		got.BytesAdded < 100*4096 {
 		t.Fatalf("%+v %+v %d", got.Changes, got.Bait, got.BytesAdded)
 	}

@@ -40,7 +40,8 @@ class SignKind(StrEnum):
     """The repository grows far more than the reports say: `bytes`, `reported_bytes`."""
 
     SETTINGS_WEAKENED = "settings_weakened"
-    """What is applied protects less than before: `settings` by name, `by` whom, `commit`, `at`."""
+    """What is applied protects less than before: `settings` by name, `by` whom, `commit`, `at`; `scope` is "retention"
+    when that is among them, else "plan"."""
 
 
 @dataclass(frozen=True)
