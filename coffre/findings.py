@@ -160,6 +160,14 @@ class FindingKind(StrEnum):
     CHANNEL_FAILING = "channel_failing"
     """A `channel` of SMILÉO takes no message: `error`."""
 
+    SUSPECTED_ATTACK = "suspected_attack"
+    """A machine's data looks attacked, so its retention is frozen since `frozen_at`: `signs` (`SignKind`, with commas;
+    "declared": a person froze it), the `last_good` snapshot from before them, `last_good_at`."""
+
+    SETTINGS_WEAKENED = "settings_weakened"
+    """An apply of the last days protects machines less: `settings` of the tenant file (with commas), of how many
+    `machines`, `by` whom, from which `commit`, `at`."""
+
     NOT_SEEN = "not_seen"
     """The machine's bucket could not be read: `error` is the answer of the platform."""
 

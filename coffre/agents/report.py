@@ -145,9 +145,9 @@ class Report(_ReportModel):
     ``identity`` says which machine it is (None: an agent older than this field). ``paths`` are what each path of the
     plan gave, the deficient ones first (None: nothing was saved, or an agent older than this field), of ``paths_count``
     in all. ``integrity`` is the result of reading the snapshot back (None: there is none, or an older agent),
-    ``missing_packs`` how many packs the index names but storage lacks. ``bytes_new`` is what the repository did not have,
-    before compression (``bytes_added`` is what that came to), 0 from an older agent. ``changes`` is None without an
-    earlier snapshot to compare with, ``bait`` without bait files, both from an older agent.
+    ``missing_packs`` how many packs the index names but storage lacks. ``bytes_new`` is what the repository did not
+    have, before compression (``bytes_added`` is what that came to), 0 from an older agent. ``changes`` is None without
+    an earlier snapshot to compare with, ``bait`` without bait files, both from an older agent.
     """
 
     version: Annotated[int, Field(ge=1, le=1)]

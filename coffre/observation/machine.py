@@ -18,6 +18,7 @@ from coffre.observation.judge.duty import judge_duty
 from coffre.observation.judge.filling import MachineStore
 from coffre.observation.judge.gaps import judge_gaps
 from coffre.observation.judge.pack_rounds import is_late
+from coffre.observation.report_shelf import Reported
 from coffre.observation.reports import find_wanted
 from coffre.observation.retired import RetiredStatus, judge_retirement
 from coffre.observation.rounds import VerificationStatus, find_status
@@ -73,7 +74,7 @@ class MachineLook:
     """One read of a machine's bucket; the switches are None for a retired machine, which has none.
 
     ``keeps_all``: something may expire, or the platform deletes nothing by itself. ``arrivals`` is when each snapshot
-    of the bucket arrived.
+    of the bucket arrived, ``reported`` what its reports say; ``has_lock``: a run goes on, or was cut off.
     """
 
     status: MachineStatus
@@ -84,6 +85,8 @@ class MachineLook:
     store: MachineStore
     is_stopped: bool
     arrivals: Mapping[str, datetime]
+    reported: Reported
+    has_lock: bool
 
 
 def look_at_machine(opened: OpenTenant, name: str, now: datetime) -> MachineLook | Finding:
@@ -174,6 +177,8 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
         store=store,
         is_stopped=not machine.is_retired and bucket.is_stopped(),
         arrivals=seen.arrivals,
+        reported=seen.reported,
+        has_lock=seen.has_lock,
     )
 
 

@@ -43,6 +43,7 @@ class Sighting:
     ``snapshots`` counts all of them, and ``arrivals`` is when each with such a time arrived. ``others`` names the
     machines that back up under this one's name. ``foreign`` are keys that neither Coffre nor the agent writes; they
     only add to ``current_bytes``. ``whole_at`` is when the last successful backup was completely in storage.
+    ``has_lock``: a run goes on, or was cut off.
     """
 
     reported: Reported
@@ -59,6 +60,7 @@ class Sighting:
     foreign: ForeignKeys
     whole_at: datetime | None
     arrivals: Mapping[str, datetime]
+    has_lock: bool = False
 
 
 def look(
@@ -98,6 +100,7 @@ def look(
         survey.foreign,
         survey.find_whole_at(reported.success),
         survey.list_arrivals(),
+        survey.has_lock,
     )
 
 
@@ -139,6 +142,7 @@ class _Survey:
         self._ids: set[str] = set()
         self._moments: list[tuple[datetime, str]] = []
         self._has_config = False
+        self.has_lock = False
         self._keys = self._packs = self._pack_bytes = 0
 
     @property
@@ -169,6 +173,8 @@ class _Survey:
                 self._has_config = True
             case Part.KEYS:
                 self._keys += 1
+            case Part.LOCKS:
+                self.has_lock = True
 
     def _see_snapshot(self, snapshot_id: str, facts: ObjectFacts) -> None:
         self.snapshots += 1

@@ -65,6 +65,9 @@ class Bucket(Protocol):
     def find_version(self, key: str, version_id: str, limit_bytes: int) -> bytes | Unusable | None:
         """Return the content of one version of an object, like `find`."""
 
+    def walk_versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        """Yield every version and delete marker under a prefix, those of one key in a row, in constant memory."""
+
     def list_versions(self, prefix: str) -> Sequence[ObjectVersion]:
         """List every version and delete marker under a prefix, each key's newest first."""
 

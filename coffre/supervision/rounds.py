@@ -20,6 +20,7 @@ from coffre.supervision.applied import AppliedHouse, AppliedReader
 from coffre.supervision.findings.life import Settled, Subject, settle
 from coffre.supervision.telling.planning import Addressees, plan_ends, plan_messages
 from coffre.supervision.watch import Known, TenantWatch, tell, watch
+from coffre.supervision.weakened import WeakenedReader
 from coffre.tenant.opening import TenantOpener, open_tenants
 from coffre.workspace.many.threads import Late, run_all
 
@@ -75,6 +76,7 @@ class Supervisor:
     addressees: Callable[[datetime], Addressees] = lambda _: Addressees()
     """Returns who is told of what opens and ends."""
     _applied: AppliedReader = field(init=False)
+    _weakened: WeakenedReader = field(default_factory=WeakenedReader)
 
     def __post_init__(self) -> None:
         self._applied = AppliedReader(self.root)
@@ -100,13 +102,16 @@ class Supervisor:
     def _watch_all(self, checkout: Checkout, slugs: Sequence[str], collected: "_Collected") -> None:
         watched = self.records.supervision.read_watched()
         newest = self.records.find_newest(_OF_OTHERS)
+        weakened = self._weakened.read(self.records, self.clock())
         with open_tenants(checkout, self.on_notice) as opener:
             jobs = {}
             for slug in slugs:
                 tenant_id = checkout.tenants[slug].id
                 last = newest.get(tenant_id)
                 event_id = 0 if last is None or last.id is None else last.id
-                known = Known(watched.get(tenant_id, {}), collected.kept_of(tenant_id), event_id)
+                known = Known(
+                    watched.get(tenant_id, {}), collected.kept_of(tenant_id), event_id, weakened.get(tenant_id, {})
+                )
                 jobs[slug] = self._job(opener, slug, known)
             for slug, result in run_all(jobs, WORKERS, TENANT_SECONDS):
                 collected.take(checkout, slug, result, self.on_problem)

@@ -1,7 +1,7 @@
 """Watches one tenant: looks, moves the gate when it must move, judges, and says what the records must keep."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from coffre.agents.kinds import with_bucket
@@ -22,7 +22,9 @@ from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
+from coffre.supervision.brake import brake, tell_frozen, tell_weakened
 from coffre.supervision.findings.life import Settled, Subject, settle
+from coffre.supervision.judge.attack import Weakened
 from coffre.supervision.judge.quota import QUOTA_KINDS, Limits, list_warned, next_look_seconds
 from coffre.supervision.judge.tenant import MachineWords, TenantVerdict, judge_tenant
 from coffre.supervision.observe.look import TenantLook, look_at_tenant
@@ -35,11 +37,15 @@ from coffre.tenant.opening import OpenTenant, open_tenants
 
 @dataclass(frozen=True)
 class Known:
-    """What the records know of a tenant before a look: the last looks, the open findings, and its newest event."""
+    """What the records know of a tenant before a look: the last looks, the open findings, and its newest event.
+
+    ``weakened`` are the machines of which lately applied settings protect less.
+    """
 
     watched: Mapping[str, Watched]
     findings: Sequence[KeptFinding]
     event_id: int
+    weakened: Mapping[str, Weakened] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,20 +62,22 @@ class TenantWatch:
 def watch(opened: OpenTenant, known: Known, now: datetime, every: timedelta) -> TenantWatch | None:
     """Watch a tenant as it was last applied; None when its service has ended.
 
-    The gate is moved under the tenant's lock. What else changes in the records is in `Noted`. PlatformAwayError or
-    another ExpectedError: the tenant could not be looked at, and nothing of it is judged.
+    The brake comes first: an attack waits for nothing. The gate is moved under the tenant's lock. What else changes in
+    the records is in `Noted`. PlatformAwayError or another ExpectedError: the tenant could not be looked at, and
+    nothing of it is judged.
     """
     tenant = opened.tenant
     stage = find_stage(opened.log)
     if stage is not None and stage not in STILL_SERVED:
         return None
     kept = known.findings
-    look = look_at_tenant(opened, known.watched, known.event_id, now)
+    look = look_at_tenant(opened, known.watched, known.event_id, now, known.weakened)
+    frozen = brake(opened, look.suspicions)
     moved = _move_gate(opened, look)
     state = moved or fact_of(opened.log.last(GateChange))
     is_closed = state is not None and state.is_closed
     verdict = _judge(opened, look, kept, now, is_gate_closed=is_closed)
-    found = [*look.findings, *verdict.findings]
+    found = [*look.findings, *verdict.findings, *tell_frozen(frozen), *tell_weakened(known.weakened)]
     settled = settle(Subject(tenant.id, tenant.slug), kept, found, lambda each: _was_looked_at(each, look), now)
     noted = Noted(
         tenant.id,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
@@ -52,7 +53,7 @@ def _compare(records: Records, tenant_id: str, recent: Sequence[Event]) -> Mappi
     tenants = [_read(each, contents) for each in events]
     newest = tenants[-1]
     found: dict[str, Weakened] = {}
-    for (was, now), event in zip(zip(tenants, tenants[1:], strict=False), events[1:], strict=False):
+    for (was, now), event in zip(pairwise(tenants), events[1:], strict=True):
         if was is None or now is None or newest is None:
             continue
         for machine in newest.machines:

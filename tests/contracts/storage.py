@@ -113,6 +113,7 @@ def test_each_switch_moves_once_and_leaves_the_others(place: Place) -> None:
 def test_expiry_is_known_and_can_be_taken_away(place: Place) -> None:
     bucket = place.bucket("expiry")
     assert bucket.undelete_days() == 14
+    assert sorted(bucket.walk_versions(""), key=str) == sorted(bucket.list_versions(""), key=str)
     assert bucket.list_expiry_rules()
     bucket.clear_expiry_rules()
     bucket.clear_expiry_rules()

@@ -362,6 +362,9 @@ class MemoryBucket:
         self._platform.refuse_beyond_wall(self._state.owner, len(found.content))
         self._add(to, found.content, found.facts.etag)
 
+    def walk_versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        return iter(self.list_versions(prefix))
+
     def list_versions(self, prefix: str) -> list[ObjectVersion]:
         newest = {each.facts.key: each.facts.version_id for each in self._state.versions}
         found = [

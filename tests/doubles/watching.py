@@ -11,7 +11,7 @@ import pytest
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
-from coffre.supervision import rounds, watch
+from coffre.supervision import brake, rounds, watch
 from coffre.supervision.rounds import PassResult, Supervisor
 from coffre.tenant.estate.freezes import list_freezes
 from coffre.tenant.holds import list_recorded, under_recorded
@@ -87,5 +87,6 @@ def watching(
         desk = WatchDesk(estate, records)
         stand_in: Callable[[Checkout, OnNotice], AbstractContextManager[_Opener]] = desk.open_tenants
         monkeypatch.setattr(rounds, "open_tenants", stand_in)
-        monkeypatch.setattr(watch, "open_tenants", stand_in)
+        for module in (watch, brake):
+            monkeypatch.setattr(module, "open_tenants", stand_in)
         yield Watching(desk, root, now)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from coffre.agents.report_paths import Integrity, PathState
+from coffre.cli.words.attack import describe_last_good
 from coffre.findings import Evidence, Finding, FindingKind
 from coffre.outside.faults import Fault
 from coffre.outside.text import one_line
@@ -48,6 +49,7 @@ def _count(evidence: Evidence) -> str:
 
 
 _HOST_LENGTH = 80
+_TEXT_LENGTH = 200
 
 _COPY_FAULTS: Mapping[str, str] = {
     CopyFault.ALTERED: "it does not match the hash in its name",
@@ -134,6 +136,10 @@ _NOT_KNOWN: Mapping[str, str] = {
     "settings": "the platform.yaml of the newest apply is not in the records, or cannot be read",
     "unreadable": "this version of Coffre cannot read the file that was applied",
 }
+
+
+def _text(evidence: Evidence, name: str) -> str:
+    return one_line(str(evidence[name]), _TEXT_LENGTH)
 
 
 def _used(evidence: Evidence) -> str:
@@ -329,6 +335,16 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     FindingKind.CHANNEL_FAILING: lambda evidence: (
         f"the channel {evidence['channel']} takes no message ({evidence['error']}): `coffre notify test "
         f"{evidence['channel']}` tries it, `coffre messages list --unsent` shows what waits"
+    ),
+    FindingKind.SUSPECTED_ATTACK: lambda evidence: (
+        f"suspected attack ({_text(evidence, 'signs').replace(',', ', ')}): its retention is frozen since "
+        f"{evidence['frozen_at']}{describe_last_good(evidence['last_good'], evidence['last_good_at'])}; call the "
+        "customer, look at the machine, then `coffre brake release`"
+    ),
+    FindingKind.SETTINGS_WEAKENED: lambda evidence: (
+        f"{_text(evidence, 'settings').replace(',', ', ')} of {evidence['machines']} machine(s) protect less since "
+        f"{evidence['at']}, applied by {_text(evidence, 'by')}"
+        + ("" if evidence["commit"] is None else f" from commit {_text(evidence, 'commit')[:12]}")
     ),
     FindingKind.NOT_SEEN: lambda evidence: f"could not be read: {evidence['error']}",
 }

@@ -37,6 +37,8 @@ CONSEQUENCES: Mapping[Consequence, str] = {
 ACTIONS: Mapping[NextAction, str] = {
     NextAction.WAIT: "attendre la prochaine mise en marche de la machine",
     NextAction.CALL_CUSTOMER: "voir avec le client",
+    NextAction.CALL_CUSTOMER_NOW: "appeler le client sans attendre et isoler la machine du réseau",
+    NextAction.ASK_AUTHOR: "SMILÉO vérifie que ce changement est voulu",
     NextAction.PROPOSE_AMENDMENT: "proposer un avenant, ou libérer de l’espace",
     NextAction.LOOK_AT_MACHINE: "examiner la machine",
     NextAction.RUN_APPLY: "SMILÉO remet le service en ordre",
@@ -165,5 +167,16 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.PLATFORM_AWAY: _plainly("la plateforme de stockage ne répond pas"),
     FindingKind.CUSTOMER_NOT_TOLD: _plainly("un message au client n’a pas pu partir"),
     FindingKind.CHANNEL_FAILING: _plainly("un canal d’alerte de SMILÉO ne reçoit plus de messages"),
+    FindingKind.SUSPECTED_ATTACK: lambda evidence, timezone: (
+        "les fichiers de la machine semblent attaqués ; aucune de ses sauvegardes n’est plus supprimée"
+        + (
+            ""
+            if evidence["last_good_at"] is None
+            else f", la dernière sauvegarde saine est celle du {_moment(evidence['last_good_at'], timezone)}"
+        )
+    ),
+    FindingKind.SETTINGS_WEAKENED: lambda evidence, timezone: (
+        f"un changement de réglages du {_moment(evidence['at'], timezone)} protège moins qu’avant"
+    ),
     FindingKind.NOT_SEEN: _plainly(_UNSEEN),
 }

@@ -143,6 +143,9 @@ class S3Bucket:
         with self._errors(f"write {key} of bucket {self.name}"):
             self._s3.put_object(Bucket=self.name, Key=key, Body=body)
 
+    def walk_versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        return self._walk_versions(prefix)
+
     def list_versions(self, prefix: str) -> list[ObjectVersion]:
         found = sorted(self._walk_versions(prefix), key=lambda version: not version.is_latest)
         found.sort(key=lambda version: version.modified_at, reverse=True)

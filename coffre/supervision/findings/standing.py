@@ -55,6 +55,10 @@ class NextAction(StrEnum):
 
     WAIT = "wait"
     CALL_CUSTOMER = "call_customer"
+    CALL_CUSTOMER_NOW = "call_customer_now"
+    """Call, take the machine off the network, look at the signs; then `coffre brake release`."""
+    ASK_AUTHOR = "ask_author"
+    """Ask who applied it whether it was meant."""
     PROPOSE_AMENDMENT = "propose_amendment"
     LOOK_AT_MACHINE = "look_at_machine"
     RUN_APPLY = "run_apply"
@@ -139,6 +143,8 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.PLATFORM_AWAY: _ours(Severity.CRITICAL, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
     FindingKind.CUSTOMER_NOT_TOLD: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.CALL_CUSTOMER),
     FindingKind.CHANNEL_FAILING: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.REPAIR_CHANNEL),
+    FindingKind.SUSPECTED_ATTACK: Standing(_THEIRS, None, Consequence.FOREIGN_ACCESS, NextAction.CALL_CUSTOMER_NOW),
+    FindingKind.SETTINGS_WEAKENED: Standing(_OPEN, None, Consequence.NONE, NextAction.ASK_AUTHOR),
     FindingKind.NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
 }
 """Every kind; a test holds this complete."""

@@ -13,13 +13,15 @@ from coffre.supervision.judge.signs import Sign, SignKind
 
 WINDOW_RUNS = 3
 """Slow attacks are summed up over so many runs."""
-JUDGED_RUNS = 10
+JUDGED_RUNS = 5
 """Of more runs that came since the last look, the newest ones are judged."""
-USUAL_RUNS = 30
+USUAL_RUNS = 20
 """What is usual is the median of so many runs before the window."""
 KNOWN_RUNS = 3
 """With fewer earlier runs nothing is usual yet: then only what needs no comparison counts."""
 KEPT_RUNS = USUAL_RUNS + JUDGED_RUNS + WINDOW_RUNS
+SHORT_ID = 16
+"""So many digits of a snapshot's id are kept of a run."""
 
 _DEVIATIONS = 6 * 1.4826
 """So many standard deviations above the median are unusual; 1.4826 makes one of a median deviation."""
@@ -113,6 +115,15 @@ class StoreWords:
 
 
 @dataclass(frozen=True)
+class Released:
+    """A person released the retention, knowing of so many objects that were overwritten, and that were lost."""
+
+    at: datetime | None = None
+    overwritten: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True)
 class Weakened:
     """Applied settings of a machine that protect less than those before: which, by whom, from which commit, when."""
 
@@ -145,22 +156,24 @@ def judge_attack(
     store: StoreWords,
     stored: Collection[Snapshot],
     weakened: Weakened | None = None,
-    released_at: datetime | None = None,
+    released: Released | None = None,
 ) -> Suspicion | None:
     """Return the suspected attack on a machine; None when there is none. ``runs`` are the newest ones, in their order.
 
-    What was seen until ``released_at`` was looked at by a person: it is usual, and no sign.
+    What was seen until a release was looked at by a person: it is usual, and no sign.
     """
+    released_at = None if released is None else released.at
     for end in range(max(0, len(runs) - JUDGED_RUNS), len(runs)):
         window = [each for each in runs[max(0, end - WINDOW_RUNS + 1) : end + 1] if _counts(each, released_at)]
-        if not window or window[-1] is not runs[end]:
+        # Runs that an earlier look saw were judged by it.
+        if not window or window[-1] is not runs[end] or runs[end].seen_at != runs[-1].seen_at:
             continue
         found = _judge_window(window, runs[: end + 1 - len(window)])
         signs = [*(sign for sign, _ in found), *_judge_settings(weakened, window)]
         if _is_attack(signs):
             first = min([began for _, began in found], default=window[-1].finished_at)
             return Suspicion(tuple(signs), _find_last_good(runs, stored, _widen(runs, first)))
-    return _judge_store(runs, store, stored)
+    return _judge_store(runs, store, stored, released or Released())
 
 
 def _counts(run: SeenRun, released_at: datetime | None) -> bool:
@@ -272,7 +285,7 @@ def _sum_up(
 
 
 def _judge_added(compared: Sequence[SeenRun], usual: Sequence[SeenRun]) -> Iterator[tuple[Sign, datetime]]:
-    """Yield that large files came which do not compress: alone a film; of a run in which baits were read, an archive."""
+    """Yield that large files came which do not compress: a film, and where baits were read as well, an archive."""
     if len(usual) < KNOWN_RUNS:
         return
     known = [each.bytes_large for each in usual]
@@ -315,15 +328,17 @@ def _judge_settings(weakened: Weakened | None, window: Sequence[SeenRun]) -> lis
     return [Sign(SignKind.SETTINGS_WEAKENED, False, evidence)]
 
 
-def _judge_store(runs: Sequence[SeenRun], store: StoreWords, stored: Collection[Snapshot]) -> Suspicion | None:
+def _judge_store(
+    runs: Sequence[SeenRun], store: StoreWords, stored: Collection[Snapshot], released: Released
+) -> Suspicion | None:
     """Judge what storage says by itself; a sign of it has no run."""
     signs: list[Sign] = []
     began: list[datetime] = []
-    if store.overwritten:
+    if store.overwritten > released.overwritten:
         evidence = {"count": store.overwritten, "key": store.overwritten_key}
         signs.append(Sign(SignKind.STORE_OVERWRITTEN, True, evidence))
         began += [] if store.overwritten_at is None else [store.overwritten_at]
-    if store.lost:
+    if store.lost > released.lost:
         signs.append(Sign(SignKind.STORE_LOST, True, {"count": store.lost}))
     if store.unreported >= _UNREPORTED:
         usual = _limit([each.bytes_added for each in runs[-USUAL_RUNS:]], _UNDERSTATED_BYTES)
@@ -359,12 +374,12 @@ def _find_last_good(
     told = {each.snapshot_id: each.finished_at for each in runs if each.snapshot_id is not None}
 
     def came_at(each: Snapshot) -> datetime:
-        return told.get(each.snapshot_id, each.at)
+        return told.get(each.snapshot_id[:SHORT_ID], each.at)
 
     good = [
         each
         for each in stored
-        if each.snapshot_id not in bad
+        if each.snapshot_id[:SHORT_ID] not in bad
         and (first is None or came_at(each) < first or (is_included and came_at(each) == first))
     ]
     return max(good, key=lambda each: (came_at(each), each.snapshot_id), default=None)

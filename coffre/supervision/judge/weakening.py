@@ -61,7 +61,7 @@ def _reach(keep: Keep, name: str) -> int:
     """Return for how many days backups at least as dense as a rhythm stay."""
     names = list(_DAYS_OF)
     denser = names[: names.index(name) + 1]
-    return max(getattr(keep, each) * _DAYS_OF[each] for each in denser)
+    return max(int(getattr(keep, each)) * _DAYS_OF[each] for each in denser)
 
 
 def count_runs(plan: Plan) -> int:

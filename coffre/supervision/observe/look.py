@@ -17,8 +17,10 @@ from coffre.observation.second_copy import observe_copy
 from coffre.observation.tenant import compare_second_counts
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
 from coffre.storage.values import BucketFacts
+from coffre.supervision.judge.attack import Suspicion, Weakened
 from coffre.supervision.judge.metering import Measurements, Metered, Zones, measure_day
 from coffre.supervision.judge.quota import Peak, Use, follow_peak
+from coffre.supervision.observe.attack import look_for_attack
 from coffre.supervision.observe.seen import (
     SeenMachine,
     SeenTenant,
@@ -41,7 +43,8 @@ class TenantLook:
     """One look at a tenant; ``machines`` are those that were seen, now or since nothing changed.
 
     ``findings`` are what the content of the storage shows, without the judgement of quota and due backups. ``unseen``
-    are machines whose bucket could not be read: nothing is known of them now.
+    are machines whose bucket could not be read: nothing is known of them now. ``suspicions`` are the attacks that
+    machines look like whose bucket was read.
     """
 
     at: datetime
@@ -53,12 +56,20 @@ class TenantLook:
     unseen: frozenset[str]
     watched: Mapping[str, Watched]
     measured: Measurements
+    suspicions: Mapping[str, Suspicion]
 
 
-def look_at_tenant(opened: OpenTenant, remembered: Mapping[str, Watched], event_id: int, now: datetime) -> TenantLook:
+def look_at_tenant(
+    opened: OpenTenant,
+    remembered: Mapping[str, Watched],
+    event_id: int,
+    now: datetime,
+    weakened: Mapping[str, Weakened] | None = None,
+) -> TenantLook:
     """Look at a tenant that is served. PlatformAwayError or another ExpectedError: nothing was seen.
 
-    ``event_id`` is the newest event of the tenant in the records.
+    ``event_id`` is the newest event of the tenant in the records; ``weakened`` what was lately applied that protects
+    machines less.
     """
     tenant = opened.tenant
     before = recall_tenant(remembered.get(WHOLE_TENANT))
@@ -70,6 +81,7 @@ def look_at_tenant(opened: OpenTenant, remembered: Mapping[str, Watched], event_
     findings: list[Finding] = []
     unseen: set[str] = set()
     looks: dict[str, MachineLook] = {}
+    suspicions: dict[str, Suspicion] = {}
     in_need = with_bucket(tenant.machines)
     for name, machine in tenant.machines.items():
         if name not in in_need:
@@ -88,7 +100,12 @@ def look_at_tenant(opened: OpenTenant, remembered: Mapping[str, Watched], event_
                 unseen.add(name)
                 continue
             looks[name] = look
-            kept = _seen(look, now)
+            was = recall_machine(remembered.get(name))
+            kept, suspicion = look_for_attack(
+                opened, name, look, _seen(look, now), was, (weakened or {}).get(name), now
+            )
+            if suspicion is not None:
+                suspicions[name] = suspicion
             watched[name] = remember_machine(now, found.mark, kept)
         machines[name] = kept
         findings += recall_findings(name, kept.findings)
@@ -103,7 +120,7 @@ def look_at_tenant(opened: OpenTenant, remembered: Mapping[str, Watched], event_
     newest_id = event_id if is_whole else own.event_id
     seen = SeenTenant(own.looked_whole_at, newest_id, uses, own.findings, peak, measured.metered)
     watched[WHOLE_TENANT] = remember_tenant(now, seen)
-    return TenantLook(now, machines, use, uses, peak, tuple(findings), frozenset(unseen), watched, measured)
+    return TenantLook(now, machines, use, uses, peak, tuple(findings), frozenset(unseen), watched, measured, suspicions)
 
 
 def _whole_after(tenant_id: str) -> timedelta:

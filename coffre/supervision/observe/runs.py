@@ -1,10 +1,12 @@
 """The runs of a machine, from its reports and what storage has at that time, as supervision keeps them. Pure."""
 
+import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import fields
+from datetime import UTC, datetime
 
 from coffre.agents.report import Report
-from coffre.supervision.judge.attack import KEPT_RUNS, SeenRun
+from coffre.supervision.judge.attack import KEPT_RUNS, SHORT_ID, SeenRun
 
 
 def add_runs(
@@ -48,7 +50,7 @@ def _see(
         seen_at=now,
         finished_at=arrived or min(report.by_server(report.finished_at), now),
         result=report.result.value,
-        snapshot_id=report.snapshot_id,
+        snapshot_id=None if report.snapshot_id is None else report.snapshot_id[:SHORT_ID],
         files_new=0 if changes is None else changes.files_new,
         files_changed=0 if changes is None else changes.files_changed,
         files_unmodified=0 if changes is None else changes.files_unmodified,
@@ -79,3 +81,31 @@ def _grow(report: Report, before: Sequence[SeenRun], repository_bytes: int | Non
     reported = report.bytes_added + sum(each.bytes_added for each in before[known[-1] + 1 :])
     reported += max(0, report.bytes_processed - base.bytes_processed) if base.bytes_processed else 0
     return max(0, repository_bytes - (base.repository_bytes or 0)), reported
+
+
+_TIMES = ("seen_at", "finished_at")
+_NAMES = tuple(each.name for each in fields(SeenRun))
+
+
+def pack_runs(runs: Sequence[SeenRun]) -> str:
+    """Return runs as a short text: each pass reads those of all machines, and looks into few of them."""
+    return json.dumps([[_pack(each, name) for name in _NAMES] for each in runs], separators=(",", ":"))
+
+
+def unpack_runs(text: str) -> tuple[SeenRun, ...]:
+    """Return packed runs; none for a text of another version, since it is only a memory."""
+    try:
+        rows = json.loads(text)
+        return tuple(_unpack(dict(zip(_NAMES, row, strict=True))) for row in rows)
+    except (ValueError, TypeError, OverflowError):
+        return ()
+
+
+def _pack(run: SeenRun, name: str) -> object:
+    value = getattr(run, name)
+    return int(value.timestamp()) if isinstance(value, datetime) else value
+
+
+def _unpack(values: dict[str, object]) -> SeenRun:
+    times = {name: datetime.fromtimestamp(int(str(values[name])), UTC) for name in _TIMES}
+    return SeenRun(**{**values, **times})  # type: ignore[arg-type]

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.filling import MachineStore
 from coffre.records.database.supervision import Watched
-from coffre.records.details import from_details, to_details
+from coffre.records.details import OPTIONAL, from_details, to_details
 from coffre.records.facts.fact import RecordedFinding
 from coffre.supervision.judge.metering import Metered
 from coffre.supervision.judge.quota import Peak, Use
@@ -22,6 +22,9 @@ KEPT_USES = 12
 @dataclass(frozen=True)
 class SeenMachine:
     """What the last whole look at a machine's bucket saw; None means unknown.
+
+    ``runs`` are its last runs (`runs.pack_runs`). ``surplus_bytes`` is what all versions had more than the current ones
+    when the versions were last listed, ``overwritten`` how many objects had versions of different content then.
 
     ``last_success_at`` and ``last_result`` are the agent's words, ``newest_snapshot_at`` is what storage has.
     """
@@ -37,6 +40,11 @@ class SeenMachine:
     witnesses_agree: bool | None = None
     is_stopped: bool = False
     findings: tuple[RecordedFinding, ...] = ()
+    runs: Annotated[str, OPTIONAL] = ""
+    surplus_bytes: Annotated[int, OPTIONAL] = 0
+    overwritten: Annotated[int, OPTIONAL] = 0
+    overwritten_key: Annotated[str | None, OPTIONAL] = None
+    overwritten_at: Annotated[datetime | None, OPTIONAL] = None
 
     def store(self, machine: str) -> MachineStore:
         """Return the content of the bucket, for the judgement of the gate."""

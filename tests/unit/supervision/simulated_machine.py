@@ -3,6 +3,7 @@
 Reports are documents of the agent that Coffre parses; nothing here knows the rules that judge them.
 """
 
+import hashlib
 import json
 import random
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from coffre.agents.report import parse_report
-from coffre.supervision.judge.attack import SeenRun, Snapshot, StoreWords, Suspicion, Weakened, judge_attack
+from coffre.supervision.judge.attack import Released, SeenRun, Snapshot, StoreWords, Suspicion, Weakened, judge_attack
 from coffre.supervision.observe.runs import add_runs, silent_growth
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
@@ -63,7 +64,7 @@ class Machine:
     runs: tuple[SeenRun, ...] = ()
     stored: list[Snapshot] = field(default_factory=list)
     unreported: int = 0
-    released_at: datetime | None = None
+    released: Released | None = None
     weakened: Weakened | None = None
     overwritten: int = 0
     overwritten_at: datetime | None = None
@@ -116,7 +117,7 @@ class Machine:
             new_bytes = day.raw_bytes * day.new / max(1, day.new + day.changed)
             self.bytes_processed = int(self.bytes_processed - removed * mean + new_bytes)
         self.number += 1
-        snapshot_id = f"{self.number:064x}"
+        snapshot_id = hashlib.sha256(str(self.number).encode()).hexdigest()
         self.stored.append(Snapshot(snapshot_id, self.now))
         if not is_reported:
             self.unreported += 1
@@ -178,7 +179,7 @@ class Machine:
             silent_bytes=silent_growth(self.runs, self.repository_bytes),
             repository_bytes=self.repository_bytes,
         )
-        return judge_attack(self.runs, store, self.stored, self.weakened, self.released_at)
+        return judge_attack(self.runs, store, self.stored, self.weakened, self.released)
 
 
 def settle_in(machine: Machine, days: int) -> None:
