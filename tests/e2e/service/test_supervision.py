@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from tests.e2e.recovery.test_killed import SLUG, Backstage
 COMPTA, CAISSE = "compta-01", "caisse-01"
 PACK = f"restic/data/ab/{'ab' * 32}"
 MIB = 1024**2
+LETTERS = 1500
+"""More than a fifth of the files that the machine backs up."""
 SOLD = "quota: 200 GiB"
 
 
@@ -78,12 +81,68 @@ def test_the_gate_follows_what_was_applied_and_not_the_file_that_lies_here(desk:
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert desk.coffre("findings", "list", "--exit-code", expect=6).stdout
     supervise(desk)
-    [gone] = desk.json("findings", "list", "--json")
-    assert (gone["kind"], gone["machine"]) == ("packs_gone", COMPTA)
+    found = desk.json("findings", "list", "--json")
+    assert sorted((each["kind"], each["machine"]) for each in found) == [
+        ("packs_gone", COMPTA),
+        ("suspected_attack", COMPTA),
+    ]
+    assert (compta.list_expiry_rules(), caisse.list_expiry_rules()) == ([], ["all", "locks"])
     desk.coffre("acknowledge", SLUG, "--machine", COMPTA, "--reason", "the test took it away", "--yes")
     assert kinds(supervise(desk)["closed"]) == ["packs_gone"], (
         "a person's word counts although nobody wrote to the bucket"
     )
+    release(desk)
+
+
+def release(desk: Desk) -> None:
+    """Release the brake as a person does, and let the platform expire again."""
+    desk.coffre("brake", "release", SLUG, "--machine", COMPTA, "--reason", "it was the test")
+    assert "storage: no change" not in desk.coffre("apply", SLUG, "--yes", "--storage-only").stdout
+    assert bucket_of(desk, COMPTA).list_expiry_rules() == ["all", "locks"]
+    assert kinds(supervise(desk)["closed"]) == ["suspected_attack"]
+
+
+def test_files_that_are_encrypted_on_a_machine_pull_the_brake_and_the_backup_before_them_restores(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """A user's folder is encrypted in place, as ransomware does it, on a machine with a real agent and restic."""
+    letters = "/home/alice/letters"
+    make = f"mkdir {letters}; for n in $(seq {LETTERS}); do seq $n $((n + 800)) > {letters}/$n; done"
+    desk.on_machine(COMPTA, f"useradd --create-home alice; {make}; chown -R alice: /home/alice")
+    for _ in range(5):
+        desk.on_machine(COMPTA, f"date > {letters}/today")
+        desk.coffre("backup", SLUG, "--machine", COMPTA)
+        assert "suspected_attack" not in kinds(supervise(desk)["opened"])
+    bait = "/home/alice/.coffre-temoin.rtf"
+    assert "alice" in desk.on_machine(COMPTA, f"stat -c %U {bait}"), (
+        "the agent keeps a bait where there is much to lose"
+    )
+    good = desk.json("status", SLUG, "--json")[0]["machines"][0]["newest_snapshot_at"]
+    desk.on_machine(COMPTA, f"cd {letters}; for f in *; do head -c 3000 /dev/urandom > $f; done")
+    desk.coffre("backup", SLUG, "--machine", COMPTA)
+    assert "suspected_attack" in kinds(supervise(desk)["opened"])
+    [frozen] = desk.json("brake", "list", SLUG, "--json")
+    assert [each["kind"] for each in frozen["fact"]["signs"]] == ["rewritten"]
+    assert frozen["fact"]["last_good_at"] == good
+    assert bucket_of(desk, COMPTA).list_expiry_rules() == []
+    said = desk.coffre("brake", "list", SLUG).stdout
+    assert "files have new content that does not compress; the last good backup is" in said
+    assert "les fichiers de la machine semblent attaqués" in desk.coffre("why", SLUG).stdout
+    assert "its retention is frozen for the signs of an attack" in desk.coffre("plan", SLUG).stdout
+    desk.coffre("drift", SLUG, "--reports-only")
+    snapshot = frozen["fact"]["last_good_snapshot_id"]
+    back = ("--machine", COMPTA, "--snapshot", snapshot, "--path", letters, "--to", str(tmp_path / "back"))
+    desk.coffre("restore", SLUG, *back)
+    assert (tmp_path / "back" / "home/alice/letters/7").read_text("utf-8").splitlines()[0] == "7"
+    desk.on_machine(COMPTA, f"echo encrypted > {bait}")
+    desk.coffre("backup", SLUG, "--machine", COMPTA)
+    supervise(desk)
+    release(desk)
+    desk.on_machine(COMPTA, f"echo encrypted > {bait}")
+    desk.coffre("backup", SLUG, "--machine", COMPTA)
+    assert "suspected_attack" in kinds(supervise(desk)["opened"]), "a bait is enough"
+    assert "ne pas le modifier" in desk.on_machine(COMPTA, f"cat {bait}"), "it is there again"
+    release(desk)
 
 
 def test_the_next_quota_is_suggested_as_a_change_of_the_file(desk: Desk) -> None:
