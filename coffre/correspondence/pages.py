@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -82,6 +83,7 @@ class _FrenchLoader(jinja2.FileSystemLoader):
         return "".join(pieces), name, is_current
 
 
+@cache
 def _environment(*, is_html: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         autoescape=is_html,  # noqa: S701 - letters are HTML and escaped, e-mails are plain text
