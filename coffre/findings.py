@@ -150,6 +150,16 @@ class FindingKind(StrEnum):
     TENANT_NOT_SEEN = "tenant_not_seen"
     """The tenant could not be looked at: `error` is the answer of its platform or of its secrets."""
 
+    MACHINE_NOT_DEPLOYED = "machine_not_deployed"
+    """A declared machine never had its agent: `since` when its storage is known."""
+
+    BUCKET_NOT_DECLARED = "bucket_not_declared"
+    """A bucket of the tenant's owner belongs to none of its machines: `bucket`, `stored_bytes`."""
+
+    OWNERS_UNKNOWN = "owners_unknown"
+    """Users on a platform are named like owners of Coffre's tenants, and no tenant is known for them: `count`, the
+    name of one (`owner`)."""
+
     PLATFORM_AWAY = "platform_away"
     """A platform does not answer: `error`, `tenants` how many could not be looked at."""
 

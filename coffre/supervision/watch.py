@@ -1,7 +1,7 @@
 """Watches one tenant: looks, moves the gate when it must move, judges, and says what the records must keep."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from coffre.agents.kinds import with_bucket
@@ -25,10 +25,12 @@ from coffre.spec.tenant import Tenant
 from coffre.supervision.brake import brake, tell_frozen, tell_weakened
 from coffre.supervision.findings.life import Settled, Subject, settle
 from coffre.supervision.judge.attack import Weakened
+from coffre.supervision.judge.ghosts import judge_deployment
 from coffre.supervision.judge.quota import QUOTA_KINDS, Limits, list_warned, next_look_seconds
 from coffre.supervision.judge.tenant import MachineWords, TenantVerdict, judge_tenant
 from coffre.supervision.observe.look import TenantLook, look_at_tenant
 from coffre.supervision.telling.outbox_state import OUTBOX_KINDS
+from coffre.tenant.access import find_reason
 from coffre.tenant.departure import STILL_SERVED, find_stage
 from coffre.tenant.estate.log import Log, fact_of
 from coffre.tenant.locking import tenant_locked
@@ -161,7 +163,12 @@ def _judge(
         for name, each in seen.items()
     }
     duties = {name: find_duty(tenant, opened.log, name) for name in seen}
-    return judge_tenant(
+    waiting_since = {
+        name: seen[name].known_since or now
+        for name, duty in duties.items()
+        if duty.since is None and find_reason(tenant) is None
+    }
+    verdict = judge_tenant(
         look.use,
         tenant.storage.quota_bytes,
         words,
@@ -170,6 +177,7 @@ def _judge(
         is_gate_closed=is_gate_closed,
         warned=list_warned(kept),
     )
+    return replace(verdict, findings=(*verdict.findings, *judge_deployment(waiting_since, now)))
 
 
 def _was_looked_at(kept: KeptFinding, look: TenantLook) -> bool:

@@ -52,6 +52,7 @@ _TO_CUSTOMER: Mapping[NextAction, str] = {
     NextAction.PROPOSE_AMENDMENT: "commander plus d’espace, ou en libérer",
     NextAction.LOOK_AT_MACHINE: "SMILÉO examine la machine",
     NextAction.FIND_COPY: "dire à SMILÉO si la machine a été remplacée ou copiée",
+    NextAction.FIND_OWNER: "SMILÉO établit à qui sont ces données",
 }
 """What an operator does next, as the customer reads it where it is said otherwise to them."""
 _MONTHS = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()  # noqa: SIM905

@@ -321,6 +321,18 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         f"nobody supervises it: {_NOT_KNOWN.get(str(evidence['reason']), str(evidence['reason']))}; run `coffre apply`"
     ),
     FindingKind.TENANT_NOT_SEEN: lambda evidence: f"nobody could look at it: {evidence['error']}",
+    FindingKind.MACHINE_NOT_DEPLOYED: lambda evidence: (
+        f"its agent was never deployed, and it is declared since {evidence['since']}: its licence protects nothing; "
+        "run `coffre apply`, or retire the machine"
+    ),
+    FindingKind.BUCKET_NOT_DECLARED: lambda evidence: (
+        f"the bucket {evidence['bucket']} ({format_bytes(int(evidence['stored_bytes'] or 0))}) belongs to none of its "
+        "machines: find out whose data it is"
+    ),
+    FindingKind.OWNERS_UNKNOWN: lambda evidence: (
+        f"no tenant is known for {evidence['count']} users named like owners, one of them {evidence['owner']}; "
+        "`coffre import` shows what it has"
+    ),
     FindingKind.PLATFORM_AWAY: lambda evidence: (
         f"the platform does not answer, so {evidence['tenants']} tenants could not be looked at: {evidence['error']}"
     ),

@@ -17,6 +17,7 @@ TELLS_APART: Mapping[FindingKind, tuple[str, ...]] = {
     FindingKind.COPY_GONE: ("what",),
     FindingKind.PATH_NOT_SAVED: ("path",),
     FindingKind.QUOTA_NEAR: ("percent",),
+    FindingKind.BUCKET_NOT_DECLARED: ("bucket",),
     FindingKind.CHANNEL_FAILING: ("channel",),
 }
 """The evidence that tells two findings of a kind on one machine apart; every other kind occurs once."""

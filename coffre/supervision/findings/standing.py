@@ -68,6 +68,8 @@ class NextAction(StrEnum):
     UNDELETE = "undelete"
     FIND_WRITER = "find_writer"
     """Find out who writes there, and rotate the machine's key."""
+    FIND_OWNER = "find_owner"
+    """Find out whose data it is, and declare it or have it deleted."""
     FIND_COPY = "find_copy"
     """Find out whether the machine was replaced or copied."""
     VERIFY_RECORDS = "verify_records"
@@ -140,6 +142,9 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.RETENTION_FREES_NOTHING: _ours(Severity.MINOR, Consequence.BACKUPS_WILL_STOP, NextAction.RUN_PRUNE),
     FindingKind.NOT_KNOWN: _UNSEEN,
     FindingKind.TENANT_NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
+    FindingKind.MACHINE_NOT_DEPLOYED: _ours(Severity.MINOR, Consequence.NO_RECENT_BACKUP, NextAction.RUN_APPLY),
+    FindingKind.BUCKET_NOT_DECLARED: Standing(_OPEN, None, Consequence.NONE, NextAction.FIND_OWNER),
+    FindingKind.OWNERS_UNKNOWN: Standing(_OPEN, None, Consequence.NONE, NextAction.FIND_OWNER),
     FindingKind.PLATFORM_AWAY: _ours(Severity.CRITICAL, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
     FindingKind.CUSTOMER_NOT_TOLD: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.CALL_CUSTOMER),
     FindingKind.CHANNEL_FAILING: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.REPAIR_CHANNEL),

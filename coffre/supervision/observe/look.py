@@ -18,6 +18,7 @@ from coffre.observation.tenant import compare_second_counts
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
 from coffre.storage.values import BucketFacts
 from coffre.supervision.judge.attack import Suspicion, Weakened
+from coffre.supervision.judge.ghosts import judge_buckets
 from coffre.supervision.judge.metering import Measurements, Metered, Zones, measure_day
 from coffre.supervision.judge.quota import Peak, Use, follow_peak
 from coffre.supervision.observe.attack import look_for_attack
@@ -102,13 +103,15 @@ def look_at_tenant(
             looks[name] = look
             was = recall_machine(remembered.get(name))
             kept, suspicion = look_for_attack(
-                opened, name, look, _seen(look, now), was, (weakened or {}).get(name), now
+                opened, name, look, _seen(look, now, was), was, (weakened or {}).get(name), now
             )
             if suspicion is not None:
                 suspicions[name] = suspicion
             watched[name] = remember_machine(now, found.mark, kept)
         machines[name] = kept
         findings += recall_findings(name, kept.findings)
+    declared = [opened.buckets.name(name) for name in tenant.machines]
+    findings += judge_buckets({name: each.stored_bytes for name, each in facts.items()}, declared)
     own, is_whole = _look_at_whole(opened, before, looks, now, is_whole=is_whole and not unseen)
     findings += recall_findings(None, own.findings)
     use = _add_up(facts, machines, unseen, now)
@@ -135,7 +138,7 @@ def _unchanged(watched: Watched | None, found: BucketFacts) -> SeenMachine | Non
     return recall_machine(watched)
 
 
-def _seen(look: MachineLook, now: datetime) -> SeenMachine:
+def _seen(look: MachineLook, now: datetime, before: SeenMachine | None) -> SeenMachine:
     status, store = look.status, look.store
     return SeenMachine(
         looked_whole_at=now,
@@ -149,6 +152,7 @@ def _seen(look: MachineLook, now: datetime) -> SeenMachine:
         witnesses_agree=status.witnesses_agree,
         is_stopped=look.is_stopped,
         findings=record_findings(look.findings),
+        known_since=now if before is None else before.known_since or now,
     )
 
 

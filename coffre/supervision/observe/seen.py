@@ -26,7 +26,8 @@ class SeenMachine:
     ``runs`` are its last runs (`runs.pack_runs`). ``surplus_bytes`` is what all versions had more than the current ones
     when the versions were last listed, ``overwritten`` how many objects had versions of different content then.
 
-    ``last_success_at`` and ``last_result`` are the agent's words, ``newest_snapshot_at`` is what storage has.
+    ``last_success_at`` and ``last_result`` are the agent's words, ``newest_snapshot_at`` is what storage has,
+    ``known_since`` the first look.
     """
 
     looked_whole_at: datetime
@@ -45,6 +46,7 @@ class SeenMachine:
     overwritten: Annotated[int, OPTIONAL] = 0
     overwritten_key: Annotated[str | None, OPTIONAL] = None
     overwritten_at: Annotated[datetime | None, OPTIONAL] = None
+    known_since: Annotated[datetime | None, OPTIONAL] = None
 
     def store(self, machine: str) -> MachineStore:
         """Return the content of the bucket, for the judgement of the gate."""
