@@ -281,7 +281,6 @@ def test_every_kind_and_every_fault_has_its_words():
         "days": 3,
         "of_days": 9,
         "why": "versions",
-        "at": "2026-11-24T00:00:00Z",
         "is_newest": 1,
         "bytes": 7,
         "number": None,
