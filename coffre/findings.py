@@ -161,7 +161,15 @@ class FindingKind(StrEnum):
     name of one (`owner`)."""
 
     PLATFORM_AWAY = "platform_away"
-    """A platform does not answer: `error`, `tenants` how many could not be looked at."""
+    """A platform does not serve: `error` of a pass and `tenants` that it could not look at; by the probes `began_at`,
+    the `step` and the `fault` (`coffre.storage.probing`); `maintenance_until` the end of a declared maintenance."""
+
+    PROBES_MISSING = "probes_missing"
+    """Nobody probes a platform any more: `last_at` the last probe."""
+
+    AVAILABILITY_SPENT = "availability_spent"
+    """So many `percent` of the time that a platform may be down in a `year` are used: `used_seconds`,
+    `budget_seconds`."""
 
     CUSTOMER_NOT_TOLD = "customer_not_told"
     """A message to the tenant's contact did not leave: `reason` ("no_mail_server", "not_sent"), `error` of the mail

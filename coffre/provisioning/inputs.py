@@ -62,10 +62,17 @@ CHANGES_NOTHING = frozenset(
         EventKind.PRUNE_REFUSED,
         EventKind.ADVICE_GIVEN,
         EventKind.ADVICE_ENDED,
+        EventKind.PLATFORM_MAINTENANCE_DECLARED,
+        EventKind.PLATFORM_MAINTENANCE_WITHDRAWN,
+        EventKind.CHANGE_WINDOW_DECLARED,
+        EventKind.TIME_EXCLUDED,
+        EventKind.EXCLUSION_REVOKED,
     }
 )
 """The events after which an apply would do the same as before; after any other, a plan looks at everything."""
 DECISIVE = frozenset(EventKind) - CHANGES_NOTHING
+_OF_NO_TENANT = {"maintenance", "maintenance_notice_days"}
+"""Settings of a platform that change nothing on it."""
 _CODE = ("*.py", "*.sh", "*.yml", "*.yaml", "*.j2", "*.ps1")
 
 
@@ -143,7 +150,7 @@ class Inputs:
         return Digests(_sha256(described), _sha256(programs))
 
     def _describe_platform(self, name: str) -> object:
-        settings = self._checkout.settings.platforms[name].model_dump(mode="json")
+        settings = self._checkout.settings.platforms[name].model_dump(mode="json", exclude=_OF_NO_TENANT)
         try:
             endpoint = open_storage(self._checkout, name).endpoint
             authority = toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None

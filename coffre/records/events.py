@@ -77,6 +77,11 @@ class EventKind(StrEnum):
     PRUNE_REFUSED = "prune_refused"
     ADVICE_GIVEN = "advice_given"
     ADVICE_ENDED = "advice_ended"
+    PLATFORM_MAINTENANCE_DECLARED = "platform_maintenance_declared"
+    PLATFORM_MAINTENANCE_WITHDRAWN = "platform_maintenance_withdrawn"
+    CHANGE_WINDOW_DECLARED = "change_window_declared"
+    TIME_EXCLUDED = "time_excluded"
+    EXCLUSION_REVOKED = "exclusion_revoked"
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ class MessageKind(StrEnum):
 
     FINDING = "finding"
     """A finding of supervision: `about` is its place, `occurrence` the time since which it is open."""
+    MAINTENANCE = "maintenance"
+    """A maintenance of a platform: `about` is the platform and its begin, `occurrence` when it was said."""
 
 
 class Told(StrEnum):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from coffre.spec.gateways import Gateways
+from coffre.spec.maintenance import MaintenanceWindow
 from coffre.spec.values.fields import Count, FileModel, Flag, Label, Size, Text, matching
 from coffre.spec.values.settings import AwsCredential, Country, Endpoints, FolderPath, Percent, SecretReference
 
@@ -90,6 +91,16 @@ class Platform(FileModel, ABC):
         Count,
         Field(ge=1000, description="The maximum number of objects of a tenant, all versions; restic's have 16 MiB"),
     ] = 5_000_000
+
+    maintenance: list[MaintenanceWindow] = Field(
+        default_factory=list,
+        max_length=200,
+        description="Maintenance declared beforehand; `coffre maintenance declare`",
+    )
+    maintenance_notice_days: Annotated[
+        Count,
+        Field(ge=0, le=90, description="Days before a maintenance at which customers are told of it at the latest"),
+    ] = 5
 
     @property
     def is_marked_embedded(self) -> bool:

@@ -13,6 +13,7 @@ from coffre.spec.tenant import Tenant
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.costs import CostEstimate, NoPrices
 from coffre.storage.driver import Storage
+from coffre.storage.probing import Probe
 from coffre.storage.survey import HomeSurvey, ResourceDrift
 from coffre.storage.values import AccessKey
 
@@ -238,6 +239,9 @@ class PlatformDriver(Protocol):
 
     def open_survey(self, platform: Platform, root: Path) -> Survey:
         """Return the reader of a platform for many tenants, without a request to it."""
+
+    def open_probe(self, platform: Platform, root: Path) -> Probe | None:
+        """Return the probe of a platform, without a request to it; None where platforms of the kind are not probed."""
 
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> Declaration:
         """Return the declaration of a tenant's storage with these keys, without a request to the platform."""

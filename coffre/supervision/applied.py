@@ -75,9 +75,7 @@ class AppliedReader:
         """Return everything as it was last applied."""
         newest = _find_complete(records)
         facts = {tenant_id: read_as(event, InputsApplied) for tenant_id, event in newest.items()}
-        with_settings = [event for event in newest.values() if facts[event.tenant_id].platform_file_sha256 is not None]
-        last = max(with_settings, key=lambda event: event.id or 0, default=None)
-        settings_sha256 = None if last is None else facts[last.tenant_id].platform_file_sha256
+        settings_sha256 = _find_settings(newest)
         wanted = {each.file_sha256 for each in facts.values()} | {settings_sha256}
         contents = records.supervision.read_applied_files({sha256 for sha256 in wanted if sha256 is not None})
         settings = None if settings_sha256 is None else self._read_settings(settings_sha256, contents)
@@ -98,6 +96,14 @@ class AppliedReader:
         self._forget_all_but(wanted)
         in_order = dict(sorted(tenants.items()))
         return AppliedHouse(self._checkout(settings, in_order), in_order, sorted(unknown, key=lambda each: each.slug))
+
+    def read_settings(self, records: Records) -> PlatformFile | None:
+        """Return platform.yaml as it was last applied, and read no tenant's file; None before the first apply."""
+        sha256 = _find_settings(_find_complete(records))
+        if sha256 is None:
+            return None
+        self._forget_all_but({sha256})
+        return self._read_settings(sha256, records.supervision.read_applied_files({sha256}))
 
     def _checkout(self, settings: PlatformFile | None, tenants: Mapping[str, AppliedTenant]) -> Checkout | None:
         if settings is None:
@@ -130,6 +136,12 @@ class AppliedReader:
         """Keep in memory only what is still the newest: a supervision runs for months."""
         self._platforms = {sha256: each for sha256, each in self._platforms.items() if sha256 in wanted}
         self._tenants = {key: each for key, each in self._tenants.items() if key[1] in wanted}
+
+
+def _find_settings(newest: Mapping[str, Event]) -> str | None:
+    """Return the SHA-256 of the platform.yaml of the newest of these applies that kept one."""
+    facts = [(event.id or 0, read_as(event, InputsApplied).platform_file_sha256) for event in newest.values()]
+    return max((each for each in facts if each[1] is not None), default=(0, None))[1]
 
 
 def _find_complete(records: Records) -> dict[str, Event]:

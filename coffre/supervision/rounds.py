@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
@@ -17,7 +18,9 @@ from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
 from coffre.storage.values import PlatformAwayError
 from coffre.supervision.applied import AppliedHouse, AppliedReader
+from coffre.supervision.availability.known import read_platforms
 from coffre.supervision.findings.life import Settled, Subject, settle
+from coffre.supervision.judge.platform import PassWord, judge_platform
 from coffre.supervision.telling.planning import Addressees, plan_ends, plan_messages
 from coffre.supervision.watch import Known, TenantWatch, tell, watch
 from coffre.supervision.weakened import WeakenedReader
@@ -93,7 +96,7 @@ class Supervisor:
             self._watch_all(house.checkout, slugs, collected)
         if only is None:
             collected.settle_unknown(house)
-        collected.settle_platforms(house)
+        collected.settle_platforms(house, self.records)
         collected.write()
         if number is not None:
             self.records.supervision.end_pass(number, self.clock(), collected.seen)
@@ -186,20 +189,19 @@ class _Collected:
             finding = Finding(FindingKind.NOT_KNOWN, None, {"reason": each.reason.value})
             self._settle(Subject(each.tenant_id, each.slug), [finding], lambda _: False)
 
-    def settle_platforms(self, house: AppliedHouse) -> None:
-        """Open one finding for a platform that did not answer, however many tenants it has; close it when it does."""
-
-        def has_answered(answer: bool) -> Callable[[KeptFinding], bool]:
-            return lambda _: answer
-
-        platforms = () if house.checkout is None else house.checkout.settings.platforms
-        for name in platforms:
-            away = self._away.get(name, [])
-            found = [
-                Finding(FindingKind.PLATFORM_AWAY, None, {"error": problem.message, "tenants": len(away)})
-                for _, problem in away[:1]
-            ]
-            self._settle(Subject(platform=name), found, has_answered(name in self._answered))
+    def settle_platforms(self, house: AppliedHouse, records: Records) -> None:
+        """Judge each platform by its probes and by this pass; one that does not serve is one finding in all."""
+        if house.checkout is None:
+            return
+        settings, now = house.checkout.settings, self._clock()
+        zone = settings.working_hours.timezone
+        year = now.astimezone(ZoneInfo(zone)).year
+        known = read_platforms(records, year, zone)
+        for name in settings.platforms:
+            one, away = known.get(name), self._away.get(name, [])
+            seen = PassWord(name in self._answered, len(away), away[0][1].message if away else None)
+            verdict = judge_platform(one.spans, one.maintenances, one.judge(year, zone, now), seen, now)
+            self._settle(Subject(platform=name), verdict.findings, _looked_at(is_served=verdict.is_served))
 
     def write(self) -> None:
         """Write what is left to the records."""
@@ -233,6 +235,11 @@ class _Collected:
         self._waiting.append(self._planner.plan(noted, settled, self._clock(), is_over=is_over))
         if len(self._waiting) >= _BATCH:
             self.write()
+
+
+def _looked_at(*, is_served: bool) -> Callable[[KeptFinding], bool]:
+    """Return which findings about a platform a pass has reached; that it serves must have been seen."""
+    return lambda kept: is_served or kept.place.kind != FindingKind.PLATFORM_AWAY
 
 
 def _say(result: Exception | Late) -> str:

@@ -44,6 +44,22 @@ def supervision_locked(checkout: Checkout) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def probing_locked(checkout: Checkout) -> Iterator[None]:
+    """Hold the lock of probes: one process probes the platforms at a time. BusyError when another one does."""
+    busy = BusyError("another process is probing the platforms", "Wait for it to end, or stop it; one is enough.")
+    with _locked(checkout, "_probes", "the probes", busy, "probe"):
+        yield
+
+
+@contextmanager
+def maintenance_locked(checkout: Checkout) -> Iterator[None]:
+    """Hold the lock of what is said about maintenance: customers are told once. BusyError when another one says it."""
+    busy = BusyError("another command is declaring maintenance", "Wait for it to end and run the same command again.")
+    with _locked(checkout, "_maintenance", "maintenance", busy, "maintenance declare"):
+        yield
+
+
 def lock_bundles(checkout: Checkout) -> LockShared:
     """Return the lock of bundles in a bucket, which holds between all computers that share the records."""
 

@@ -43,6 +43,9 @@ class GivenKeysDriver:
     def open_survey(self, platform: Platform, root: Path) -> Survey:
         raise AssertionError("nobody looks for drift here")
 
+    def open_probe(self, *_of: object) -> None:
+        return None
+
     def load(self) -> None:
         raise AssertionError("nobody applies many tenants here")
 

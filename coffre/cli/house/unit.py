@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def unit(
     context: typer.Context,
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The command: supervise, exporter.")],
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The command: supervise, exporter, probe.")],
 ) -> None:
     """Print a unit of systemd that keeps a command running for this repository, as the user who asks.
 

@@ -10,8 +10,9 @@ import typer
 from coffre.cli import output
 from coffre.cli.context import open_checkout
 from coffre.cli.stopping import stopping
+from coffre.cli.supervision.times import AT_LEAST, parse_every
 from coffre.cli.unexpected import note_unexpected
-from coffre.errors import ExpectedError, UsageError
+from coffre.errors import ExpectedError
 
 if TYPE_CHECKING:
     from coffre.records.kept_findings import KeptFinding
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from coffre.supervision.telling.sending import Teller, Telling
 
 UNSEEN = 1
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-_AT_LEAST, _AT_MOST = timedelta(seconds=5), timedelta(hours=1)
 ONCE = timedelta(minutes=5)
 """A single pass judges as if the next one came after this time."""
 
@@ -51,7 +50,7 @@ def supervise(
     from coffre.tenant.locking import supervision_locked
     from coffre.workspace.clock import utc_now
 
-    interval = ONCE if every is None else _parse(every)
+    interval = ONCE if every is None else parse_every(every, "5m", "1h")
     checkout = open_checkout(context)
     with (
         supervision_locked(checkout),
@@ -113,7 +112,7 @@ def _go_on(
             output.expected_error(problem)
             due = _Due(now + interval, {}, None)
             continue
-        due.messages = telling.next_at and max(telling.next_at, now + _AT_LEAST)
+        due.messages = telling.next_at and max(telling.next_at, now + AT_LEAST)
         if result is None:
             _show_telling(telling, as_json=as_json)
             continue
@@ -168,13 +167,3 @@ def _describe(kept: "KeptFinding") -> str:
 
     about = kept.slug or kept.place.platform
     return f"{about}: {describe(as_finding(kept))}"
-
-
-def _parse(text: str) -> timedelta:
-    count, unit = text[:-1], text[-1:]
-    if not (count.isascii() and count.isdigit() and unit in _UNITS):
-        raise UsageError(f"--every {text} is no time", "Write a number with s, m or h, like 5m.")
-    found = timedelta(seconds=int(count[:6]) * _UNITS[unit])
-    if not _AT_LEAST <= found <= _AT_MOST:
-        raise UsageError(f"--every {text} is not between 5s and 1h", "The contract asks for supervision; 5m is usual.")
-    return found

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from coffre.agents.report_paths import Integrity, PathState
 from coffre.cli.words.attack import describe_last_good
+from coffre.cli.words.availability import describe_outage, format_duration
 from coffre.findings import Evidence, Finding, FindingKind
 from coffre.outside.faults import Fault
 from coffre.outside.text import one_line
@@ -333,8 +334,15 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         f"no tenant is known for {evidence['count']} users named like owners, one of them {evidence['owner']}; "
         "`coffre import` shows what it has"
     ),
-    FindingKind.PLATFORM_AWAY: lambda evidence: (
-        f"the platform does not answer, so {evidence['tenants']} tenants could not be looked at: {evidence['error']}"
+    FindingKind.PLATFORM_AWAY: lambda evidence: describe_outage(evidence),
+    FindingKind.PROBES_MISSING: lambda evidence: (
+        f"nobody probes the platform since {evidence['last_at']}: start `coffre probe` again; until then its "
+        "availability is unknown"
+    ),
+    FindingKind.AVAILABILITY_SPENT: lambda evidence: (
+        f"{evidence['percent']} % of the time that the platform may be down in {evidence['year']} are used: "
+        f"{format_duration(int(evidence['used_seconds'] or 0))} of "
+        f"{format_duration(int(evidence['budget_seconds'] or 0))}; `coffre sla` shows when"
     ),
     FindingKind.CUSTOMER_NOT_TOLD: lambda evidence: (
         "a message to the customer did not leave: "

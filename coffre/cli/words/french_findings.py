@@ -52,6 +52,7 @@ ACTIONS: Mapping[NextAction, str] = {
     NextAction.VERIFY_RECORDS: "SMILÉO contrôle ses registres",
     NextAction.CALL_HOST: "SMILÉO s’adresse à l’hébergeur",
     NextAction.REPAIR_CHANNEL: "SMILÉO rétablit ses messages",
+    NextAction.RUN_PROBES: "SMILÉO relance la mesure",
 }
 
 _PATHS: Mapping[str, str] = {
@@ -168,7 +169,15 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.MACHINE_NOT_DEPLOYED: _plainly("l’agent de sauvegarde n’a jamais été installé sur cette machine"),
     FindingKind.BUCKET_NOT_DECLARED: _plainly("un espace de stockage n’appartient à aucune machine déclarée"),
     FindingKind.OWNERS_UNKNOWN: _plainly("des espaces de stockage n’appartiennent à aucun client connu"),
-    FindingKind.PLATFORM_AWAY: _plainly("la plateforme de stockage ne répond pas"),
+    FindingKind.PLATFORM_AWAY: lambda evidence, timezone: (
+        "la plateforme de stockage ne répond pas"
+        if not evidence.get("maintenance_until")
+        else "la plateforme de stockage est en maintenance jusqu’au " + _moment(evidence["maintenance_until"], timezone)
+    ),
+    FindingKind.PROBES_MISSING: _plainly("la disponibilité de la plateforme de stockage n’est plus mesurée"),
+    FindingKind.AVAILABILITY_SPENT: lambda evidence, _: (
+        f"{evidence['percent']} % du temps d’indisponibilité permis en {evidence['year']} sont consommés"
+    ),
     FindingKind.CUSTOMER_NOT_TOLD: _plainly("un message au client n’a pas pu partir"),
     FindingKind.CHANNEL_FAILING: _plainly("un canal d’alerte de SMILÉO ne reçoit plus de messages"),
     FindingKind.SUSPECTED_ATTACK: lambda evidence, timezone: (

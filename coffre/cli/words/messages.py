@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from coffre.cli.words.findings import describe
 from coffre.correspondence.channels import TEXT_LENGTH, Note
 from coffre.outside.text import one_line
-from coffre.records.messages import Message, Outcome, Told
+from coffre.records.messages import Message, MessageKind, Outcome, Told
 from coffre.supervision.findings.life import as_finding
 from coffre.supervision.findings.standing import find_standing
 from coffre.supervision.telling.planning import read_finding
@@ -50,9 +50,17 @@ def write_note(batch: Batch) -> Note:
 
 def describe_message(message: Message) -> str:
     """Return what a message tells, as one line."""
+    if message.kind is MessageKind.MAINTENANCE:
+        return _plain(f"{message.slug}: {_describe_maintenance(message)}", _LINE)
     kept = read_finding(message)
     about = kept.slug or kept.place.platform or "Coffre"
     return _plain(f"{about}: {_TOLD[message.told]}{describe(as_finding(kept))}", _LINE)
+
+
+def _describe_maintenance(message: Message) -> str:
+    said = {Told.BEGIN: "declared", Told.AGAIN: "changed", Told.END: "withdrawn"}[message.told]
+    content = message.content
+    return f"maintenance {said}, from {content['begins_at']} to {content['ends_at']} ({content['reason']})"
 
 
 def _title(message: Message) -> str:

@@ -109,6 +109,11 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.MESSAGE_SENT: RetentionReason.ADVICE,
     EventKind.ADVICE_GIVEN: RetentionReason.ADVICE,
     EventKind.ADVICE_ENDED: RetentionReason.ADVICE,
+    EventKind.PLATFORM_MAINTENANCE_DECLARED: None,
+    EventKind.PLATFORM_MAINTENANCE_WITHDRAWN: None,
+    EventKind.CHANGE_WINDOW_DECLARED: None,
+    EventKind.TIME_EXCLUDED: None,
+    EventKind.EXCLUSION_REVOKED: None,
 }
 """All kinds, so that a new one needs a decision; None means deletion at the end."""
 

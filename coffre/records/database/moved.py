@@ -18,6 +18,7 @@ MARKED_TABLES = (
     "watched",
     "passes",
     "messages",
+    "probe_spans",
 )
 """Every write adds a row to one of them."""
 _TABLE = "moved"

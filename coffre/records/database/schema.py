@@ -13,7 +13,7 @@ from coffre.records.database.location import Location
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration. It is stated here so that opening a current database does not load Alembic."""
 
 VERSION_TABLE = "coffre_version"

@@ -30,6 +30,7 @@ from coffre.records.chain.links import (
 from coffre.records.chain.verification import ChainReport, verify_chain
 from coffre.records.database import tables
 from coffre.records.database.adding import add_events
+from coffre.records.database.availability import AvailabilityStore
 from coffre.records.database.connection import open_engine, reading, writing
 from coffre.records.database.location import Location, locate
 from coffre.records.database.messages import MessageStore
@@ -88,6 +89,11 @@ class Records:
     def messages(self) -> MessageStore:
         """The messages to SMILÉO's channels and to customers."""
         return MessageStore(self._engine, self._location)
+
+    @property
+    def availability(self) -> AvailabilityStore:
+        """What is kept of the availability of platforms."""
+        return AvailabilityStore(self._engine, self._location)
 
     def append(self, event: Event) -> Event:
         """Add one event and return it as recorded, with its id; RefusedError when its details contain a secret."""

@@ -300,6 +300,21 @@ messages = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# What probes of platforms gave: a row for each time in which they gave the same.
+probe_spans = sa.Table(
+    "probe_spans",
+    metadata,
+    sa.Column("platform", sa.Text(), primary_key=True),
+    sa.Column("begins_at", UtcDateTime(), primary_key=True),
+    sa.Column("ends_at", UtcDateTime(), nullable=False),
+    sa.Column("is_up", sa.Boolean(), nullable=False),
+    sa.Column("probes", sa.Integer(), nullable=False),
+    sa.Column("total_ms", sa.BigInteger(), nullable=False),
+    sa.Column("longest_ms", sa.Integer(), nullable=False),
+    sa.Column("step", sa.Text()),
+    sa.Column("fault", sa.Text()),
+)
+
 # The plans that reviews save: signed documents, deleted when they are old.
 saved_plans = sa.Table(
     "saved_plans",

@@ -9,6 +9,7 @@ from coffre.records.events import Event, EventKind
 from coffre.records.facts import (
     advice,
     agents,
+    availability,
     backups,
     contract,
     departure,
@@ -86,6 +87,11 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.PRUNE_REFUSED: retention.PruneRefused,
     EventKind.ADVICE_GIVEN: advice.AdviceGiven,
     EventKind.ADVICE_ENDED: advice.AdviceEnded,
+    EventKind.PLATFORM_MAINTENANCE_DECLARED: availability.MaintenanceDeclared,
+    EventKind.PLATFORM_MAINTENANCE_WITHDRAWN: availability.MaintenanceWithdrawn,
+    EventKind.CHANGE_WINDOW_DECLARED: availability.ChangeWindowDeclared,
+    EventKind.TIME_EXCLUDED: availability.TimeExcluded,
+    EventKind.EXCLUSION_REVOKED: availability.ExclusionRevoked,
 }
 _UPGRADES: details.Upgrades = {
     backups.PasswordUsed: password_uses.upgrade,

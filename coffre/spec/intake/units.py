@@ -25,6 +25,7 @@ class Service:
 SERVICES: Mapping[str, Service] = {
     "supervise": Service(("supervise", "--every", "5m"), "supervision of all tenants", 180),
     "exporter": Service(("exporter",), "metrics for Prometheus", 30),
+    "probe": Service(("probe", "--every", "1m"), "probes of the storage platforms", 90),
 }
 
 

@@ -11,6 +11,7 @@ from coffre.spec.parsing.lookup import Data, block, blocks, find_day, find_repea
 from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.problems.suggest import did_you_mean
 from coffre.spec.rules.hours import check_hours
+from coffre.spec.rules.maintenance import check_maintenance
 from coffre.spec.rules.paths import check_paths
 from coffre.spec.rules.prices import check_prices
 from coffre.spec.rules.stores import check_stores
@@ -272,7 +273,7 @@ def check_platform(data: Data) -> list[FileProblem]:
         findings.append(
             FileProblem(("anchor", "mail"), "no mail server is named", "add mail: with its host and sender")
         )
-    return [*findings, *check_stores(data), *check_prices(data)]
+    return [*findings, *check_stores(data), *check_prices(data), *check_maintenance(data)]
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -78,6 +78,9 @@ class AwsDriver:
 
         return AwsSurvey(AwsSession(_own(platform), root))
 
+    def open_probe(self, *_of: object) -> None:
+        """Return None: Amazon measures S3 itself, and each probe would be billed."""
+
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> "AwsDeclaration":
         from coffre.storage.aws.declaration import AwsDeclaration
 

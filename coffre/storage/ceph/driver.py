@@ -25,6 +25,7 @@ from coffre.storage.platform import (
 from coffre.storage.values import AccessKey
 
 if TYPE_CHECKING:
+    from coffre.storage.ceph.probe import CephProbe
     from coffre.storage.ceph.survey import CephSurvey
 
 CAPABILITIES = Capabilities(
@@ -65,6 +66,13 @@ class CephDriver:
 
         own = _own(platform)
         return CephSurvey(read_endpoint(own, root), read_admin_key(own, root))
+
+    def open_probe(self, platform: Platform, root: Path) -> "CephProbe":
+        from coffre.storage.ceph.api.admin import AdminClient
+        from coffre.storage.ceph.probe import CephProbe
+
+        endpoint = read_endpoint(_own(platform), root)
+        return CephProbe(endpoint, AdminClient(endpoint, read_admin_key(_own(platform), root)))
 
     def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> CephDeclaration:
         return CephDeclaration(tenant_storage(tenant, platform, keys), _own(platform), root)

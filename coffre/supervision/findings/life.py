@@ -19,6 +19,7 @@ TELLS_APART: Mapping[FindingKind, tuple[str, ...]] = {
     FindingKind.QUOTA_NEAR: ("percent",),
     FindingKind.BUCKET_NOT_DECLARED: ("bucket",),
     FindingKind.CHANNEL_FAILING: ("channel",),
+    FindingKind.AVAILABILITY_SPENT: ("year", "percent"),
 }
 """The evidence that tells two findings of a kind on one machine apart; every other kind occurs once."""
 

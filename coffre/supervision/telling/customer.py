@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from coffre.correspondence.french import format_moment, format_share
+from coffre.correspondence.french import format_day, format_moment, format_share
 from coffre.correspondence.pages import render_text
 from coffre.correspondence.smtp import Message as Mail
 from coffre.findings import FindingKind
@@ -109,6 +110,27 @@ def _kind(message: Message) -> FindingKind:
     return FindingKind(read_finding(message).place.kind)
 
 
+def _write_maintenance(
+    letter: Letter, tenant: Tenant, settings: PlatformFile, _situation: Situation, _now: datetime
+) -> tuple[str, str]:
+    content = letter.lead.content
+    begins_at, ends_at = (datetime.fromisoformat(content[name]) for name in ("begins_at", "ends_at"))
+    state = {Told.BEGIN: "planned", Told.AGAIN: "changed", Told.END: "withdrawn"}[letter.lead.told]
+    facts = {
+        **frame(tenant, settings),
+        "state": state,
+        "begins": format_moment(begins_at, tenant.timezone),
+        "ends": format_moment(ends_at, tenant.timezone),
+        "timezone": tenant.timezone,
+        "reason": content["reason"],
+        "is_urgent": content["is_urgent"],
+        "is_counted": content["is_late"],
+    }
+    day = format_day(begins_at.astimezone(ZoneInfo(tenant.timezone)).date())
+    subject = f"Maintenance annulée, {day}" if state == "withdrawn" else f"Maintenance prévue le {day}"
+    return subject, render_text("messages/maintenance.txt.j2", facts)
+
+
 _SUBJECTS: Mapping[str, str] = {
     "near": f"Votre espace de sauvegarde est rempli à plus de {CUSTOMER_PERCENT}\u00a0%",
     "reached": "Vos sauvegardes sont arrêtées : l’espace est plein",
@@ -119,5 +141,8 @@ _SUBJECTS: Mapping[str, str] = {
 Writer = Callable[[Letter, Tenant, PlatformFile, Situation, datetime], tuple[str, str]]
 """Returns the subject and the text of a mail."""
 
-_LETTERS: Mapping[MessageKind, Writer] = {MessageKind.FINDING: _write_quota}
+_LETTERS: Mapping[MessageKind, Writer] = {
+    MessageKind.FINDING: _write_quota,
+    MessageKind.MAINTENANCE: _write_maintenance,
+}
 """Every kind of message that goes to customers; a test holds this complete."""

@@ -98,6 +98,12 @@ INSERT INTO "chain" VALUES(78,1,'event',78,'k7f3q9wz2m','prune_refused','c87b76f
 INSERT INTO "chain" VALUES(79,1,'event',79,'k7f3q9wz2m','advice_given','220b072b3798f9a28722c43e84b4db45','7a3ee4ffda6f39e002f44dfaa6e9229957387d1f9f4bf2ed54c000b6b04fe4b4','7cb85a99af2da91d3fca1bbf2e919ac7c4b565dbe18055ddc192f7e1ff0c538b');
 INSERT INTO "chain" VALUES(80,1,'event',80,'k7f3q9wz2m','advice_given','48bae505084815f04c6230b243d62eaf','0289a89678cb0799e5d3d1b06fa5e88c9f4f13eaffadd5f2793f343558475a07','0e99d572e83597c971888c9488877ceef9db4acfbe1e28503eff34a70b18b137');
 INSERT INTO "chain" VALUES(81,1,'event',81,'k7f3q9wz2m','advice_ended','aeca40c7592158f634a7ad27995157a4','38612f33d752ea2f899a7117e979de27ce67e3fda74061e70063a9be9e107260','61f303e61931f35e51b6dc9354e25adf02da93182b46363ea2d723e2d17ec934');
+INSERT INTO "chain" VALUES(82,1,'event',82,'k7f3q9wz2m','platform_maintenance_declared','31e63e43a55e2e99978d9c3b8f3c5760','184fcd1244d060412adb053db0b430cabfd03f94db1a6f813399615ea37c268c','b08c44102166227a270e053f6f18ec12b54943ed1f513ce36f959ab89e32ceb7');
+INSERT INTO "chain" VALUES(83,1,'event',83,'k7f3q9wz2m','platform_maintenance_declared','a203104a7ba4b50ac8a51d1252d045a2','a44f933360b794f71d6d13801acfc84afdde70989c938b1c8d06bb7439c1107d','6b7d75ee89ad19956c4f0ab9d7b16d0d258668990f271eb08e78b404e9acf0fa');
+INSERT INTO "chain" VALUES(84,1,'event',84,'k7f3q9wz2m','platform_maintenance_withdrawn','61f02cb89b11f2717c5369f73fcc962b','2f10cb6f42e2423edd15ec44ac39edbfad744c80b5ff46eaea82430eda63593b','dc021d7a321ba16ce939a9aa8c7e5aec21ec38e68adb38ee25c76113df9980f9');
+INSERT INTO "chain" VALUES(85,1,'event',85,'k7f3q9wz2m','change_window_declared','bc72ad3c511242d957ff482c3284ecbf','c639db95ce293c6b2cc4e2ba3b9c80c13223125b69446b12e455573a48930385','21971977f2640e6f9f6900df402c9263adfa3267b679dd37d65ddfc07b31ede3');
+INSERT INTO "chain" VALUES(86,1,'event',86,'k7f3q9wz2m','time_excluded','5203927c5e10af93c5684e1481c21ec2','a625b9139b556945eb9b8b3d8eb9ece0e9434092e63e3c07f144fdd5e2ec7867','47f733365a306f395c482c0c0ae58516da3438eb1ea58f7b97602100bfab1a4d');
+INSERT INTO "chain" VALUES(87,1,'event',87,'k7f3q9wz2m','exclusion_revoked','8920e133116b61e4858a618db64ee5f6','4b90ee0b7d13e7bd895dbf284cd8ca2fd42a232f9e06cb0077ee1f56b6e306b0','f71bbf0757a306c978092a290603680412c4c4669d2c08ae2cda3db52cfe108c');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -105,12 +111,12 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',81,'61f303e61931f35e51b6dc9354e25adf02da93182b46363ea2d723e2d17ec934');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',87,'f71bbf0757a306c978092a290603680412c4c4669d2c08ae2cda3db52cfe108c');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "coffre_version" VALUES('0009');
+INSERT INTO "coffre_version" VALUES('0010');
 CREATE TABLE events (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	tenant_id TEXT NOT NULL, 
@@ -203,6 +209,12 @@ INSERT INTO "events" VALUES(78,'k7f3q9wz2m','boulangerie-martin','prune_refused'
 INSERT INTO "events" VALUES(79,'k7f3q9wz2m','boulangerie-martin','advice_given','2026-11-30 02:02:05.000000','claire@smileo.example',NULL,'compta-01','{"number": 1, "text": "back up the new server too", "means": "mail", "due_on": "2027-01-31"}');
 INSERT INTO "events" VALUES(80,'k7f3q9wz2m','boulangerie-martin','advice_given','2026-11-30 02:02:06.000000','claire@smileo.example',NULL,'compta-01','{"number": 2, "text": "keep a year of backups", "means": "phone"}');
 INSERT INTO "events" VALUES(81,'k7f3q9wz2m','boulangerie-martin','advice_ended','2026-11-30 02:02:07.000000','claire@smileo.example',NULL,'compta-01','{"number": 1, "outcome": "declined", "reason": "Mme Martin writes that it is replaced in spring"}');
+INSERT INTO "events" VALUES(82,'k7f3q9wz2m','boulangerie-martin','platform_maintenance_declared','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"platform": "lab", "begins_at": "2026-11-20T03:04:05+00:00", "ends_at": "2026-11-20T05:04:05+00:00", "reason": "Ceph 19", "is_urgent": false}');
+INSERT INTO "events" VALUES(83,'k7f3q9wz2m','boulangerie-martin','platform_maintenance_declared','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"platform": "lab", "begins_at": "2026-11-20T03:04:05+00:00", "ends_at": "2026-11-20T06:04:05+00:00", "reason": "Ceph 19", "is_urgent": true}');
+INSERT INTO "events" VALUES(84,'k7f3q9wz2m','boulangerie-martin','platform_maintenance_withdrawn','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"platform": "lab", "begins_at": "2026-11-20T03:04:05+00:00"}');
+INSERT INTO "events" VALUES(85,'k7f3q9wz2m','boulangerie-martin','change_window_declared','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"begins_at": "2026-11-20T03:04:05+00:00", "ends_at": "2026-11-20T05:04:05+00:00", "reason": "the move that Mme Martin asked for"}');
+INSERT INTO "events" VALUES(86,'k7f3q9wz2m','boulangerie-martin','time_excluded','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"platform": "lab", "begins_at": "2026-11-20T03:04:05+00:00", "ends_at": "2026-11-20T05:04:05+00:00", "reason": "the river flooded the site", "cause": "third_party"}');
+INSERT INTO "events" VALUES(87,'k7f3q9wz2m','boulangerie-martin','exclusion_revoked','2026-11-30 02:02:04.000000','claire@smileo.example','0f3a','compta-01','{"platform": "lab", "begins_at": "2026-11-20T03:04:05+00:00", "ends_at": "2026-11-20T05:04:05+00:00", "reason": "it was another site"}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -301,6 +313,18 @@ CREATE TABLE passes (
 	tenants INTEGER NOT NULL, 
 	seen INTEGER
 );
+CREATE TABLE probe_spans (
+	platform TEXT NOT NULL, 
+	begins_at DATETIME NOT NULL, 
+	ends_at DATETIME NOT NULL, 
+	is_up BOOLEAN NOT NULL, 
+	probes INTEGER NOT NULL, 
+	total_ms BIGINT NOT NULL, 
+	longest_ms INTEGER NOT NULL, 
+	step TEXT, 
+	fault TEXT, 
+	PRIMARY KEY (platform, begins_at)
+);
 CREATE TABLE runs (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	command TEXT NOT NULL, 
@@ -375,5 +399,5 @@ CREATE INDEX messages_by_subject ON messages (about, occurrence);
 CREATE INDEX messages_by_outcome ON messages (outcome, outcome_at);
 CREATE INDEX messages_by_tenant ON messages (tenant_id);
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',81);
+INSERT INTO "sqlite_sequence" VALUES('events',87);
 COMMIT;

@@ -1,10 +1,15 @@
 """Supervision on the real platform: it acts on what was applied, closes the gate at the quota, and opens it again."""
 
+import json
+import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,8 +19,12 @@ from coffre.spec import naming
 from coffre.spec.loader import load_checkout
 from coffre.storage.driver import Bucket
 from coffre.tenant.estate.keys import access_key
+from coffre.workspace.clock import utc_now
+from tests.conftest import LAB_HOSTS
 from tests.e2e.conftest import Desk
 from tests.e2e.recovery.test_killed import SLUG, Backstage
+from tests.processes import read_words
+from tests.traces import list_process_ids
 
 COMPTA, CAISSE = "compta-01", "caisse-01"
 PACK = f"restic/data/ab/{'ab' * 32}"
@@ -196,6 +205,76 @@ def test_one_process_supervises_at_a_time_and_a_signal_ends_it_after_its_pass(de
         running.kill()
         running.communicate()
     supervise(desk)
+
+
+def test_an_outage_is_found_by_probes_with_its_times_and_is_one_incident(desk: Desk, lab: Any) -> None:
+    """The gateway is killed and started again, while probes go on; what the pass sees is the same incident."""
+    running = desk.start("probe", "--every", "5s")
+    try:
+        wait_for(lambda: probes(desk)["probed_seconds"] > 0, running)
+        assert "another process is probing" in desk.coffre("probe", expect=5).output
+        killed_at = utc_now()
+        end_gateway(lab)
+        wait_for(lambda: any(each["is_going_on"] for each in probes(desk)["outages"]), running)
+        seen = json.loads(desk.coffre("supervise", "--json", expect=1).stdout)
+        assert kinds(seen["opened"]) == ["platform_away"]
+        [finding] = desk.json("findings", "list", "--json")
+        assert (finding["severity"], finding["attributable_to"]) == ("critical", "smileo")
+        assert finding["evidence"]["tenants"] == 1
+        assert (finding["evidence"]["step"], finding["evidence"]["fault"]) == ("write", "unreachable")
+        lab.up(LAB_HOSTS)
+        served_at = utc_now()
+        wait_for(lambda: not any(each["is_going_on"] for each in probes(desk)["outages"]), running)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=60) == 0
+    finally:
+        running.kill()
+        running.communicate()
+    found = probes(desk)
+    [outage] = found["outages"]
+    began, ended = (datetime.fromisoformat(outage[name]) for name in ("begins_at", "ends_at"))
+    assert killed_at - timedelta(seconds=1) < began < killed_at + timedelta(seconds=10)
+    assert served_at - timedelta(seconds=10) < ended < served_at + timedelta(seconds=20)
+    assert outage["counted_seconds"] == found["used_seconds"] == round((ended - began).total_seconds())
+    assert found["left_seconds"] == found["budget_seconds"] - found["used_seconds"]
+    assert kinds(supervise(desk)["closed"]) == ["platform_away"]
+    said = desk.coffre("sla").stdout
+    assert "26 h 16 min 48 s" in said
+    assert "writing: no connection" in said
+    first, last, tomorrow = (
+        f"{at.astimezone(ZoneInfo('Europe/Paris')):%Y-%m-%d %H:%M:%S}"
+        for at in (began, ended, ended + timedelta(days=1))
+    )
+    excluded = ["sla", "exclude", "lab", "--reason", "the river came", "--begins", first, "--ends"]
+    assert "has not passed" in desk.coffre(*excluded, tomorrow, expect=2).output
+    desk.coffre(*excluded, last)
+    assert probes(desk)["excused_seconds"] > 0
+    assert [each["reason"] for each in probes(desk)["exclusions"]] == ["the river came"]
+
+
+def test_no_drift_and_no_tenant_is_seen_in_what_probes_use(desk: Desk, lab: Any) -> None:
+    desk.coffre("probe")
+    assert "coffre-probe" in json.loads(lab.radosgw_admin(["user", "list"]))
+    assert "coffre-probe" not in desk.coffre("drift", SLUG, "--reports-only").output
+
+
+def probes(desk: Desk) -> dict[str, Any]:
+    [found] = desk.json("sla", "--json")
+    assert isinstance(found, dict)
+    return found
+
+
+def end_gateway(lab: Any) -> None:
+    [gateway] = [pid for pid in list_process_ids(lab) if "radosgw" in read_words(pid).partition(" ")[0]]
+    os.kill(gateway, signal.SIGKILL)
+
+
+def wait_for(is_so: Callable[[], bool], running: "subprocess.Popen[str]") -> None:
+    end = time.monotonic() + 120
+    while not is_so():
+        assert running.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.5)
 
 
 def last_pass(desk: Desk) -> Pass:

@@ -22,6 +22,7 @@ from coffre.records.events import Event, EventKind
 from coffre.records.kept_findings import FindingPlace, KeptFinding
 from coffre.records.memory import KnownSnapshot
 from coffre.records.messages import Audience, Message, MessageKind, Told
+from coffre.records.probes import one_probe
 from coffre.records.saved_plans import SavedPlan
 from coffre.secrets.minting import new_signing_key
 from coffre.workspace.clock import utc_now
@@ -70,6 +71,7 @@ def fill(records: Records) -> None:
         ]
     )
     supervision.note([Noted(TENANT, at, {"compta-01": Watched(at, "m", {"a": 1})}, [finding])])
+    records.availability.add_probes([one_probe("lab", at, 20), one_probe("lab", at + timedelta(minutes=1), 20)])
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from coffre.cli.words.messages import write_note
+from coffre.cli.words.messages import describe_message, write_note
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
@@ -20,6 +20,7 @@ from coffre.records.messages import Audience, Outcome
 from coffre.spec.loader import load_checkout
 from coffre.storage.values import PlatformAwayError
 from coffre.supervision import saying
+from coffre.supervision.availability.declaring import declare_maintenance
 from coffre.supervision.telling import mailing
 from coffre.supervision.telling.rules import GIVE_UP_AFTER, STORM
 from coffre.supervision.telling.sending import Teller, Telling, find_addressees
@@ -355,3 +356,33 @@ def test_no_token_of_a_channel_is_in_a_log_an_error_or_the_records(
     for file in (desk.workshop.root / ".coffre").rglob("*"):
         if file.is_file():
             assert TOKEN.encode() not in file.read_bytes(), file
+
+
+def test_a_maintenance_is_told_to_the_customer_once_with_the_proof_that_the_mail_left(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(channels={})
+    file = desk.workshop.root / "platform.yaml"
+    settings = yaml.safe_load(file.read_text("utf-8"))
+    window = {"begins": "2026-12-10 22:00", "ends": "2026-12-11 02:00", "reason": "remplacement de disques"}
+
+    def declare(*windows: dict[str, str]) -> None:
+        settings["platforms"]["lab"]["maintenance"] = list(windows)
+        file.write_text(yaml.safe_dump(settings, allow_unicode=True), "utf-8")
+        checkout = load_checkout(desk.workshop.root)
+        declare_maintenance(desk.records, checkout, Author("claire", None), desk.watch.now, is_urgent=False)
+
+    for _ in range(2):
+        declare(window)
+        desk.look()
+    [mail] = desk.inbox.messages
+    assert mail["Subject"] == "Maintenance prévue le 10\u00a0décembre\u00a02026 – contrat BC-2026-0412"
+    assert "remplacement de disques" in mail.get_content()
+    [event] = desk.records.select_events(None, {EventKind.MESSAGE_SENT})
+    assert (event.details["subject"], event.details["told"]) == ("maintenance", "begin")
+    assert event.details["message_id"] == mail["Message-ID"]
+    declare()
+    desk.look()
+    assert desk.subjects()[1:] == ["Maintenance annulée, 10\u00a0décembre\u00a02026 – contrat BC-2026-0412"]
+    assert "maintenance withdrawn" in describe_message(desk.records.messages.list_newest(1)[0])
+    assert desk.records.verify().faults == ()

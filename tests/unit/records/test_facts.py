@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from coffre.records.events import Event, EventKind, check_recordable
 from coffre.records.facts import (
     advice,
     agents,
+    availability,
     backups,
     contract,
     departure,
@@ -172,6 +173,18 @@ EXPECTED: list[Fact] = [
     advice.AdviceGiven(1, "back up the new server too", advice.AdviceMeans.MAIL, date(2027, 1, 31)),
     advice.AdviceGiven(2, "keep a year of backups", advice.AdviceMeans.PHONE),
     advice.AdviceEnded(1, advice.AdviceOutcome.DECLINED, "Mme Martin writes that it is replaced in spring"),
+    availability.MaintenanceDeclared("lab", MOMENT, MOMENT + timedelta(hours=2), "Ceph 19"),
+    availability.MaintenanceDeclared("lab", MOMENT, MOMENT + timedelta(hours=3), "Ceph 19", is_urgent=True),
+    availability.MaintenanceWithdrawn("lab", MOMENT),
+    availability.ChangeWindowDeclared(MOMENT, MOMENT + timedelta(hours=2), "the move that Mme Martin asked for"),
+    availability.TimeExcluded(
+        "lab",
+        MOMENT,
+        MOMENT + timedelta(hours=2),
+        "the river flooded the site",
+        availability.ExclusionCause.THIRD_PARTY,
+    ),
+    availability.ExclusionRevoked("lab", MOMENT, MOMENT + timedelta(hours=2), "it was another site"),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

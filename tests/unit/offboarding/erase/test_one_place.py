@@ -47,6 +47,7 @@ ALLOWED = {
     ("storage/aws/checks/trials.py", "delete_object"): "the scratch bucket of `coffre platform check`",
     ("storage/ceph/checks/scratch.py", "delete_bucket"): "the scratch bucket of `coffre platform check`",
     ("storage/ceph/checks/trials.py", "delete_object"): "the scratch bucket of `coffre platform check`",
+    ("storage/ceph/probe.py", "delete_object"): "what a killed probe left in the bucket of probes",
     ("storage/trying.py", "delete_object"): "the scratch bucket of `coffre platform check`",
 }
 
