@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from coffre.errors import BusyError
 from coffre.findings import Finding, FindingKind
 from coffre.observation.duty import find_expected_since
 from coffre.observation.judge.retention import PastPrune, Upkeep, judge_upkeep
@@ -23,6 +24,20 @@ def is_in_maintenance(log: Log, machine: str | None = None) -> bool:
     """
     last = log.last((MaintenanceBegan, MaintenanceEnded), machine)
     return last is not None and isinstance(last.fact, MaintenanceBegan)
+
+
+def refuse_while_pruned(log: Log, machine: str, since: datetime | None = None) -> None:
+    """Refuse (BusyError) to judge a repository that is pruned now, or was ``since``: packs vanish while it is read.
+
+    A killed pruning counts until somebody settles the gate, which `coffre supervise` does at its next pass.
+    """
+    last = log.last((MaintenanceBegan, MaintenanceEnded), machine)
+    if last is None or not (isinstance(last.fact, MaintenanceBegan) or (since is not None and last.at >= since)):
+        return
+    raise BusyError(
+        f"{log.slug}/{machine}: it is being pruned, or was meanwhile: what was read proves nothing",
+        "Run the same command again later; `coffre supervise` opens the gate that a killed pruning left closed.",
+    )
 
 
 def judge_retention(

@@ -24,6 +24,7 @@ from coffre.observation.judge.pack_rounds import (
     position_of,
     wanted_position,
 )
+from coffre.observation.upkeep import refuse_while_pruned
 from coffre.operations.repository import open_repository
 from coffre.records.facts.backups import PackFault
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
@@ -83,11 +84,13 @@ def bounds_of(settings: Verify) -> Bounds:
 def verify(opened: OpenTenant, machine: str, on_progress: OnProgress, clock: Clock = utc_now) -> RepositoryVerification:
     """Check a machine's repository and read its next share of packs; records who read what, and the findings.
 
-    May be killed and run again: it goes on. Packs that arrive meanwhile are read in this round or the next.
+    May be killed and run again: it goes on. Packs that arrive meanwhile are read in this round or the next. BusyError
+    while the repository is pruned.
     """
     refuse_while_blocked(opened.tenant)
     opened.machine(machine)
     refuse_unapplied(opened.tenant, opened.buckets, opened.log, [machine])
+    refuse_while_pruned(opened.log, machine)
     on_progress("checking the structure of the repository")
     problem, lost = _check_structure(opened, machine)
     layout = layout_of(machine, opened.machine(machine))
@@ -128,11 +131,13 @@ def list_machines_to_verify(tenant: Tenant, buckets: TenantBuckets) -> list[str]
 
 def _check_structure(opened: OpenTenant, machine: str) -> tuple[str, dict[str, PackFault]]:
     """Compare index, snapshots and trees with the listing; returns the error, and the packs that it names."""
+    began_at = utc_now()
     with work_folder(opened.checkout.root, WORK_PREFIX) as folder:
         repository = open_repository(opened, machine, RoutineUse(RoutineTask.CHECK_STRUCTURE), folder)
         try:
             repository.check()
         except RepositoryError as problem:
+            refuse_while_pruned(opened.log, machine, began_at)
             packs = problem.damaged_packs
             lost = {name: PackFault.LOST if is_lost else PackFault.WRONG_SIZE for name, is_lost in packs.items()}
             return problem.message, lost

@@ -16,6 +16,7 @@ from coffre.findings import Finding
 from coffre.observation.judge.gaps import judge_snapshot_paths
 from coffre.observation.reports import list_reports
 from coffre.observation.sighting import look
+from coffre.observation.upkeep import refuse_while_pruned
 from coffre.operations.drill.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, find_empty, readable
 from coffre.operations.drill.streaming import compare, stream_sample
 from coffre.operations.repository import open_repository
@@ -29,6 +30,7 @@ from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
+from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import work_folder
 
 WORK_PREFIX = "drill-"
@@ -63,11 +65,12 @@ def drill(opened: OpenTenant, machine: str, seed: int, on_progress: Callable[[st
     """Read a sample of the newest recorded snapshot and compare it; records who read what, why, and the result.
 
     Some files are always compared with hashes that the agent took on the machine: a drill without any proves too
-    little, fails and says so. No data of the machine is written here.
+    little, fails and says so. No data of the machine is written here. BusyError while the repository is pruned.
     """
     refuse_while_blocked(opened.tenant)
     opened.machine(machine)
     refuse_unapplied(opened.tenant, opened.buckets, opened.log, [machine])
+    refuse_while_pruned(opened.log, machine)
     newest = _newest_reported(opened.tenant, opened.buckets, opened.secrets, opened.memory, machine)
     return _drill(opened, machine, seed, newest, on_progress)
 
@@ -84,7 +87,7 @@ def drill_copy(
 
 
 def _drill(opened: OpenTenant, machine: str, seed: int, newest: "_Newest", on_progress: Callable[[str], None]) -> Drill:
-    snapshot_id, reported = newest.snapshot_id, newest.hashes
+    snapshot_id, reported, began_at = newest.snapshot_id, newest.hashes, utc_now()
     if not newest.is_stored:
         problems = ("the snapshot that its machine reported is not in its bucket",)
         return _settle(opened, Drill(machine, seed, snapshot_id, 0, 0, 0, problems, newest.losses, newest.others), ())
@@ -102,6 +105,8 @@ def _drill(opened: OpenTenant, machine: str, seed: int, newest: "_Newest", on_pr
             # No sample could be chosen: the list of files is unreadable in the repository, or forged.
             done = Drill(machine, seed, snapshot_id, 0, 0, 0, (problem.message,))
             sample, gaps = Sample(seed, (), ()), judge_snapshot_paths(machine, newest.told, ())
+    if done.problems and not opened.tenant.is_copy:
+        refuse_while_pruned(opened.log, machine, began_at)
     return _settle(opened, replace(done, losses=newest.losses, others=newest.others, gaps=gaps), sample.paths)
 
 

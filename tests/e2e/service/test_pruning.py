@@ -269,7 +269,7 @@ def test_a_storage_that_lost_a_snapshot_is_not_pruned(machine: Machine) -> None:
 
 
 def test_a_running_backup_is_waited_for_and_never_broken(machine: Machine) -> None:
-    fill(machine, 9)
+    fill(machine, 3)
     # It reads what nobody writes, and holds its lock meanwhile.
     running = subprocess.Popen(
         machine.command("backup", "--host", MACHINE, "--stdin", "--stdin-filename", "endless"),
@@ -305,7 +305,7 @@ def test_a_running_backup_is_waited_for_and_never_broken(machine: Machine) -> No
 
 @pytest.mark.parametrize("point", ["removing", f"{MACHINE}: pruning", "checking the structure"])
 def test_a_killed_pruning_leaves_a_whole_repository_and_no_closed_gate(machine: Machine, point: str) -> None:
-    fill(machine, 9)
+    fill(machine, 3)
     run = Stopping(
         ["prune", SLUG, *agreed("amount")], at=[point], cwd=machine.desk.root, environment=machine.desk.environment
     )
@@ -357,7 +357,7 @@ def test_a_full_tenant_is_pruned_and_a_person_frees_what_was_removed(machine: Ma
 
 
 def test_nothing_goes_under_a_hold_nor_from_a_frozen_or_suspended_machine(machine: Machine) -> None:
-    fill(machine, 9)
+    fill(machine, 3)
     before, desk = machine.snapshots(), machine.desk
     desk.coffre("hold", "place", SLUG, "--reference", "REQ-7", "--since", "2026-11-01")
     assert "under a hold" in desk.coffre("prune", SLUG, *agreed("amount"), expect=4).stderr

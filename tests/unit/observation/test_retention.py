@@ -84,6 +84,26 @@ def test_the_last_two_stay_whatever_the_plan_says_and_two_that_a_report_names() 
     assert sorted(ages(plan.staying)) == [0, 1, 100, 101]
 
 
+def test_a_backup_counts_for_the_day_on_which_it_arrived_and_not_for_that_of_its_begin() -> None:
+    long = timedelta(hours=20)
+    overnight = snapshot(50, NOW - 3 * DAY - timedelta(hours=2), taken_at=NOW - 3 * DAY - timedelta(hours=22), run=long)
+    plan = plan_retention([*daily(3), overnight, snapshot(51, NOW - 3 * DAY)], {}, Keep(daily=9), PARIS)
+    assert [each.id for each in plan.going] == []
+    older = snapshot(60, NOW - 5 * DAY)
+    plan = plan_retention([*daily(3), overnight, snapshot(51, NOW - 3 * DAY), older], {}, Keep(daily=9), PARIS)
+    assert [each.id for each in plan.going] == [overnight.id], "that day has a newer one"
+    late = snapshot(70, NOW - DAY + timedelta(minutes=1), taken_at=NOW - 2 * DAY, run=timedelta(days=1))
+    assert plan_retention([*daily(1), late, older], {}, Keep(daily=1), PARIS).going[0].id == older.id
+
+
+def test_of_two_of_a_day_the_one_that_arrived_last_stays() -> None:
+    day = NOW - 5 * DAY
+    early = snapshot(80, day - timedelta(hours=3), taken_at=day - timedelta(hours=4), run=timedelta(hours=1))
+    last = snapshot(81, day, taken_at=day - timedelta(hours=6), run=timedelta(hours=6))
+    plan = plan_retention([*daily(4), early, last, snapshot(82, NOW - 9 * DAY)], {}, Keep(daily=30), PARIS)
+    assert [each.id for each in plan.going] == [early.id]
+
+
 def test_a_clone_under_the_same_name_takes_nobodys_place() -> None:
     clone = [
         snapshot(50 + number, NOW - number * DAY + timedelta(hours=2), group=("compta-01", ("coffre", "machine-b")))
