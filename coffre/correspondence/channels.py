@@ -42,8 +42,11 @@ def post(url: str, note: Note) -> None:
         raise ChannelError("it is not an Apprise URL", "https://appriseit.com/services/ has the form of each kind.")
     one = apprise.Apprise(asset=asset)
     one.add(plugin)
-    with calls_unlogged(), _Heard() as heard:
-        is_taken = one.notify(title=note.title, body=note.text[:TEXT_LENGTH], body_format=apprise.NotifyFormat.TEXT)
+    try:
+        with calls_unlogged(), _Heard() as heard:
+            is_taken = one.notify(title=note.title, body=note.text[:TEXT_LENGTH], body_format=apprise.NotifyFormat.TEXT)
+    except Exception as error:  # noqa: BLE001 - what a kind of channel raises may quote the URL
+        raise ChannelError(f"sending to it failed ({type(error).__name__})") from None
     if not is_taken:
         raise ChannelError(heard.reason, "Look at the channel, and at the value that platform.yaml refers to.")
 

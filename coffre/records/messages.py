@@ -211,9 +211,10 @@ def settle_messages(
     _update(connection, ids, values)
 
 
-def begin_attempt(connection: sa.Connection, ids: Collection[int], at: datetime) -> None:
-    """Note, before it is sent, that an attempt begins."""
-    _update(connection, ids, {"attempts": tables.messages.c.attempts + 1, "tried_at": at, "error": None})
+def begin_attempt(connection: sa.Connection, ids: Collection[int], at: datetime, again_at: datetime) -> None:
+    """Note, before it is sent, that an attempt begins; without a result the next one is not before ``again_at``."""
+    values = {"attempts": tables.messages.c.attempts + 1, "tried_at": at, "error": None, "not_before": again_at}
+    _update(connection, ids, values)
 
 
 def fail_messages(connection: sa.Connection, ids: Collection[int], error: str, not_before: datetime) -> None:

@@ -57,11 +57,15 @@ def supervise(
         Records.open(checkout.settings.records, checkout.root) as records,
         stopping() as stop,
     ):
+
+        def note(name: str, problem: Exception) -> None:
+            output.error(note_unexpected(problem, name))
+
         supervisor = Supervisor(
-            checkout.root, records, output.warning, lambda name, problem: output.error(note_unexpected(problem, name)),
-            utc_now, interval, lambda now: find_addressees(checkout, records, now),
+            checkout.root, records, output.warning, note, utc_now, interval,
+            lambda now: find_addressees(checkout, records, now),
         )  # fmt: skip
-        teller = Teller(checkout, records, write_note, output.warning, utc_now)
+        teller = Teller(checkout, records, write_note, output.warning, note, utc_now)
         result = supervisor.run()
         telling = _tell(teller, is_whole_pass=True)
         _show(result, telling, as_json=as_json)

@@ -78,10 +78,10 @@ class MessageStore:
         last = sa.select(sa.func.max(table.c.id)).where(ends).group_by(table.c.audience, table.c.recipient, owner)
         return self._read(table.c.id.in_(last))
 
-    def begin_attempt(self, ids: Collection[int], at: datetime) -> None:
-        """Note, before they are sent, that an attempt begins."""
+    def begin_attempt(self, ids: Collection[int], at: datetime, again_at: datetime) -> None:
+        """Note, before they are sent, that an attempt begins; without a result the next is not before ``again_at``."""
         with translated(self._location), writing(self._engine) as connection:
-            begin_attempt(connection, ids, at)
+            begin_attempt(connection, ids, at, again_at)
 
     def fail(self, ids: Collection[int], error: str, not_before: datetime) -> None:
         """Note that messages were not taken, why, and when they are tried again."""

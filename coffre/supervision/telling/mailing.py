@@ -56,12 +56,14 @@ class Post:
         for letter in choose_letters(due):
             covered = [letter.lead, *letter.others]
             mail = write_letter(letter, tenant, self.settings, situation, now)
-            store.begin_attempt(_ids(covered), now)
+            again_at = now + pause_after(letter.lead.attempts + 1)
+            store.begin_attempt(_ids(covered), now, again_at)
             try:
                 accepted = smtp.hand_over(self.settings.mail, self.root, mail, letter.lead.token)
+            except smtp.UncertainError:
+                raise  # the result stays unknown, as after a kill
             except ExpectedError as problem:
-                attempts = letter.lead.attempts + 1
-                store.fail(_ids(covered), one_line(problem.message, ERROR_LENGTH), now + pause_after(attempts))
+                store.fail(_ids(covered), one_line(problem.message, ERROR_LENGTH), again_at)
                 raise
             self._prove(letter, tenant, mail.to, accepted, now)
             sent += 1

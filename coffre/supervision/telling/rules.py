@@ -16,6 +16,8 @@ HOLD_OFF = timedelta(hours=1)
 FLAPPING_WINDOW = timedelta(days=1)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
+UNKNOWN_RESULTS = 3
+"""After so many attempts without a result a message is given up: each of them may have arrived."""
 FAILING_AFTER = timedelta(hours=1)
 """A channel that takes nothing for so long is a finding."""
 
@@ -71,7 +73,9 @@ def pause_after(attempts: int) -> timedelta:
 
 
 def is_given_up(message: Message, now: datetime) -> bool:
-    """Tell whether a message that was not taken for days is not tried again."""
+    """Tell whether a message is not tried again: nobody took it for days, or it may have arrived several times."""
+    if message.is_maybe_sent:
+        return message.attempts >= UNKNOWN_RESULTS and now >= message.not_before
     return message.error is not None and now - message.created_at >= GIVE_UP_AFTER
 
 

@@ -49,6 +49,10 @@ TELL_SECONDS = timedelta(seconds=60)
 KEPT_FOR = timedelta(days=90)
 """What became of messages to channels is kept for so long."""
 
+UNKNOWN = "it is unknown whether it arrived"
+OnProblem = Callable[[str, Exception], None]
+"""Called with a channel or tenant and an error that nobody expected."""
+
 Wording = Callable[[Batch], Note]
 """Makes the words of what goes to a channel."""
 
@@ -85,10 +89,11 @@ class Teller:
         records: Records,
         wording: Wording,
         on_notice: OnNotice,
+        on_problem: OnProblem,
         clock: Callable[[], datetime],
     ) -> None:
         self._checkout, self._records, self._wording = checkout, records, wording
-        self._on_notice, self._clock = on_notice, clock
+        self._on_notice, self._on_problem, self._clock = on_notice, on_problem, clock
         self._applied = AppliedReader(checkout.root)
         self._author = read_author(checkout.root)
 
@@ -134,6 +139,9 @@ class Teller:
                 sent += job()
             except ExpectedError as problem:
                 refused[name] = problem.message
+            except Exception as problem:  # noqa: BLE001 - one recipient's trouble is not the others'
+                refused[name] = type(problem).__name__
+                self._on_problem(name, problem)
         return sent, refused
 
     def _remind(self, findings: Sequence[KeptFinding], now: datetime) -> None:
@@ -161,6 +169,8 @@ class Teller:
                 settled.setdefault(Outcome.GIVEN_UP, []).append(each.id or 0)
             elif each.not_before <= now:
                 due.append(each)
+        given_up = settled.get(Outcome.GIVEN_UP, [])
+        store.fail([each.id or 0 for each in waiting if each.is_maybe_sent and each.id in given_up], UNKNOWN, now)
         for outcome, ids in settled.items():
             store.settle(ids, outcome, now)
         return due
@@ -180,12 +190,12 @@ class Teller:
         left = list(due)
         for batch in gather(due):
             now = self._clock()
-            store.begin_attempt(batch.ids, now)
+            attempts = max(each.attempts for each in left) + 1
+            store.begin_attempt(batch.ids, now, now + pause_after(attempts))
             try:
                 url = read_reference(self._checkout.settings.notify.channels[name].url, self._checkout.root)
                 channels.post(url, self._wording(batch))
             except ExpectedError as problem:
-                attempts = max(each.attempts for each in left) + 1
                 error = one_line(problem.message, ERROR_LENGTH)
                 store.fail([each.id or 0 for each in left], error, now + pause_after(attempts))
                 raise

@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 
 from coffre.records.database.store import Records
 from coffre.records.database.supervision import Pass
@@ -23,23 +24,51 @@ from coffre.workspace.clock import utc_now
 from tests.conftest import LAB_HOSTS
 from tests.e2e.conftest import Desk
 from tests.e2e.recovery.test_killed import SLUG, Backstage
+from tests.mail_server import Inbox, serving
 from tests.processes import read_words
+from tests.receiver import Receiver, receiving
 from tests.traces import list_process_ids
+
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 
 COMPTA, CAISSE = "compta-01", "caisse-01"
 PACK = f"restic/data/ab/{'ab' * 32}"
 MIB = 1024**2
 LETTERS = 1500
 """More than a fifth of the files that the machine backs up."""
+TOKEN = "s3cr3tT0ken"
 SOLD = "quota: 200 GiB"
 
 
 @pytest.fixture(scope="module")
-def desk(make_desk: Callable[..., Desk]) -> Desk:
+def receiver() -> Iterator[Receiver]:
+    """SMILÉO's own channel, and the dead man's switch."""
+    with receiving() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def inbox() -> Inbox:
+    """The customer's mail."""
+    return Inbox()
+
+
+@pytest.fixture(scope="module")
+def desk(make_desk: Callable[..., Desk], receiver: Receiver, inbox: Inbox) -> Iterator[Desk]:
     desk = make_desk(SLUG)
+    with serving(inbox, desk.root, "none") as block:
+        (desk.root / "ops.url").write_text(receiver.url("json", f"ops/{TOKEN}"), encoding="utf-8")
+        (desk.root / "alive.url").write_text(receiver.url("http", "alive"), encoding="utf-8")
+        notify = {"channels": {"ops": {"url": "file:ops.url"}}, "dead_man": "file:alive.url"}
+        with (desk.root / "platform.yaml").open("a", encoding="utf-8") as settings:
+            settings.write(yaml.safe_dump({"mail": block, "notify": notify}))
+        yield from _prepare(desk)
+
+
+def _prepare(desk: Desk) -> Iterator[Desk]:
     desk.coffre("apply", SLUG, "--yes")
     desk.coffre("backup", SLUG)
-    return desk
+    yield desk
 
 
 def bucket_of(desk: Desk, machine: str) -> Bucket:
@@ -67,14 +96,18 @@ def kinds(findings: list[dict[str, Any]]) -> list[str]:
     return [each["place"]["kind"] for each in findings]
 
 
-def test_a_tenant_in_order_gives_no_finding(desk: Desk) -> None:
+def test_a_tenant_in_order_gives_no_finding(desk: Desk, receiver: Receiver) -> None:
     for _ in range(2):
         seen = supervise(desk)
         assert (seen["tenants"], seen["unseen"], seen["opened"], seen["closed"]) == (1, {}, [], [])
     assert "no finding is open; the last pass ended at" in desk.coffre("findings", "list").stdout
+    assert receiver.asked == ["/alive", "/alive"], "the dead man's switch hears of each pass, nobody else"
+    assert "took the test message" in desk.coffre("notify", "test", "ops").stdout
 
 
-def test_the_gate_follows_what_was_applied_and_not_the_file_that_lies_here(desk: Desk) -> None:
+def test_the_gate_follows_what_was_applied_and_not_the_file_that_lies_here(
+    desk: Desk, receiver: Receiver, inbox: Inbox
+) -> None:
     [before] = desk.json("status", SLUG, "--json")
     small = f"quota: {before['used_bytes'] // MIB + 10} MiB"
     desk.edit(SLUG, SOLD, small)
@@ -82,10 +115,27 @@ def test_the_gate_follows_what_was_applied_and_not_the_file_that_lies_here(desk:
     desk.edit(SLUG, small, SOLD)
     compta, caisse = (bucket_of(desk, name) for name in (COMPTA, CAISSE))
     compta.put(PACK, b"\0" * (10 * MIB))
-    assert "quota_reached" in kinds(supervise(desk)["opened"])
+    receiver.status = 503
+    seen = supervise(desk)
+    assert "quota_reached" in kinds(seen["opened"])
     assert (compta.is_gate_closed(), caisse.is_gate_closed()) == (True, True)
+    [mail] = inbox.messages
+    assert mail["To"] == "claire@martin.example"
+    assert mail["Subject"].startswith("Vos sauvegardes sont arrêtées : l’espace est plein – contrat BC-2026-0412")
+    assert "SPÉCIMEN" in mail.get_content()
+    assert "HTTP 503" in seen["messages"]["refused"]["channel ops"]
+    assert "HTTP 503" in desk.coffre("messages", "list", "--unsent").stdout
+    receiver.status = 200
+    let_pauses_end(desk)
+    assert supervise(desk)["messages"]["sent"] >= 1
+    titles = [each["title"] for each in receiver.notes(f"/ops/{TOKEN}")]
+    assert f"Coffre: {SLUG}: quota reached" in titles
     take_away(desk, COMPTA, PACK)
     assert "quota_reached" in kinds(supervise(desk)["closed"])
+    assert "peuvent reprendre" in inbox.messages[-1].get_content()
+    assert len(inbox.messages) == 2, "each once: the quota, and its end"
+    proofs = [each["proof"]["message_id"] for each in desk.json("messages", "list", "--json") if each["proof"]]
+    assert proofs == [each["Message-ID"] for each in inbox.messages]
     assert (compta.is_gate_closed(), caisse.is_gate_closed()) == (False, False)
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert desk.coffre("findings", "list", "--exit-code", expect=6).stdout
@@ -172,6 +222,19 @@ def test_a_day_that_nobody_measured_at_midnight_is_a_gap(desk: Desk) -> None:
     days = desk.json("usage", SLUG, "--json")
     assert days[-1]["licences"] == {}, "the machines were installed after this midnight"
     assert [each["current_bytes"] for each in days[:-1]] == [None] * (len(days) - 1)
+
+
+def let_pauses_end(desk: Desk) -> None:
+    """Let the time pass after which what was not taken is tried again."""
+    with Records.open(load_checkout(desk.root).settings.records, desk.root) as records:
+        waiting = [each for each in records.messages.list_waiting() if each.error is not None]
+        records.messages.fail([each.id or 0 for each in waiting], "HTTP 503", utc_now())
+
+
+def test_no_token_of_a_channel_is_in_what_commands_print_or_leave(desk: Desk) -> None:
+    places = [path for path in desk.root.rglob("*") if path.is_file() and path.name != "ops.url"]
+    assert [path for path in places if TOKEN.encode() in path.read_bytes()] == []
+    assert [text for text in desk.said if TOKEN in text] == []
 
 
 def test_a_person_acknowledges_a_finding_and_it_stays_open(desk: Desk) -> None:

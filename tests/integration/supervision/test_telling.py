@@ -51,10 +51,13 @@ class Desk:
     def records(self) -> Records:
         return self.watch.desk.records
 
+    def problem(self, name: str, error: Exception) -> None:
+        raise AssertionError(name) from error
+
     def tell(self) -> Telling:
         """Send what is due, as a process that was just started."""
         checkout = load_checkout(self.workshop.root)
-        teller = Teller(checkout, self.records, write_note, self.said.append, lambda: self.watch.now)
+        teller = Teller(checkout, self.records, write_note, self.said.append, self.problem, lambda: self.watch.now)
         telling = teller.tell()
         teller.call_dead_man()
         return telling
@@ -171,11 +174,29 @@ def test_a_mail_whose_result_is_unknown_goes_out_again_with_the_same_message_id(
             desk.look()
     assert len(desk.inbox.messages) == 1
     desk.tell()
+    assert len(desk.inbox.messages) == 1, "one that is killed again and again does not flood the customer"
+    desk.watch.now += timedelta(minutes=2)
+    desk.tell()
     desk.tell()
     first, second = desk.inbox.messages
     assert first["Message-ID"] == second["Message-ID"]
     [event] = desk.records.select_events(None, {EventKind.MESSAGE_SENT})
     assert event.details["attempts"] == 2
+
+
+def test_a_server_that_never_answers_after_the_mail_gets_it_three_times_and_no_more(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(channels={})
+    desk.inbox.hangs_up = True
+    desk.fill(COMPTA, 9 * MIB)
+    for _ in range(5):
+        desk.look(timedelta(hours=2))
+    assert len(desk.inbox.messages) == 3
+    assert len({each["Message-ID"] for each in desk.inbox.messages}) == 1
+    assert desk.outcomes(Audience.CUSTOMER) == [("begin", Outcome.GIVEN_UP)]
+    [finding] = [each for each in desk.records.supervision.list_findings() if each.place.kind == "customer_not_told"]
+    assert finding.evidence == {"reason": "not_sent", "error": "it is unknown whether it arrived"}
 
 
 def test_a_kill_between_the_finding_and_the_message_loses_nothing(make_desk: Callable[..., Desk]) -> None:
