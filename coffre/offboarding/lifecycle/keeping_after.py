@@ -100,7 +100,6 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.PAUSE_ENDED: None,
     EventKind.RETENTION_FROZEN: None,
     EventKind.RETENTION_RELEASED: None,
-    EventKind.MESSAGE_SENT: None,
     EventKind.MAINTENANCE_BEGAN: None,
     EventKind.MAINTENANCE_ENDED: None,
     EventKind.RETENTION_AGREED: None,
