@@ -42,20 +42,29 @@ def judge_tenant(
     is_gate_closed: bool,
     warned: Collection[int] = (),
 ) -> TenantVerdict:
-    """Judge quota, due backups and witnesses; ``duties`` are those of the machines in service that were seen."""
+    """Judge quota, due backups and witnesses; ``duties`` are those of the machines in service that were seen.
+
+    A workstation whose last run failed is not late: it is on, and its failure is told. One that misses its backups
+    for weeks, and a server, have missed them whatever the reason.
+    """
     findings = [*judge_quota(use, quota_bytes, is_gate_closed=is_gate_closed, warned=warned)]
     changes: list[datetime] = []
     for name, duty in duties.items():
         words = machines[name]
         verdict = judge_duty(duty, words.last_success_at, now)
-        findings += [] if verdict.finding is None else [verdict.finding]
+        if verdict.finding is not None and not (_has_failed(words) and verdict.finding.kind is FindingKind.BACKUP_LATE):
+            findings.append(verdict.finding)
         changes += [] if verdict.changes_at is None else [verdict.changes_at]
         findings += _judge_words(name, words)
     return TenantVerdict(tuple(findings), min(changes, default=None))
 
 
+def _has_failed(words: MachineWords) -> bool:
+    return words.last_result not in {None, *GOOD_RESULTS, *TOLD_ELSEWHERE}
+
+
 def _judge_words(name: str, words: MachineWords) -> Iterator[Finding]:
-    if words.last_result not in {None, *GOOD_RESULTS, *TOLD_ELSEWHERE}:
+    if _has_failed(words):
         yield Finding(FindingKind.BACKUP_FAILED, name, {"result": words.last_result})
     if words.witnesses_agree is False:
         yield Finding(
