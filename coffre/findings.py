@@ -156,10 +156,6 @@ class FindingKind(StrEnum):
     BUCKET_NOT_DECLARED = "bucket_not_declared"
     """A bucket of the tenant's owner belongs to none of its machines: `bucket`, `stored_bytes`."""
 
-    OWNERS_UNKNOWN = "owners_unknown"
-    """Users on a platform are named like owners of Coffre's tenants, and no tenant is known for them: `count`, the
-    name of one (`owner`)."""
-
     PLATFORM_AWAY = "platform_away"
     """A platform does not serve: `error` of a pass and `tenants` that it could not look at; by the probes `began_at`,
     the `step` and the `fault` (`coffre.storage.probing`); `maintenance_until` the end of a declared maintenance."""

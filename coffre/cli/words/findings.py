@@ -330,10 +330,6 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         f"the bucket {evidence['bucket']} ({format_bytes(int(evidence['stored_bytes'] or 0))}) belongs to none of its "
         "machines: find out whose data it is"
     ),
-    FindingKind.OWNERS_UNKNOWN: lambda evidence: (
-        f"no tenant is known for {evidence['count']} users named like owners, one of them {evidence['owner']}; "
-        "`coffre import` shows what it has"
-    ),
     FindingKind.PLATFORM_AWAY: lambda evidence: describe_outage(evidence),
     FindingKind.PROBES_MISSING: lambda evidence: (
         f"nobody probes the platform since {evidence['last_at']}: start `coffre probe` again; until then its "

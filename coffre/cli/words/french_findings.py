@@ -168,7 +168,6 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.TENANT_NOT_SEEN: _plainly(_UNSEEN),
     FindingKind.MACHINE_NOT_DEPLOYED: _plainly("l’agent de sauvegarde n’a jamais été installé sur cette machine"),
     FindingKind.BUCKET_NOT_DECLARED: _plainly("un espace de stockage n’appartient à aucune machine déclarée"),
-    FindingKind.OWNERS_UNKNOWN: _plainly("des espaces de stockage n’appartiennent à aucun client connu"),
     FindingKind.PLATFORM_AWAY: lambda evidence, timezone: (
         "la plateforme de stockage ne répond pas"
         if not evidence.get("maintenance_until")

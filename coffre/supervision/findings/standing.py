@@ -146,7 +146,6 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.TENANT_NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
     FindingKind.MACHINE_NOT_DEPLOYED: _ours(Severity.MINOR, Consequence.NO_RECENT_BACKUP, NextAction.RUN_APPLY),
     FindingKind.BUCKET_NOT_DECLARED: Standing(_OPEN, None, Consequence.NONE, NextAction.FIND_OWNER),
-    FindingKind.OWNERS_UNKNOWN: Standing(_OPEN, None, Consequence.NONE, NextAction.FIND_OWNER),
     FindingKind.PLATFORM_AWAY: _ours(Severity.CRITICAL, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
     FindingKind.CUSTOMER_NOT_TOLD: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.CALL_CUSTOMER),
     FindingKind.CHANNEL_FAILING: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.REPAIR_CHANNEL),

@@ -305,7 +305,6 @@ def test_every_kind_and_every_fault_has_its_words():
         "channel": "exploitation",
         "bucket": "martin-old",
         "stored_bytes": 7,
-        "owner": "gone-t4x8m2ph6c",
     }
     for kind in FindingKind:
         assert describe(Finding(kind, "compta-01", evidence)).startswith("compta-01: ")
