@@ -8,7 +8,7 @@ from coffre.findings import Finding, FindingKind
 from coffre.observation.duty import find_expected_since
 from coffre.observation.judge.retention import PastPrune, Upkeep, judge_upkeep
 from coffre.observation.sighting import Sighting
-from coffre.records.facts.retention import MaintenanceBegan, MaintenanceEnded, Pruned, PruneRefused
+from coffre.records.facts.retention import Pruned, PruneRefused, PruningBegan, PruningEnded
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.estate.freezes import find_freeze
 from coffre.tenant.estate.log import Log, RecordedFact
@@ -22,8 +22,8 @@ def is_in_maintenance(log: Log, machine: str | None = None) -> bool:
 
     The process that closed it may be dead: a living one has the tenant's lock.
     """
-    last = log.last((MaintenanceBegan, MaintenanceEnded), machine)
-    return last is not None and isinstance(last.fact, MaintenanceBegan)
+    last = log.last((PruningBegan, PruningEnded), machine)
+    return last is not None and isinstance(last.fact, PruningBegan)
 
 
 def refuse_while_pruned(log: Log, machine: str, since: datetime | None = None) -> None:
@@ -31,8 +31,8 @@ def refuse_while_pruned(log: Log, machine: str, since: datetime | None = None) -
 
     A killed pruning counts until somebody settles the gate, which `coffre supervise` does at its next pass.
     """
-    last = log.last((MaintenanceBegan, MaintenanceEnded), machine)
-    if last is None or not (isinstance(last.fact, MaintenanceBegan) or (since is not None and last.at >= since)):
+    last = log.last((PruningBegan, PruningEnded), machine)
+    if last is None or not (isinstance(last.fact, PruningBegan) or (since is not None and last.at >= since)):
         return
     raise BusyError(
         f"{log.slug}/{machine}: it is being pruned, or was meanwhile: what was read proves nothing",

@@ -18,7 +18,7 @@ from coffre.operations.acknowledge.acknowledge import forget_packs
 from coffre.orders.control import put_gate_order
 from coffre.records.activity import Usage
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
-from coffre.records.facts.retention import MaintenanceBegan, MaintenanceEnded
+from coffre.records.facts.retention import PruningBegan, PruningEnded
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.sizes import format_bytes, format_sold
@@ -140,7 +140,7 @@ def settle_gate(
             continue
         if is_in_maintenance(log, name):
             forget_packs(TenantMemory(log), name)
-            log.append(MaintenanceEnded(), name)
+            log.append(PruningEnded(), name)
     return state
 
 
@@ -150,7 +150,7 @@ def close_for_maintenance(buckets: TenantBuckets, log: Log, machine: str) -> Non
     The caller has the tenant's lock until then. After a kill, whoever settles the gate next opens it.
     """
     if not is_in_maintenance(log, machine):
-        log.append(MaintenanceBegan(), machine)
+        log.append(PruningBegan(), machine)
     buckets.open(machine).set_gate(closed=True)
     put_gate_order(buckets, machine, is_closed=True, reason=MAINTENANCE, since=utc_now())
 

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from coffre.agents.repository import Part, RepositoryLayout
 from coffre.errors import ExpectedError
-from coffre.records.facts.retention import MaintenanceBegan, MaintenanceEnded
+from coffre.records.facts.retention import PruningBegan, PruningEnded
 from coffre.storage.values import MAX_DELETED, ObjectVersion
 from coffre.tenant.estate.log import Log
 from coffre.tenant.opening import OpenTenant
@@ -38,8 +38,8 @@ def list_windows(log: Log, machine: str, now: datetime) -> list[Window]:
     """Return the times in which a machine was pruned; one without an end lasts until now."""
     found: list[Window] = []
     began: datetime | None = None
-    for each in log.list((MaintenanceBegan, MaintenanceEnded), machine):
-        if isinstance(each.fact, MaintenanceBegan):
+    for each in log.list((PruningBegan, PruningEnded), machine):
+        if isinstance(each.fact, PruningBegan):
             began = began or each.at
         elif began is not None:
             found.append(Window(began, each.at))

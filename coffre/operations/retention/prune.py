@@ -35,7 +35,7 @@ from coffre.operations.retention.quiet import make_quiet, open_again
 from coffre.records.facts.contract import GateWord
 from coffre.records.facts.fact import RecordedFinding
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
-from coffre.records.facts.retention import Agreement, MaintenanceBegan, Pruned, PruneRefused, RetentionAgreed
+from coffre.records.facts.retention import Agreement, Pruned, PruneRefused, PruningBegan, RetentionAgreed
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.departure import find_stage
@@ -285,7 +285,7 @@ class _Pruning:
 
     def _was_completed(self) -> bool:
         """Tell whether the run before removed all that it could."""
-        last = fact_of(self.opened.log.last((MaintenanceBegan, Pruned), self.machine))
+        last = fact_of(self.opened.log.last((PruningBegan, Pruned), self.machine))
         if not isinstance(last, Pruned) or last.problem:
             return False  # it was killed, or the repository may have been repaired since
         return last.unused_bytes * 100 <= last.current_bytes_after * UNUSED_PERCENT

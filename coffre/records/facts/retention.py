@@ -30,12 +30,12 @@ class RetentionAgreed(Fact):
 
 
 @dataclass(frozen=True)
-class MaintenanceBegan(Fact):
+class PruningBegan(Fact):
     """A machine's gate is about to be closed, since its repository is pruned."""
 
 
 @dataclass(frozen=True)
-class MaintenanceEnded(Fact):
+class PruningEnded(Fact):
     """The gate follows the quota again: the pruning ended, or somebody found that its process had died."""
 
 

@@ -17,7 +17,7 @@ from coffre.agents.repository import Part
 from coffre.agents.restic.repository.layout import ResticLayout
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
-from coffre.records.facts.retention import MaintenanceBegan, MaintenanceEnded, Pruned
+from coffre.records.facts.retention import Pruned, PruningBegan, PruningEnded
 from coffre.records.memory import KnownSnapshot
 from coffre.secrets.store import SecretStore
 from coffre.spec.loader import load_checkout
@@ -209,7 +209,7 @@ def test_old_backups_go_by_age_and_the_others_restore(machine: Machine) -> None:
 def test_what_was_removed_comes_back_within_undelete_days(machine: Machine) -> None:
     with machine.memory() as memory:
         [pruned] = [each for each in memory.log.list(Pruned, MACHINE) if each.fact.removed_count]
-        [began, *_] = memory.log.list(MaintenanceBegan, MACHINE)
+        [began, *_] = memory.log.list(PruningBegan, MACHINE)
     assert began.at < pruned.at
     at = f"{began.at - timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
     machine.desk.coffre("undelete", SLUG, "--machine", MACHINE, "--at", at, "--yes")
@@ -324,9 +324,9 @@ def test_a_killed_pruning_leaves_a_whole_repository_and_no_closed_gate(machine: 
     machine.back_up(datetime.now(UTC), is_seen=False)
     assert prune(machine, *agreed("amount"))["problem"] == ""
     with machine.memory() as memory:
-        last = memory.log.last((MaintenanceBegan, MaintenanceEnded), MACHINE)
+        last = memory.log.last((PruningBegan, PruningEnded), MACHINE)
     assert last is not None
-    assert isinstance(last.fact, MaintenanceEnded)
+    assert isinstance(last.fact, PruningEnded)
 
 
 def test_a_full_tenant_is_pruned_and_a_person_frees_what_was_removed(machine: Machine) -> None:

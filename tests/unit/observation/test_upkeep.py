@@ -9,7 +9,7 @@ import pytest
 from coffre.errors import BusyError
 from coffre.observation.upkeep import is_in_maintenance, list_prunes, refuse_while_pruned
 from coffre.records.database.store import Records
-from coffre.records.facts.retention import MaintenanceBegan, MaintenanceEnded, Pruned
+from coffre.records.facts.retention import Pruned, PruningBegan, PruningEnded
 from coffre.tenant.estate.log import TenantLog
 from tests.builders import tenant_with
 from tests.doubles.opening import AUTHOR
@@ -37,12 +37,12 @@ def log(tmp_path: Path) -> Iterator[TenantLog]:
 
 def test_what_is_read_of_a_repository_beside_its_pruning_proves_nothing(log: TenantLog) -> None:
     refuse_while_pruned(log, MACHINE)
-    log.append(MaintenanceBegan(), MACHINE)
+    log.append(PruningBegan(), MACHINE)
     assert is_in_maintenance(log)
     refuse_while_pruned(log, OTHER)
     with pytest.raises(BusyError, match="it is being pruned"):
         refuse_while_pruned(log, MACHINE)
-    ended = log.append(MaintenanceEnded(), MACHINE)
+    ended = log.append(PruningEnded(), MACHINE)
     refuse_while_pruned(log, MACHINE)
     refuse_while_pruned(log, MACHINE, ended.at + MINUTE)
     with pytest.raises(BusyError, match="or was meanwhile"):

@@ -25,7 +25,7 @@ from coffre.operations.access.suspension import set_suspension
 from coffre.orders.control import GateOrder, find_gate_order
 from coffre.records.database.store import Records
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
-from coffre.records.facts.retention import MaintenanceBegan, MaintenanceEnded
+from coffre.records.facts.retention import PruningBegan, PruningEnded
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import SUSPENDED
 from coffre.tenant.opening import OpenTenant
@@ -147,7 +147,7 @@ def test_a_gate_is_closed_for_maintenance_until_somebody_settles_it(opened: Open
     assert not estate.bucket(COMPTA).is_gate_closed()
     assert told(estate, COMPTA) == GateOrder(is_closed=False, reason="")
     assert not is_in_maintenance(opened.log)
-    assert len(opened.log.list((MaintenanceBegan, MaintenanceEnded))) == 2, "each once"
+    assert len(opened.log.list((PruningBegan, PruningEnded))) == 2, "each once"
 
 
 def test_after_maintenance_a_full_tenant_is_told_of_its_quota(opened: OpenTenant, estate: InMemoryEstate) -> None:
