@@ -1,5 +1,6 @@
 """The French words of the pages, and what stands where: values for the templates below templates/site."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +17,7 @@ from coffre.spec.tenant import Tenant
 from coffre.supervision.applied import UnknownTenant
 from coffre.supervision.findings.life import as_finding
 from coffre.supervision.findings.standing import NextAction, find_standing
+from coffre.supervision.judge.availability import Availability
 from coffre.supervision.overview.calendar import Day, DayState
 from coffre.supervision.overview.gather import CURVE_DAYS, Drill, Overview, TenantOverview
 from coffre.supervision.overview.ranking import Level, is_old, judge_level, level_of
@@ -56,6 +58,7 @@ _TO_CUSTOMER: Mapping[NextAction, str] = {
 }
 """What an operator does next, as the customer reads it where it is said otherwise to them."""
 _MONTHS = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()  # noqa: SIM905
+_OUTAGES = 5
 _NEWER = "constat d’une version plus récente de l’outil"
 
 
@@ -138,6 +141,7 @@ def tenant_facts(found: TenantOverview, audience: Audience) -> dict[str, Any]:
                    if state is not DayState.BEFORE],
         "machines": [_machine(found, name) for name in tenant.machines],
         "findings": [_finding(each, picture, audience) for each in told],
+        "availability": None if audience.is_customer else _availability(found.availability, tenant.timezone),
         "drills": [_drill(each, tenant.timezone) for each in found.drills],
     }  # fmt: skip
 
@@ -281,6 +285,42 @@ def _list_care(kept: KeptFinding, timezone: str, now: datetime) -> list[str]:
         f"en sommeil jusqu’au {format_moment(silent, timezone)}" if silent is not None and now < silent else "",
         f"ticket {kept.ticket}" if kept.ticket else "",
     ]
+
+
+def _availability(found: Availability | None, timezone: str) -> dict[str, Any] | None:
+    """Return the availability of the platform; it is the platform's, so no customer's page has it."""
+    if found is None or found.percent is None:
+        return None
+    left = found.left_seconds
+    budget = f"{_duration(left)} restent" if left >= 0 else f"dépassées de {_duration(-left)}"
+    outages = [
+        typeset(
+            f"le {format_moment(each.begins_at, timezone)}, {_duration(each.counted_seconds)} comptées"
+            f"{' ; elle dure encore' if each.is_going_on else ''}"
+        )
+        for each in reversed(found.outages[-_OUTAGES:])
+    ]
+    return {
+        "is_good": left >= 0,
+        "percent": _percent(found.percent),
+        "year": found.year,
+        "words": typeset(f"des {_duration(found.budget_seconds)} d’arrêt admises dans l’année, {budget}"),
+        "unknown": _duration(found.unprobed_seconds) if found.unprobed_seconds else "",
+        "outages": outages,
+    }
+
+
+def _percent(share: float) -> str:
+    """Write a share that is not whole never as 100: nobody rounds an outage away."""
+    return f"{math.floor(share * 1000) / 1000:.3f}".replace(".", ",")
+
+
+def _duration(seconds: int) -> str:
+    """Write a duration in whole minutes; a shorter one in seconds."""
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    if seconds < 60:
+        return f"{seconds} s"
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 def _drill(drill: Drill, timezone: str) -> dict[str, Any]:

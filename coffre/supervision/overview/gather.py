@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,6 +19,8 @@ from coffre.records.kept_findings import NO_TENANT, KeptFinding
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.working_hours import public_holidays
 from coffre.supervision.applied import AppliedReader, UnknownTenant
+from coffre.supervision.availability.known import KnownPlatforms, list_change_windows, read_platforms
+from coffre.supervision.judge.availability import Availability
 from coffre.supervision.metrics.figures import list_ended
 from coffre.supervision.overview.calendar import Day, first_day, list_days
 from coffre.supervision.picture import TenantPicture, draw_applied
@@ -44,12 +46,16 @@ class Drill:
 
 @dataclass(frozen=True)
 class TenantOverview:
-    """What the page of a tenant shows; ``sizes`` has the current bytes of each measured day."""
+    """What the page of a tenant shows; ``sizes`` has the current bytes of each measured day.
+
+    ``availability`` is that of its platform for this tenant, this year: None when no platform was ever probed.
+    """
 
     picture: TenantPicture
     sizes: Mapping[date, int]
     calendars: Mapping[str, Sequence[Day]]
     drills: Sequence[Drill]
+    availability: Availability | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,15 @@ def gather(records: Records, root: Path, now: datetime, only: str | None = None)
     passes = [each for each in records.supervision.list_passes(_PASSES) if each.ended_at is not None]
     looks = _Looks([each.ended_at for each in passes if each.ended_at is not None])
     platforms = _list_platform_findings(records, now)
+    zone = None if house.checkout is None else house.checkout.settings.working_hours.timezone
+    probed = None if zone is None else _Probed(records, now, zone)
     read = (
-        _read_tenant(records, draw_applied(records, each, now), looks, platforms.get(each.tenant.storage.platform, []))
+        replace(
+            _read_tenant(
+                records, draw_applied(records, each, now), looks, platforms.get(each.tenant.storage.platform, [])
+            ),
+            availability=None if probed is None else probed.judge(each.tenant),
+        )
         for each in served.values()
     )
     return Overview(now, passes[0] if passes else None, read, house.unknown)
@@ -145,6 +158,27 @@ def _list_platform_findings(records: Records, now: datetime) -> Mapping[str, lis
     for each in records.supervision.list_findings(NO_TENANT, since=now - timedelta(days=45)):
         found[each.place.platform].append(each)
     return found
+
+
+class _Probed:
+    """The availability of platforms this year; each is judged once, and again for a tenant that asked for a change."""
+
+    def __init__(self, records: Records, now: datetime, timezone: str) -> None:
+        self._records, self._now, self._timezone = records, now, timezone
+        self._year = now.astimezone(ZoneInfo(timezone)).year
+        self._known: KnownPlatforms = read_platforms(records, self._year, timezone)
+        self._judged: dict[str, Availability] = {}
+
+    def judge(self, tenant: Tenant) -> Availability | None:
+        name = tenant.storage.platform
+        if not self._known.get(name).spans:
+            return None
+        changes = list_change_windows(self._records, tenant.id)
+        if changes:
+            return self._known.get(name).judge(self._year, self._timezone, self._now, changes)
+        if name not in self._judged:
+            self._judged[name] = self._known.get(name).judge(self._year, self._timezone, self._now)
+        return self._judged[name]
 
 
 @dataclass

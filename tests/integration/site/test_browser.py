@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from coffre.findings import Finding, FindingKind
 from coffre.records.database.store import Records
 from coffre.records.facts.backups import Drilled
+from coffre.records.probes import ProbeSpan
 from tests.kept_tenants import GIB, KeptTenant, keep_passes, write_checkout
 from tests.prepared_command import prepared_command
 
@@ -53,6 +54,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         keep_passes(records, now, 34, len(tenants), without=(12,))
         for each in tenants:
             each.keep(records, now)
+        times = (now - DAY * 3, now - DAY * 2, now - DAY * 2 + timedelta(minutes=9), now)
+        records.availability.add_probes([ProbeSpan("lab", times[0], times[1], True, 1440, 1, 1)])
+        records.availability.add_probes([ProbeSpan("lab", times[1], times[2], False, 10, 1, 1, "write", "timeout")])
+        records.availability.add_probes([ProbeSpan("lab", times[2], times[3], True, 2870, 1, 1)])
     run(root, "site", "pages")
     run(root, "site", "customer", "--audience", "customer", "--tenant", "martin")
     return root

@@ -16,6 +16,7 @@ from coffre.records.database.store import Records
 from coffre.records.database.supervision import Noted
 from coffre.records.facts.backups import Drilled
 from coffre.records.kept_findings import KeptFinding
+from coffre.records.probes import ProbeSpan
 from coffre.spec.platform import Provider
 from coffre.supervision import saying
 from coffre.supervision.findings.life import Subject, place_of
@@ -148,6 +149,28 @@ def test_a_hostile_name_is_only_a_text(tmp_path: Path, name: str) -> None:
         assert not {"script", "img", "iframe"} & {tag for tag, _ in found}
         assert "\x1b" not in page
         assert "\u202e" not in page
+
+
+def test_the_availability_of_the_platform_is_for_operators_only(tmp_path: Path) -> None:
+    reference = write_checkout(tmp_path)
+    begin = NOON - DAY * 10
+    up = ProbeSpan("lab", begin, NOON, True, 14_400, 1, 1)
+    down = ProbeSpan(
+        "lab", begin - timedelta(minutes=120), begin - timedelta(minutes=1), False, 119, 1, 1, "write", "timeout"
+    )
+    with Records.open(reference, tmp_path) as records:
+        keep_passes(records, NOON, 2, 1)
+        MARTIN.keep(records, NOON)
+        records.availability.add_probes([down])
+        records.availability.add_probes([up])
+        own = next(gather(records, tmp_path, NOON).tenants)
+        operators = words(make_pages(gather(records, tmp_path, NOON), PROVIDER)["clients/martin.html"].decode())
+        customers = words(make_customers_page(own, PROVIDER)["index.html"].decode())
+    assert "Disponibilité en 2026 99,1" in operators
+    assert "des 26 h 16 min d’arrêt admises dans l’année, 24 h" in operators
+    assert "Interruption le 20 novembre 2026 à 10 h" in operators
+    assert "sans mesure : ce temps est inconnu" in operators
+    assert "Disponibilité" not in customers
 
 
 def test_a_page_asks_nobody_for_anything(tmp_path: Path) -> None:
