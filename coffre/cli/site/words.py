@@ -316,8 +316,10 @@ def _percent(share: float) -> str:
 
 
 def _duration(seconds: int) -> str:
-    """Write a duration in whole minutes; a shorter one in seconds."""
+    """Write a duration in whole minutes; a shorter one in seconds, one of several days in days."""
     hours, minutes = seconds // 3600, seconds // 60 % 60
+    if hours >= 72:
+        return count(hours // 24, "jour", "jours")
     if seconds < 60:
         return f"{seconds} s"
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
