@@ -57,7 +57,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         minute = timedelta(minutes=1)
         times = (now - DAY * 3, now - DAY * 2, now - DAY * 2 + 9 * minute, now)
         records.availability.add_probes([ProbeSpan("lab", times[0], times[1], True, 1440, 1, 1)])
-        records.availability.add_probes([ProbeSpan("lab", times[1] + minute, times[2], False, 10, 1, 1, "write", "timeout")])
+        records.availability.add_probes(
+            [ProbeSpan("lab", times[1] + minute, times[2], False, 10, 1, 1, "write", "timeout")]
+        )
         records.availability.add_probes([ProbeSpan("lab", times[2] + minute, times[3], True, 2870, 1, 1)])
     run(root, "site", "pages")
     run(root, "site", "customer", "--audience", "customer", "--tenant", "martin")
