@@ -158,7 +158,10 @@ class FindingKind(StrEnum):
 
     PLATFORM_AWAY = "platform_away"
     """A platform does not serve: `error` of a pass and `tenants` that it could not look at; by the probes `began_at`,
-    the `step` and the `fault` (`coffre.storage.probing`); `maintenance_until` the end of a declared maintenance."""
+    the `step` and the `fault` (`coffre.storage.probing`)."""
+
+    PLATFORM_IN_MAINTENANCE = "platform_in_maintenance"
+    """A platform does not serve during a maintenance declared beforehand: the same, and `maintenance_until`."""
 
     PROBES_MISSING = "probes_missing"
     """Nobody probes a platform any more: `last_at` the last probe."""

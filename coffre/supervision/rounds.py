@@ -20,7 +20,7 @@ from coffre.storage.values import PlatformAwayError
 from coffre.supervision.applied import AppliedHouse, AppliedReader
 from coffre.supervision.availability.known import read_platforms
 from coffre.supervision.findings.life import Settled, Subject, settle
-from coffre.supervision.judge.platform import PassWord, judge_platform
+from coffre.supervision.judge.platform import PassWord, PlatformVerdict, judge_platform
 from coffre.supervision.telling.planning import Addressees, plan_ends, plan_messages
 from coffre.supervision.watch import Known, TenantWatch, tell, watch
 from coffre.supervision.weakened import WeakenedReader
@@ -201,7 +201,7 @@ class _Collected:
             one, away = known.get(name), self._away.get(name, [])
             seen = PassWord(name in self._answered, len(away), away[0][1].message if away else None)
             verdict = judge_platform(one.spans, one.maintenances, one.judge(year, zone, now), seen, now)
-            self._settle(Subject(platform=name), verdict.findings, _looked_at(is_served=verdict.is_served))
+            self._settle(Subject(platform=name), verdict.findings, _reached(verdict))
 
     def write(self) -> None:
         """Write what is left to the records."""
@@ -237,9 +237,9 @@ class _Collected:
             self.write()
 
 
-def _looked_at(*, is_served: bool) -> Callable[[KeptFinding], bool]:
-    """Return which findings about a platform a pass has reached; that it serves must have been seen."""
-    return lambda kept: is_served or kept.place.kind != FindingKind.PLATFORM_AWAY
+def _reached(verdict: PlatformVerdict) -> Callable[[KeptFinding], bool]:
+    """Return which findings about a platform are over when they are not among those of its verdict."""
+    return lambda kept: verdict.reached(kept.place.kind)
 
 
 def _say(result: Exception | Late) -> str:

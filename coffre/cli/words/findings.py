@@ -331,6 +331,7 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         "machines: find out whose data it is"
     ),
     FindingKind.PLATFORM_AWAY: lambda evidence: describe_outage(evidence),
+    FindingKind.PLATFORM_IN_MAINTENANCE: lambda evidence: describe_outage(evidence),
     FindingKind.PROBES_MISSING: lambda evidence: (
         f"nobody probes the platform since {evidence['last_at']}: start `coffre probe` again; until then its "
         "availability is unknown"

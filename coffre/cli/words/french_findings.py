@@ -168,10 +168,9 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.TENANT_NOT_SEEN: _plainly(_UNSEEN),
     FindingKind.MACHINE_NOT_DEPLOYED: _plainly("l’agent de sauvegarde n’a jamais été installé sur cette machine"),
     FindingKind.BUCKET_NOT_DECLARED: _plainly("un espace de stockage n’appartient à aucune machine déclarée"),
-    FindingKind.PLATFORM_AWAY: lambda evidence, timezone: (
-        "la plateforme de stockage ne répond pas"
-        if not evidence.get("maintenance_until")
-        else "la plateforme de stockage est en maintenance jusqu’au " + _moment(evidence["maintenance_until"], timezone)
+    FindingKind.PLATFORM_AWAY: _plainly("la plateforme de stockage ne répond pas"),
+    FindingKind.PLATFORM_IN_MAINTENANCE: lambda evidence, timezone: (
+        "la plateforme de stockage est en maintenance jusqu’au " + _moment(evidence["maintenance_until"], timezone)
     ),
     FindingKind.PROBES_MISSING: _plainly("la disponibilité de la plateforme de stockage n’est plus mesurée"),
     FindingKind.AVAILABILITY_SPENT: lambda evidence, _: (

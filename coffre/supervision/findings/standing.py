@@ -151,6 +151,7 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.CHANNEL_FAILING: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.REPAIR_CHANNEL),
     FindingKind.SUSPECTED_ATTACK: Standing(_THEIRS, None, Consequence.FOREIGN_ACCESS, NextAction.CALL_CUSTOMER_NOW),
     FindingKind.SETTINGS_WEAKENED: Standing(_OPEN, None, Consequence.NONE, NextAction.ASK_AUTHOR),
+    FindingKind.PLATFORM_IN_MAINTENANCE: Standing(_VENDORS, None, Consequence.NONE, NextAction.WAIT),
     FindingKind.PROBES_MISSING: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.RUN_PROBES),
     FindingKind.AVAILABILITY_SPENT: _ours(Severity.MAJOR, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
     FindingKind.NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
@@ -162,13 +163,8 @@ _OF_PLANS = frozenset({PathState.EXCLUDED})
 
 
 def find_standing(finding: Finding) -> Standing:
-    """Return what a finding means; for a path of a plan its state says whose it is.
-
-    An outage during a maintenance that was declared beforehand is no incident (article 7a).
-    """
+    """Return what a finding means; for a path of a plan its state says whose it is."""
     standing = STANDINGS[finding.kind]
-    if finding.kind is FindingKind.PLATFORM_AWAY and finding.evidence.get("maintenance_until"):
-        return Standing(_OURS, None, Consequence.NONE, NextAction.WAIT)
     state = finding.evidence.get("state")
     if finding.kind is not FindingKind.PATH_NOT_SAVED:
         return standing

@@ -35,6 +35,16 @@ class PlatformVerdict:
     findings: Sequence[Finding]
     is_served: bool
 
+    def reached(self, kind: str) -> bool:
+        """Tell whether a finding of a kind that is not among these is over.
+
+        An outage is over when somebody saw that the platform serves. What a maintenance excused is an incident of its
+        own from the end of that maintenance on.
+        """
+        if kind == FindingKind.PLATFORM_IN_MAINTENANCE:
+            return self.is_served or any(each.kind is FindingKind.PLATFORM_AWAY for each in self.findings)
+        return self.is_served or kind != FindingKind.PLATFORM_AWAY
+
 
 def judge_platform(
     spans: Sequence[ProbeSpan],
@@ -67,18 +77,17 @@ def judge_platform(
 
 
 def _away(outage: Outage | None, maintenance: Maintenance | None, seen: PassWord) -> Finding:
-    return Finding(
-        FindingKind.PLATFORM_AWAY,
-        None,
-        {
-            "error": seen.error,
-            "tenants": seen.unseen_tenants,
-            "began_at": None if outage is None else outage.begins_at.isoformat(),
-            "step": None if outage is None else outage.step,
-            "fault": None if outage is None else outage.fault,
-            "maintenance_until": None if maintenance is None else maintenance.ends_at.isoformat(),
-        },
-    )
+    evidence = {
+        "error": seen.error,
+        "tenants": seen.unseen_tenants,
+        "began_at": None if outage is None else outage.begins_at.isoformat(),
+        "step": None if outage is None else outage.step,
+        "fault": None if outage is None else outage.fault,
+    }
+    if maintenance is None:
+        return Finding(FindingKind.PLATFORM_AWAY, None, evidence)
+    until = maintenance.ends_at.isoformat()
+    return Finding(FindingKind.PLATFORM_IN_MAINTENANCE, None, {**evidence, "maintenance_until": until})
 
 
 def _find_maintenance(maintenances: Sequence[Maintenance], now: datetime) -> Maintenance | None:

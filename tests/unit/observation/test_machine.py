@@ -271,6 +271,7 @@ def test_every_kind_and_every_fault_has_its_words():
         "reason": "lost",
         "tenants": 3,
         "year": 2026,
+        "maintenance_until": "2026-11-24T00:00:00Z",
         "used_seconds": 75_000,
         "budget_seconds": 94_608,
         "last_full_round_at": None,

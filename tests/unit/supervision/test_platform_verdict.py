@@ -62,7 +62,6 @@ def test_it_says_what_pass_and_probes_saw() -> None:
         "began_at": (NOW - 3 * MINUTE).isoformat(),
         "step": "write",
         "fault": "unreachable",
-        "maintenance_until": None,
     }
     assert find_standing(found).severity is Severity.CRITICAL
 
@@ -71,13 +70,28 @@ def test_it_says_what_pass_and_probes_saw() -> None:
 def test_in_a_maintenance_declared_beforehand_it_is_no_incident(declared: int) -> None:
     begins, ends = NOW - 30 * MINUTE, NOW + 30 * MINUTE
     one = Maintenance("lab", begins, ends, begins + declared * MINUTE, "Ceph 19")
-    (found,) = judge(probed("+----"), AWAY, [one]).findings
+    verdict = judge(probed("+----"), AWAY, [one])
+    (found,) = verdict.findings
     standing = find_standing(found)
     if declared < 0:
-        assert (found.evidence["maintenance_until"], standing.severity) == (ends.isoformat(), None)
-        assert standing.consequence is Consequence.NONE
+        assert (found.kind, found.evidence["maintenance_until"]) == (
+            FindingKind.PLATFORM_IN_MAINTENANCE,
+            ends.isoformat(),
+        )
+        assert (standing.severity, standing.consequence) == (None, Consequence.NONE)
+        assert not verdict.reached(FindingKind.PLATFORM_AWAY), "an incident that was there before goes on"
     else:
-        assert (found.evidence["maintenance_until"], standing.severity) == (None, Severity.CRITICAL)
+        assert (found.kind, standing.severity) == (FindingKind.PLATFORM_AWAY, Severity.CRITICAL)
+        assert verdict.reached(FindingKind.PLATFORM_IN_MAINTENANCE)
+
+
+def test_an_outage_that_outlasts_its_maintenance_becomes_an_incident() -> None:
+    one = Maintenance("lab", NOW - 60 * MINUTE, NOW - MINUTE, NOW - timedelta(days=9), "Ceph 19")
+    verdict = judge(probed("+----"), AWAY, [one])
+    assert kinds(verdict) == [FindingKind.PLATFORM_AWAY]
+    assert verdict.reached(FindingKind.PLATFORM_IN_MAINTENANCE)
+    unknown = judge([], NOT_ASKED, [one])
+    assert not unknown.reached(FindingKind.PLATFORM_IN_MAINTENANCE), "nobody has seen anything"
 
 
 def test_that_nobody_probes_any_more_is_a_finding_and_that_nobody_ever_did_is_none() -> None:
