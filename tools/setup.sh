@@ -233,6 +233,25 @@ ensure_git_host() {
   ln -sfn "$directory" "$venv/githost"
 }
 
+# veraPDF judges the papers for customers; Maven brings it from where its project publishes it.
+ensure_verapdf() {
+  local version=1.28.2 sum=687d4d8bcfec48c9f7e931cf78ed061f1eeccfba55d4cdc000ba9b4d8aa46ce6
+  local directory="$cache/verapdf-$version"
+  if [[ ! -f "$directory/verapdf.jar" ]]; then
+    say "fetching veraPDF $version (10 MB)"
+    local building="$directory.building-$$"
+    mvn --quiet --batch-mode org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+      -Dartifact="org.verapdf.apps:greenfield-apps:$version" -DoutputDirectory="$building" >/dev/null ||
+      fail "Maven could not fetch veraPDF $version" "see its messages above"
+    mv "$building/greenfield-apps-$version.jar" "$building/verapdf.jar"
+    echo "$sum  $building/verapdf.jar" | sha256sum --check --status ||
+      fail "the veraPDF just fetched is not the expected one" "see ensure_verapdf in tools/setup.sh"
+    rm -rf "$directory"
+    mv "$building" "$directory"
+  fi
+  ln -sfn "$directory/verapdf.jar" "$venv/verapdf.jar"
+}
+
 # Accounts for a git host and for its runner, whose jobs run what a pull request says.
 ensure_users() {
   local name
@@ -253,11 +272,11 @@ install_without_services() {
   install_packages "$@"
 }
 
-# What only tests and checks need: disks formatted for Windows, a reader of PDF, other shells, a network behind an address
-# translation, a browser, Prometheus, a PostgreSQL server of their own, Go, and the releases of Ceph that they run on; Debian
-# may have moved one on, whose tests are left out then.
+# What only tests and checks need: disks formatted for Windows, a reader and a judge of PDF, other shells, a network behind
+# an address translation, a browser, Prometheus, a PostgreSQL server of their own, Go, and the releases of Ceph that they
+# run on; Debian may have moved one on, whose tests are left out then.
 prepare_for_tests() {
-  install_packages chromium exfat-fuse exfatprogs fish ntfs-3g poppler-utils slirp4netns zsh
+  install_packages chromium default-jre-headless exfat-fuse exfatprogs fish maven ntfs-3g poppler-utils slirp4netns zsh
   install_without_services prometheus prometheus-alertmanager
   if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
     # Debian would make and start a cluster of its own, which nobody here wants.
@@ -269,6 +288,7 @@ prepare_for_tests() {
   ensure_go
   build_go_linters
   ensure_git_host
+  ensure_verapdf
   ensure_users
   local release
   for release in 18 16 20; do

@@ -67,6 +67,7 @@ def render_pdf(
             stylesheets=[weasyprint.CSS(string=sheet, url_fetcher=fetcher) for sheet in sheets],
             attachments=attachments,
             pdf_variant=_CARRYING if enclosures else _PLAIN,
+            pdf_tags=True,  # who cannot see a paper has it read aloud, in the order of its parts
         )
     return content
 
