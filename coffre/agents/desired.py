@@ -112,6 +112,7 @@ def build_payload(
             ],
             # Only when not empty: an earlier agent version refuses orders with unknown fields.
             **({"accepted": words} if words else {}),
+            **({} if plan.baits else {"no_bait": True}),
         },
         **{name: {"version": each.version, "sha256": each.sha256} for name, each in programs.items()},
         "run_deadline_seconds": run_deadline_seconds,

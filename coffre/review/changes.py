@@ -60,6 +60,8 @@ class ChangeKind(StrEnum):
     EXCLUDES = "excludes"
     SCHEDULE = "schedule"
     KEEP = "keep"
+    BAITS = "baits"
+    """Whether the agent keeps bait files."""
 
 
 Value = str | int | tuple[str, ...] | None
@@ -243,6 +245,8 @@ def _compare_plan(name: str, before: Plan, after: Plan) -> Iterator[FileChange]:
     yield from _differ(ChangeKind.SCHEDULE, name, *schedules, is_weaker=fewer)
     kept = _keep_text(before.keep), _keep_text(after.keep)
     yield from _differ(ChangeKind.KEEP, name, *kept, is_weaker=is_shorter(before.keep, after.keep))
+    baits = ("yes" if before.baits else "no"), ("yes" if after.baits else "no")
+    yield from _differ(ChangeKind.BAITS, name, *baits, is_weaker=before.baits and not after.baits)
 
 
 def count_weekly_runs(plan: Plan) -> int:

@@ -101,6 +101,9 @@ class Plan(FileModel):
         Keep,
         Field(description="The time for which backups stay, by their age, like {daily: 30, weekly: 12, monthly: 12}"),
     ]
+    baits: Annotated[
+        bool, Field(description="false: the agent places no bait files among users' files (the sign of an attack)")
+    ] = True
 
     def paths_for(self, system: OperatingSystem) -> list[str]:
         """Return the paths to back up on a system; KeyError when the plan has none for it (the loader refuses that)."""

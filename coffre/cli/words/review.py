@@ -271,6 +271,7 @@ _CHANGES = {
     "plan_added": "plan{subject} is new",
     "plan_gone": "plan{subject} is gone",
     "paths": "plan{subject}, no longer backed up: {before}; newly backed up: {after}",
+    "baits": "plan{subject}, bait files against attacks: {before} → {after}",
     "excludes": "plan{subject}, patterns taken out: {before}; patterns added: {after}",
     "schedule": "plan{subject}, schedule: {before} → {after}",
     "keep": "plan{subject}, kept: {before} → {after}",

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from coffre.spec.plan import Keep, Plan
 from coffre.spec.tenant import Tenant
 
-KEEP, UNDELETE, PATHS, EXCLUDE, SCHEDULE, COPY = (
+KEEP, UNDELETE, PATHS, EXCLUDE, SCHEDULE, BAITS, COPY = (
     "plan.keep",
     "storage.undelete_days",
     "plan.paths",
     "plan.exclude",
     "plan.schedule",
+    "plan.baits",
     "storage.copy",
 )
 OF_RETENTION = frozenset({KEEP, UNDELETE, COPY})
@@ -48,6 +49,8 @@ def _of_plan(before: Tenant, after: Tenant, machine: str) -> Iterator[str]:
     taken_back = {each for each in plan.exclude if each.startswith("!")} - set(new.exclude)
     if left_out or taken_back:
         yield EXCLUDE
+    if plan.baits and not new.baits:
+        yield BAITS
     if count_runs(new) < count_runs(plan):
         yield SCHEDULE
 

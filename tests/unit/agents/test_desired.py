@@ -70,6 +70,15 @@ def test_an_accepted_path_is_ordered_as_long_as_the_plan_has_it():
     )
 
 
+def test_a_plan_without_baits_says_so_and_any_other_says_what_earlier_agents_understand():
+    plans = {"office": {"paths": ["/home"], "schedule": ["daily 19:00"], "keep": {"daily": 30}, "baits": False}}
+    without, usual = (
+        desired.build_payload(each, "compta-01", {"restic": RESTIC}, ISSUE)["plan"]
+        for each in (tenant_with(plans=plans), tenant_with())
+    )
+    assert (without["no_bait"], "no_bait" in usual) == (True, False)
+
+
 def test_encoding_is_one_form_whatever_the_order_of_keys():
     reversed_keys = dict(reversed(list(payload().items())))
     assert desired.encode_payload(reversed_keys) == desired.encode_payload(payload())

@@ -190,6 +190,7 @@ EXAMPLES: tuple[Example, ...] = (
     *_both(ChangeKind.SCHEDULE, plan(), plan(schedule=["Mon..Fri 12:30", "Sun 01:00"]), "office", weaker="back"),
     *_both(ChangeKind.KEEP, plan(), plan(keep={"daily": 29, "weekly": 12}), "office", weaker="there"),
     *_both(ChangeKind.KEEP, plan(), plan(keep={"daily": 30}), "office", weaker="there"),
+    *_both(ChangeKind.BAITS, plan(), plan(baits=False), "office", weaker="there"),
     *_both(ChangeKind.KEEP, plan(), plan(keep={"daily": 29, "weekly": 13}), "office", weaker="there back"),
 )
 """Every kind at least once, with and without weaker protection where it can have both."""

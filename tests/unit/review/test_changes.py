@@ -33,6 +33,7 @@ OFTEN_WEAKER = {
     ChangeKind.EXCLUDES,
     ChangeKind.SCHEDULE,
     ChangeKind.KEEP,
+    ChangeKind.BAITS,
 }
 ALWAYS_WEAKER = {ChangeKind.TENANT_GONE, ChangeKind.MACHINE_GONE, ChangeKind.MACHINE_RENAMED}
 

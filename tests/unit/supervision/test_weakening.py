@@ -37,6 +37,7 @@ def tenant(storage: dict[str, Any] | None = None, machine: dict[str, Any] | None
         (tenant(exclude=["*.iso"]), ["plan.exclude"]),
         (tenant(exclude=[]), ["plan.exclude"]),
         (tenant(schedule=["Mon 12:30"]), ["plan.schedule"]),
+        (tenant(baits=False), ["plan.baits"]),
         (tenant({"undelete_days": 7}), ["storage.undelete_days"]),
         (tenant(machine={"plan": "short"}), ["plan.keep"]),
         (tenant(machine={"retired": {"on": "2026-11-01", "keep_until": "2027-03-31"}}), []),
