@@ -32,6 +32,7 @@ from tests.traces import list_process_ids
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 
 COMPTA, CAISSE = "compta-01", "caisse-01"
+COMPTA_HOST = "compta-01.martin.example"
 PACK = f"restic/data/ab/{'ab' * 32}"
 MIB = 1024**2
 LETTERS = 1500
@@ -167,17 +168,17 @@ def test_files_that_are_encrypted_on_a_machine_pull_the_brake_and_the_backup_bef
     """A user's folder is encrypted in place, as ransomware does it, on a machine with a real agent and restic."""
     letters = "/home/alice/letters"
     make = f"mkdir {letters}; for n in $(seq {LETTERS}); do seq $n $((n + 800)) > {letters}/$n; done"
-    desk.on_machine(COMPTA, f"useradd --create-home alice; {make}; chown -R alice: /home/alice")
+    desk.on_machine(COMPTA_HOST, f"useradd --create-home alice; {make}; chown -R alice: /home/alice")
     for _ in range(5):
-        desk.on_machine(COMPTA, f"date > {letters}/today")
+        desk.on_machine(COMPTA_HOST, f"date > {letters}/today")
         desk.coffre("backup", SLUG, "--machine", COMPTA)
         assert "suspected_attack" not in kinds(supervise(desk)["opened"])
     bait = "/home/alice/.coffre-temoin.rtf"
-    assert "alice" in desk.on_machine(COMPTA, f"stat -c %U {bait}"), (
+    assert "alice" in desk.on_machine(COMPTA_HOST, f"stat -c %U {bait}"), (
         "the agent keeps a bait where there is much to lose"
     )
     good = desk.json("status", SLUG, "--json")[0]["machines"][0]["newest_snapshot_at"]
-    desk.on_machine(COMPTA, f"cd {letters}; for f in *; do head -c 3000 /dev/urandom > $f; done")
+    desk.on_machine(COMPTA_HOST, f"cd {letters}; for f in *; do head -c 3000 /dev/urandom > $f; done")
     desk.coffre("backup", SLUG, "--machine", COMPTA)
     assert "suspected_attack" in kinds(supervise(desk)["opened"])
     [frozen] = desk.json("brake", "list", SLUG, "--json")
@@ -193,14 +194,14 @@ def test_files_that_are_encrypted_on_a_machine_pull_the_brake_and_the_backup_bef
     back = ("--machine", COMPTA, "--snapshot", snapshot, "--path", letters, "--to", str(tmp_path / "back"))
     desk.coffre("restore", SLUG, *back)
     assert (tmp_path / "back" / "home/alice/letters/7").read_text("utf-8").splitlines()[0] == "7"
-    desk.on_machine(COMPTA, f"echo encrypted > {bait}")
+    desk.on_machine(COMPTA_HOST, f"echo encrypted > {bait}")
     desk.coffre("backup", SLUG, "--machine", COMPTA)
     supervise(desk)
     release(desk)
-    desk.on_machine(COMPTA, f"echo encrypted > {bait}")
+    desk.on_machine(COMPTA_HOST, f"echo encrypted > {bait}")
     desk.coffre("backup", SLUG, "--machine", COMPTA)
     assert "suspected_attack" in kinds(supervise(desk)["opened"]), "a bait is enough"
-    assert "ne pas le modifier" in desk.on_machine(COMPTA, f"cat {bait}"), "it is there again"
+    assert "ne pas le modifier" in desk.on_machine(COMPTA_HOST, f"cat {bait}"), "it is there again"
     release(desk)
 
 
