@@ -24,6 +24,7 @@ from coffre.workspace.clock import utc_now
 from tests.conftest import LAB_HOSTS
 from tests.e2e.conftest import Desk
 from tests.e2e.recovery.test_killed import SLUG, Backstage
+from tests.exporting import exporting
 from tests.mail_server import Inbox, serving
 from tests.processes import read_words
 from tests.receiver import Receiver, receiving
@@ -104,6 +105,17 @@ def test_a_tenant_in_order_gives_no_finding(desk: Desk, receiver: Receiver) -> N
     assert "no finding is open; the last pass ended at" in desk.coffre("findings", "list").stdout
     assert receiver.asked == ["/alive", "/alive"], "the dead man's switch hears of each pass, nobody else"
     assert "took the test message" in desk.coffre("notify", "test", "ops").stdout
+
+
+def test_pages_and_metrics_show_a_real_backup(desk: Desk) -> None:
+    supervise(desk)
+    desk.coffre("site", "pages")
+    page = (desk.root / "pages" / "clients" / f"{SLUG}.html").read_text(encoding="utf-8")
+    assert page.count('class="day-saved"') >= 2, "each of the two machines has backed up"
+    with exporting(desk.root, desk.environment) as running:
+        shown = running.scrape()
+    assert f'coffre_tenant_licences_in_use{{kind="workstation",platform="lab",tenant="{SLUG}"}} 2.0' in shown
+    assert f'coffre_tenant_gate_closed{{platform="lab",tenant="{SLUG}"}} 0.0' in shown
 
 
 def test_the_gate_follows_what_was_applied_and_not_the_file_that_lies_here(
