@@ -185,6 +185,9 @@ class FindingKind(StrEnum):
     """An apply of the last days protects machines less: `settings` of the tenant file (with commas), of how many
     `machines`, `by` whom, from which `commit`, `at`."""
 
+    OF_NEWER_VERSION = "newer"
+    """A newer version of Coffre keeps a finding of a kind that this one does not know: its `kind`. No look gives it."""
+
     NOT_SEEN = "not_seen"
     """The machine's bucket could not be read: `error` is the answer of the platform."""
 

@@ -54,12 +54,12 @@ _TO_CUSTOMER: Mapping[NextAction, str] = {
     NextAction.PROPOSE_AMENDMENT: "commander plus d’espace, ou en libérer",
     NextAction.LOOK_AT_MACHINE: "SMILÉO examine la machine",
     NextAction.FIND_COPY: "dire à SMILÉO si la machine a été remplacée ou copiée",
+    NextAction.UPDATE_COFFRE: "SMILÉO examine ce constat",
     NextAction.FIND_OWNER: "SMILÉO établit à qui sont ces données",
 }
 """What an operator does next, as the customer reads it where it is said otherwise to them."""
 _MONTHS = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()  # noqa: SIM905
 _OUTAGES = 5
-_NEWER = "constat d’une version plus récente de l’outil"
 
 
 @dataclass(frozen=True)
@@ -246,10 +246,7 @@ def _begin(sentence: str) -> str:
 
 
 def _describe(kept: KeptFinding, tenant: Tenant) -> str:
-    try:
-        return describe(as_finding(kept), tenant.timezone)
-    except ValueError:
-        return _NEWER
+    return describe(as_finding(kept), tenant.timezone)
 
 
 def _finding(kept: KeptFinding, picture: TenantPicture, audience: Audience) -> dict[str, Any]:
@@ -267,10 +264,7 @@ def _finding(kept: KeptFinding, picture: TenantPicture, audience: Audience) -> d
 
 
 def _list_meaning(kept: KeptFinding, audience: Audience) -> list[str]:
-    try:
-        standing = find_standing(as_finding(kept))
-    except ValueError:
-        return []
+    standing = find_standing(as_finding(kept))
     action, consequence = ACTIONS[standing.action], CONSEQUENCES[standing.consequence]
     if audience.is_customer:
         return [consequence, f"suite : {_TO_CUSTOMER.get(standing.action, action)}"]

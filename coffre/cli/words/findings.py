@@ -363,5 +363,8 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         f"{evidence['at']}, applied by {_text(evidence, 'by')}"
         + ("" if evidence["commit"] is None else f" from commit {_text(evidence, 'commit')[:12]}")
     ),
+    FindingKind.OF_NEWER_VERSION: lambda evidence: (
+        f"a newer version of Coffre found {evidence['kind']}, which this one does not know: update Coffre here"
+    ),
     FindingKind.NOT_SEEN: lambda evidence: f"could not be read: {evidence['error']}",
 }

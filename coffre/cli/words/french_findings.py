@@ -49,6 +49,7 @@ ACTIONS: Mapping[NextAction, str] = {
     NextAction.FIND_WRITER: "SMILÉO recherche l’origine et change la clé de la machine",
     NextAction.FIND_COPY: "préciser si la machine a été remplacée ou copiée",
     NextAction.FIND_OWNER: "établir à qui sont ces données",
+    NextAction.UPDATE_COFFRE: "mettre à jour l’outil de SMILÉO",
     NextAction.VERIFY_RECORDS: "SMILÉO contrôle ses registres",
     NextAction.CALL_HOST: "SMILÉO s’adresse à l’hébergeur",
     NextAction.REPAIR_CHANNEL: "SMILÉO rétablit ses messages",
@@ -189,5 +190,6 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.SETTINGS_WEAKENED: lambda evidence, timezone: (
         f"un changement de réglages du {_moment(evidence['at'], timezone)} protège moins qu’avant"
     ),
+    FindingKind.OF_NEWER_VERSION: _plainly("constat d’une version plus récente de l’outil"),
     FindingKind.NOT_SEEN: _plainly(_UNSEEN),
 }

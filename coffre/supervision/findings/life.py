@@ -23,6 +23,7 @@ TELLS_APART: Mapping[FindingKind, tuple[str, ...]] = {
 }
 """The evidence that tells two findings of a kind on one machine apart; every other kind occurs once."""
 
+_KINDS = frozenset(each.value for each in FindingKind)
 _LENGTH = 500
 """A path of a customer's machine may be longer; its first characters tell it apart."""
 
@@ -60,9 +61,12 @@ def place_of(subject: Subject, finding: Finding) -> FindingPlace:
 
 
 def as_finding(kept: KeptFinding) -> Finding:
-    """Return a kept finding as a look gave it; ValueError for a kind of a newer version."""
+    """Return a kept finding as a look gave it; one of a kind that only a newer version knows is said to be that."""
+    kind, machine = kept.place.kind, kept.place.machine or None
+    if kind not in _KINDS:
+        return Finding(FindingKind.OF_NEWER_VERSION, machine, {"kind": kind})
     evidence = {name: value if isinstance(value, str | int) else None for name, value in kept.evidence.items()}
-    return Finding(FindingKind(kept.place.kind), kept.place.machine or None, evidence)
+    return Finding(FindingKind(kind), machine, evidence)
 
 
 def settle(

@@ -68,6 +68,8 @@ class NextAction(StrEnum):
     UNDELETE = "undelete"
     FIND_WRITER = "find_writer"
     """Find out who writes there, and rotate the machine's key."""
+    UPDATE_COFFRE = "update_coffre"
+    """Use the newer version of Coffre on this computer too."""
     FIND_OWNER = "find_owner"
     """Find out whose data it is, and declare it or have it deleted."""
     FIND_COPY = "find_copy"
@@ -154,6 +156,7 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.PLATFORM_IN_MAINTENANCE: Standing(_VENDORS, None, Consequence.NONE, NextAction.WAIT),
     FindingKind.PROBES_MISSING: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.RUN_PROBES),
     FindingKind.AVAILABILITY_SPENT: _ours(Severity.MAJOR, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
+    FindingKind.OF_NEWER_VERSION: Standing(_OPEN, None, Consequence.UNSUPERVISED, NextAction.UPDATE_COFFRE),
     FindingKind.NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
 }
 """Every kind; a test holds this complete."""

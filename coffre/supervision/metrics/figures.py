@@ -22,7 +22,7 @@ from coffre.records.kept_findings import KeptFinding
 from coffre.spec.tenant import Machine, MachineKind, Tenant
 from coffre.supervision.applied import AppliedReader
 from coffre.supervision.findings.life import as_finding
-from coffre.supervision.findings.standing import Attribution, find_standing
+from coffre.supervision.findings.standing import find_standing
 from coffre.supervision.judge.forecast import WINDOW_DAYS, Forecast, foresee
 from coffre.supervision.judge.quota import Use
 from coffre.supervision.observe.seen import SeenMachine, recall_machine, recall_tenant
@@ -35,8 +35,6 @@ TROUBLES: Mapping[str, str] = {
     FindingKind.NOT_SEEN.value: "not_seen",
 }
 """The findings that say how a machine's backups are, and the trouble that each one counts as."""
-NEWER_KIND = "newer"
-"""In place of a kind of finding that only a newer version of Coffre knows."""
 
 _PASSES = 20
 """So many passes are read to find the last one that ended: others go on, or were killed."""
@@ -185,10 +183,7 @@ def count_findings(
 
 def _describe(kept: KeptFinding) -> tuple[str, str, str]:
     """Return kind, attribution and severity."""
-    try:
-        finding = as_finding(kept)
-    except ValueError:
-        return NEWER_KIND, Attribution.UNKNOWN.value, ""
+    finding = as_finding(kept)
     standing = find_standing(finding)
     severity = "" if standing.severity is None else standing.severity.value
     return finding.kind.value, standing.attribution.value, severity

@@ -44,11 +44,8 @@ def is_old(looked_at: datetime | None, now: datetime) -> bool:
 
 
 def level_of(kept: KeptFinding, now: datetime) -> Level:
-    """Return the level of one open finding; one of a newer version's kind deserves attention."""
-    try:
-        finding = as_finding(kept)
-    except ValueError:
-        return Level.ATTENTION
+    """Return the level of one open finding."""
+    finding = as_finding(kept)
     standing = find_standing(finding)
     if finding.kind in _UNSEEN:
         return Level.UNKNOWN

@@ -240,6 +240,7 @@ def test_every_kind_and_every_fault_has_its_words():
         "field": "at",
         "count": 3,
         "error": "e",
+        "kind": "of_next_year",
         "signs": "rewritten,bait_changed",
         "frozen_at": "2026-11-24T00:00:00Z",
         "last_good": "ab" * 32,

@@ -80,3 +80,10 @@ def test_every_kind_has_its_standing_and_only_smileos_have_a_severity() -> None:
 def test_the_state_of_a_path_says_whose_it_is(state: str, attribution: Attribution) -> None:
     found = find_standing(replace(PATH, evidence={"path": "/home", "state": state}))
     assert found.attribution is attribution
+
+
+def test_a_finding_of_a_kind_that_only_a_newer_version_knows_is_said_to_be_that() -> None:
+    finding = Finding(FindingKind.NOT_SEEN, "pc-1", {"error": "no answer"})
+    (kept,) = settle(MARTIN, [], [finding], lambda _: True, NOON).opened
+    newer = replace(kept, place=replace(kept.place, kind="of_next_year"))
+    assert as_finding(newer) == Finding(FindingKind.OF_NEWER_VERSION, "pc-1", {"kind": "of_next_year"})

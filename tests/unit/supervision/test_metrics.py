@@ -21,7 +21,7 @@ from coffre.supervision.judge.forecast import Forecast, Outlook
 from coffre.supervision.judge.quota import Use
 from coffre.supervision.metrics import exposition
 from coffre.supervision.metrics.exposition import RecordsCollector, list_samples
-from coffre.supervision.metrics.figures import NEWER_KIND, Figures, TenantFigures, count_findings
+from coffre.supervision.metrics.figures import Figures, TenantFigures, count_findings
 from tests.builders import PLATFORM, tenant_with
 from tests.doubles.opening import log_of
 from tests.doubles.watching import Watching, watching
@@ -228,7 +228,7 @@ def test_findings_are_counted_by_what_they_mean_and_silent_ones_apart() -> None:
         (SLUG, "lab", "backup_missed", "unknown", "", False): 2,
         (SLUG, "lab", "backup_missed", "unknown", "", True): 1,
         (SLUG, "lab", "repository_damaged", "smileo", "major", False): 1,
-        (SLUG, "lab", NEWER_KIND, "unknown", "", False): 1,
+        (SLUG, "lab", FindingKind.OF_NEWER_VERSION.value, "unknown", "", False): 1,
         ("", "lab", "platform_away", "smileo", "critical", False): 1,
     }
 
