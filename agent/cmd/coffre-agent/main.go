@@ -162,12 +162,20 @@ func pullAndBackUp(ctx context.Context, paths config.Paths, log io.Writer) (int,
 	if pulled.Removing {
 		return 0, nil
 	}
+	tendBaits(paths, log)
 	exit, err := backUp(ctx, paths, this, log)
 	if pulled.Generation > 0 {
 		// launchd ends a job that is registered anew: whatever it still has to be told, it is told now.
 		err = errors.Join(err, scheduler.Outside("apply"))
 	}
 	return exit, err
+}
+
+// tendBaits tells the journal when bait files cannot be kept; a backup is made all the same.
+func tendBaits(paths config.Paths, log io.Writer) {
+	if err := run.TendBaits(paths); err != nil {
+		_, _ = fmt.Fprintln(log, text.Line("bait files: "+err.Error(), lineLimit)) // There is nobody else to tell.
+	}
 }
 
 // enrolled enrols this machine and returns the exit code. Whoever reads it works for the customer.
@@ -259,6 +267,9 @@ func register(ctx context.Context, command command, output, log io.Writer) error
 		settings.Invocation, settings.IsBackupNext = invocation(), true
 		pulled, err := apply.Pull(ctx, settings)
 		tell(log, pulled, nil)
+		if !pulled.Removing {
+			tendBaits(command.paths, log)
+		}
 		return err
 	case "remove":
 		remove := apply.Remove

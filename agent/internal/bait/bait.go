@@ -48,10 +48,12 @@ const (
 // last change, so that the first reading shows.
 var longAgo = time.Date(2020, time.January, 1, 12, 0, 0, 0, time.UTC)
 
-// bait is one file; Gone counts how often it went.
+// bait is one file; Gone counts how often it went. Told says that the last look told of a change, which is mended then: a
+// change counts once.
 type bait struct {
 	Folder string `json:"folder"`
 	Gone   int    `json:"gone,omitempty"`
+	Told   bool   `json:"told,omitempty"`
 }
 
 type ledger struct {
@@ -64,7 +66,7 @@ type Keeper struct {
 }
 
 // Look says what became of the baits since the last run, nil when there are none. It changes nothing but the memory of
-// those that were told as gone.
+// what was told.
 func (k Keeper) Look() (*report.Bait, error) {
 	known, err := k.read()
 	if err != nil || len(known.Baits) == 0 {
@@ -73,23 +75,24 @@ func (k Keeper) Look() (*report.Bait, error) {
 	said := report.Bait{}
 	kept := ledger{}
 	for _, each := range known.Baits {
-		switch state, isRead := lookAt(each.Folder); {
-		case state == folderGone:
+		state, isRead := lookAt(each.Folder)
+		if state == folderGone {
 			continue
-		case state == gone:
-			if each.Gone >= goneOften {
-				kept.Baits = append(kept.Baits, each)
-				continue
-			}
-			said.Gone++
-			each.Gone++
-		case state == changed:
-			said.Changed++
-		default:
+		}
+		if state == intact {
 			said.Intact++
-			if isRead {
+		}
+		if !each.Told && each.Gone < goneOften {
+			switch {
+			case state == gone:
+				said.Gone++
+				each.Gone++
+			case state == changed:
+				said.Changed++
+			case isRead:
 				said.Read++
 			}
+			each.Told = state != intact || isRead
 		}
 		kept.Baits = append(kept.Baits, each)
 	}
@@ -99,17 +102,19 @@ func (k Keeper) Look() (*report.Bait, error) {
 	return &said, k.write(kept)
 }
 
-// Tend puts baits into these folders of the plan and below, and again where they were changed or read. It goes on where it
-// cannot, and returns the reasons.
+// Tend puts baits into these folders of the plan and below, and again where a look told of a change: one that no look has
+// seen stays, for the next report. It goes on where it cannot, and returns the reasons.
 func (k Keeper) Tend(folders []string) error {
 	known, err := k.read()
 	if err != nil {
 		return err
 	}
 	var problems []error
-	for _, each := range known.Baits {
-		if each.Gone < goneOften {
-			problems = append(problems, renew(each.Folder))
+	for at, each := range known.Baits {
+		if each.Told && each.Gone < goneOften {
+			err := renew(each.Folder)
+			problems = append(problems, err)
+			known.Baits[at].Told = err != nil
 		}
 	}
 	for _, folder := range folders {
@@ -146,8 +151,11 @@ func (k Keeper) Remove() error {
 			return root.Remove(Name)
 		}))
 	}
+	if err := errors.Join(problems...); err != nil {
+		return err // The list stays, for the next try.
+	}
 	_, err = files.RemoveIfPresent(k.Ledger)
-	return errors.Join(append(problems, err)...)
+	return err
 }
 
 type state int

@@ -85,7 +85,6 @@ func (t task) backUp(ctx context.Context) (backup, error) {
 	if ran.summary != nil {
 		found.samples = hashSamples(ctx, heard.choice, started)
 		found.changes = t.compare(*ran.summary, heard.transcript.Incompressible())
-		t.tendBait(plan, found.paths.remembered)
 	}
 	return found, nil
 }
