@@ -20,7 +20,8 @@ def brake(opened: OpenTenant, suspicions: Mapping[str, Suspicion]) -> dict[str, 
     A freeze is recorded at once. While another command has the tenant, the rules of the platform stay until the next
     pass, which finds them again.
     """
-    frozen = list_freezes(opened.log)
+    # One of a machine that has left the file says nothing any more.
+    frozen = {name: each for name, each in list_freezes(opened.log).items() if name in opened.tenant.machines}
     new = {name: each for name, each in suspicions.items() if name not in frozen}
     if not frozen and not new:
         return {}

@@ -206,13 +206,11 @@ def test_files_that_are_encrypted_on_a_machine_pull_the_brake_and_the_backup_bef
     back = ("--machine", COMPTA, "--snapshot", snapshot, "--path", letters, "--to", str(tmp_path / "back"))
     desk.coffre("restore", SLUG, *back)
     assert (tmp_path / "back" / "home/alice/letters/7").read_text("utf-8").splitlines()[0] == "7"
-    desk.on_machine(COMPTA_HOST, f"echo encrypted > {bait}")
-    desk.coffre("backup", SLUG, "--machine", COMPTA)
-    supervise(desk)
     release(desk)
     desk.on_machine(COMPTA_HOST, f"echo encrypted > {bait}")
     desk.coffre("backup", SLUG, "--machine", COMPTA)
     assert "suspected_attack" in kinds(supervise(desk)["opened"]), "a bait is enough"
+    desk.coffre("backup", SLUG, "--machine", COMPTA)
     assert "ne pas le modifier" in desk.on_machine(COMPTA_HOST, f"cat {bait}"), "it is there again"
     release(desk)
 
