@@ -48,12 +48,12 @@ const (
 // last change, so that the first reading shows.
 var longAgo = time.Date(2020, time.January, 1, 12, 0, 0, 0, time.UTC)
 
-// bait is one file; Gone counts how often it went. Told says that the last look told of a change, which is mended then: a
-// change counts once.
+// bait is one file; Gone counts how often it went. Told is what a look has told of it, "" usually: that is mended then, and
+// counts once. Whatever becomes of the bait meanwhile is another thing to tell.
 type bait struct {
 	Folder string `json:"folder"`
 	Gone   int    `json:"gone,omitempty"`
-	Told   bool   `json:"told,omitempty"`
+	Told   string `json:"told,omitempty"`
 }
 
 type ledger struct {
@@ -82,17 +82,17 @@ func (k Keeper) Look() (*report.Bait, error) {
 		if state == intact {
 			said.Intact++
 		}
-		if !each.Told && each.Gone < goneOften {
-			switch {
-			case state == gone:
+		if now := news(state, isRead); each.Told != now && each.Gone < goneOften {
+			switch now {
+			case isGone:
 				said.Gone++
 				each.Gone++
-			case state == changed:
+			case isChanged:
 				said.Changed++
-			case isRead:
+			case wasOpened:
 				said.Read++
 			}
-			each.Told = state != intact || isRead
+			each.Told = now
 		}
 		kept.Baits = append(kept.Baits, each)
 	}
@@ -111,10 +111,14 @@ func (k Keeper) Tend(folders []string) error {
 	}
 	var problems []error
 	for at, each := range known.Baits {
-		if each.Told && each.Gone < goneOften {
-			err := renew(each.Folder)
-			problems = append(problems, err)
-			known.Baits[at].Told = err != nil
+		state, isRead := lookAt(each.Folder)
+		if each.Told == "" || each.Told != news(state, isRead) || each.Gone >= goneOften {
+			continue
+		}
+		err := renew(each.Folder)
+		problems = append(problems, err)
+		if err == nil {
+			known.Baits[at].Told = ""
 		}
 	}
 	for _, folder := range folders {
@@ -166,6 +170,26 @@ const (
 	gone
 	folderGone
 )
+
+// What is told of a bait that is not as it was placed.
+const (
+	isChanged = "changed"
+	isGone    = "gone"
+	wasOpened = "read"
+)
+
+// news is what there is to tell of a bait, "" when it is as it was placed.
+func news(found state, isRead bool) string {
+	switch {
+	case found == changed:
+		return isChanged
+	case found == gone:
+		return isGone
+	case isRead:
+		return wasOpened
+	}
+	return ""
+}
 
 func lookAt(folder string) (found state, isRead bool) {
 	found = folderGone

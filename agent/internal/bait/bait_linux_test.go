@@ -217,3 +217,19 @@ func TestManyFoldersGetFewBaits(t *testing.T) {
 		t.Fatal("a hidden folder got a bait")
 	}
 }
+
+// What was told is mended; what became of the bait since then is told first.
+func TestAChangeAfterAReadingIsToldAsWell(t *testing.T) {
+	keeper, path := home(t)
+	tend(t, keeper, path)
+	bait := filepath.Join(path, "alice", Name)
+	if _, err := os.ReadFile(bait); err != nil {
+		t.Fatal(err)
+	}
+	_ = look(t, keeper) // Told as read, where the file system notes that.
+	if err := os.WriteFile(bait, []byte("encrypted"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tend(t, keeper, path)
+	expect(t, keeper, report.Bait{Intact: 1, Changed: 1})
+}

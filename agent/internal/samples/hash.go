@@ -7,9 +7,11 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 	"unicode/utf8"
 
+	"coffre.invalid/agent/internal/bait"
 	"coffre.invalid/agent/internal/listing"
 	"coffre.invalid/agent/internal/report"
 )
@@ -35,7 +37,8 @@ func Hash(ctx context.Context, candidates []string, resticStarted time.Time) []r
 			break
 		}
 		path, known := exactPath(path)
-		if !known {
+		// The agent's own reading of a bait file would look like somebody's.
+		if !known || filepath.Base(path) == bait.Name {
 			continue
 		}
 		facts, err := os.Lstat(path)
