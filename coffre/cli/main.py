@@ -18,7 +18,7 @@ from coffre.cli.completion import attach_completions
 from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers, team, unit
-from coffre.cli.service import brake, drift, gate, hold, status
+from coffre.cli.service import brake, drift, gate, hold, status, welcome
 from coffre.cli.supervision import (
     advise,
     exporter,
@@ -67,6 +67,7 @@ for room in (
     drill,
     copy,
     status,
+    welcome,
     drift,
     supervise,
     findings,

@@ -60,6 +60,12 @@ def count(number: int, one: str, several: str) -> str:
     return f"{format_count(number)}{_NO_BREAK}{one if number < 2 else several}"
 
 
+def describe_reach(email: str | None, phone: str | None) -> str:
+    """Return how somebody is reached, with a space before it; empty when nothing is known."""
+    ways = [way for way in (f"à l’adresse {email}" if email else "", f"au {phone}" if phone else "") if way]
+    return f" {' ou '.join(ways)}" if ways else ""
+
+
 def typeset(text: str) -> str:
     """Apply French typography: no line break before : ; ? ! » or after «, and curved apostrophes."""
     return re.sub(r" (?=[:;?!»])|(?<=«) ", _NO_BREAK, re.sub(r"(?<=\w)'(?=[\w{«])", "’", text))

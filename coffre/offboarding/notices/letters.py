@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from coffre.correspondence.documents import tenant_folder
+from coffre.correspondence.french import describe_reach
 from coffre.correspondence.pages import render_pdf, render_text
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.lifecycle.calendar import Calendar
@@ -145,7 +146,7 @@ def _word(
         "leaving": leaving,
         "today": today,
         "is_specimen": embedded.is_proved,
-        "reach": _reach(provider.email, provider.phone),
+        "reach": describe_reach(provider.email, provider.phone),
         "notice_on": facts.notice_on,
         "calendar": facts.calendar,
         "calendar_lines": words.describe_calendar(facts.calendar) if facts.calendar is not None else [],
@@ -170,11 +171,6 @@ def _describe_return(wanted: Return) -> str:
     if wanted.snapshots is ReturnedSnapshots.ALL:
         return "les fichiers de toutes les sauvegardes conservées de chaque machine"
     return "les fichiers de la dernière sauvegarde de chaque machine"
-
-
-def _reach(email: str | None, phone: str | None) -> str:
-    ways = [way for way in (f"à l’adresse {email}" if email else "", f"au {phone}" if phone else "") if way]
-    return f" {' ou '.join(ways)}" if ways else ""
 
 
 def _enclosed(kind: LetterKind) -> list[str]:

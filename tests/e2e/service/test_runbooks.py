@@ -108,6 +108,10 @@ def test_a_customer_goes_from_the_order_form_to_a_verified_restore(desk: Desk, o
     shutil.rmtree(desk.root.parent / "proof")
     (status,) = onboarding.step(8)
     assert "gate open" in enter(desk, onboarding, status).stdout
+    (welcome,) = onboarding.step(9)
+    written = Path(enter(desk, onboarding, welcome).stdout.removeprefix(f"{SLUG}: ").strip())
+    assert written.read_bytes().startswith(b"%PDF-1.7")
+    assert "as it was written before" in desk.coffre("welcome", SLUG).stdout
     (records,) = (each for each in onboarding.commands() if each.startswith("coffre records"))
     shown = enter(desk, onboarding, records).stdout
     assert all(each in shown for each in ("commissioned", "drill", "licence_change"))

@@ -4,17 +4,22 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 import pypdf
 import pytest
 import weasyprint
 
+from coffre.correspondence.pages import render_pdf
 from coffre.offboarding.notices.letters import LetterKind, write_letter
+from coffre.operations.welcome.paper import STYLE_SHEETS, collect
+from coffre.spec.loader import load_checkout
 from tests.unit.offboarding.certificate.test_issue import issue_whole, write_key
 from tests.unit.offboarding.departures import leaving_tenant, open_tenant
 from tests.unit.offboarding.notices.test_letters import TODAY, facts_of
 
+ROOT = Path(__file__).resolve().parents[3]
 JUDGE = Path(sys.prefix) / "verapdf.jar"
 LETTER, CERTIFICATE = "3b", "4f"
 
@@ -41,6 +46,17 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
 
 
 @pytest.fixture(scope="module")
+def welcome(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    checkout = load_checkout(ROOT)
+    facts = collect(
+        checkout.tenants["boulangerie-martin"], checkout, date(2026, 12, 1), date(2026, 12, 2), is_specimen=True
+    )
+    path = tmp_path_factory.mktemp("welcome") / "bienvenue.pdf"
+    path.write_bytes(render_pdf("bienvenue/bienvenue.html.j2", STYLE_SHEETS, facts))
+    return path
+
+
+@pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
     """A specimen that the lab's own key signs (EC), and a certificate of a key of platform.yaml (RSA)."""
     specimen, real = tmp_path_factory.mktemp("specimen"), tmp_path_factory.mktemp("real")
@@ -50,8 +66,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
         return [first, issue_whole(opened).pdf.rename(real / "rsa.pdf")]
 
 
-def test_letters_are_for_archives(letters: Sequence[Path]) -> None:
-    assert judge(LETTER, letters) == {each.name: True for each in letters}
+def test_letters_and_the_welcome_paper_are_for_archives(letters: Sequence[Path], welcome: Path) -> None:
+    papers = [*letters, welcome]
+    assert judge(LETTER, papers) == {each.name: True for each in papers}
 
 
 def test_certificates_are_for_archives_also_after_their_signature(certificates: Sequence[Path]) -> None:
@@ -63,8 +80,10 @@ def test_the_judge_refuses_a_page_that_is_not(tmp_path: Path, certificates: Sequ
     assert judge(LETTER, [plain, certificates[0]]) == {"plain.pdf": False, certificates[0].name: False}
 
 
-def test_each_paper_is_tagged_and_says_its_language(letters: Sequence[Path], certificates: Sequence[Path]) -> None:
-    for each in [*letters, *certificates]:
+def test_each_paper_is_tagged_and_says_its_language(
+    letters: Sequence[Path], certificates: Sequence[Path], welcome: Path
+) -> None:
+    for each in [*letters, *certificates, welcome]:
         root = pypdf.PdfReader(each).root_object
         assert root["/MarkInfo"]["/Marked"], each.name
         assert root["/StructTreeRoot"]["/K"], each.name

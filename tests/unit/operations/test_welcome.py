@@ -1,0 +1,72 @@
+"""The welcome paper: French words for schedules and retention, article 16 with the options, whole on its pages."""
+
+from datetime import date
+from pathlib import Path
+
+import pypdf
+import pytest
+
+from coffre.correspondence.pages import render_pdf
+from coffre.operations.welcome.paper import STYLE_SHEETS, collect
+from coffre.operations.welcome.words import TASKS, describe_keep, describe_schedule
+from coffre.spec.loader import load_checkout
+from coffre.spec.plan import Keep
+from coffre.spec.tenant import Option
+from coffre.spec.values.schedule import parse_schedule
+
+ROOT = Path(__file__).resolve().parents[3]
+SLUG = "boulangerie-martin"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        ("daily 19:00", "tous les jours à 19 h 00"),
+        ("Mon..Fri 12:30", "du lundi au vendredi à 12 h 30"),
+        ("Mon 07:05", "le lundi à 7 h 05"),
+        ("Mon,Wed 12:30", "le lundi et le mercredi à 12 h 30"),
+        ("Mon,Wed,Sun 12:30", "le lundi, le mercredi et le dimanche à 12 h 30"),
+        ("Sat..Sun 10:00", "le samedi et le dimanche à 10 h 00"),
+    ],
+)
+def test_a_schedule_in_words(schedule: str, words: str) -> None:
+    assert describe_schedule(parse_schedule(schedule)) == words
+
+
+def test_a_retention_in_words() -> None:
+    plain = describe_keep(Keep(daily=30, weekly=12, monthly=1, yearly=10)).replace("\u00a0", " ")
+    assert plain == (
+        "une par jour pendant 30 jours, une par semaine pendant 12 semaines, une par mois pendant 1 mois "
+        "et une par an pendant 10 ans"
+    )
+    assert describe_keep(Keep(daily=7)).replace("\u00a0", " ") == "une par jour pendant 7 jours"
+
+
+def test_an_option_makes_its_task_the_providers() -> None:
+    tests = next(task for task in TASKS if task.option is Option.RESTORE_TESTS)
+    assert (tests.is_providers([Option.RESTORE_TESTS]), tests.is_providers([])) == (True, False)
+    assert {task.option for task in TASKS} - {None} == set(Option)
+
+
+def test_the_paper_of_the_example_says_everything(tmp_path: Path) -> None:
+    checkout = load_checkout(ROOT)
+    facts = collect(checkout.tenants[SLUG], checkout, date(2026, 12, 1), date(2026, 12, 2), is_specimen=False)
+    (path := tmp_path / "bienvenue.pdf").write_bytes(render_pdf("bienvenue/bienvenue.html.j2", STYLE_SHEETS, facts))
+    reader = pypdf.PdfReader(path)
+    text = " ".join(" ".join(page.extract_text() for page in reader.pages).replace("\u00a0", " ").split())
+    for said in (
+        "mis en service le 1er décembre 2026",
+        "compta-01",
+        "caisse-01",
+        "/home, /etc",
+        "du lundi au vendredi à 12 h 30 ; tous les jours à 19 h 00",
+        "une par jour pendant 30 jours",
+        "sudo sauvegarde-restaurer liste",
+        "Tests de sauvegarde et de restauration (option commandée) oui –",
+        "Responsabilité des données perdues – oui",
+        "99,7 % de l’année",
+        "claire@martin.example",
+    ):
+        assert said in text, text
+    assert "Windows" not in text
+    assert len(reader.pages) <= 3
