@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Two acts, with the commands that an engineer would type: from two tenant files to a verified restore; then the second
-# tenant leaves, its data comes back, all of it is erased, and a certificate says so.
+# Three acts, with the commands that an engineer would type: from two tenant files to a verified restore; the first tenant
+# fills up and is told; the second one leaves, its data comes back, all of it is erased, and a certificate says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
@@ -13,6 +13,7 @@ leaver=atelier-durand
 leaver_host=atelier-01.durand.example
 depart=$PWD/.coffre/demo/depart
 keys=$PWD/.coffre/demo/cles
+full=$PWD/.coffre/demo/plein
 
 say() { printf '\n== %s\n' "$*"; }
 run() { printf '\n$ %s\n' "$*"; "$@"; }
@@ -25,7 +26,7 @@ commit() {
 }
 certificate() { find .coffre/documents -path "*/$leaver-*/certificat-*.pdf" 2>/dev/null | head -n 1; }
 
-# A tenant whose departure is closed never comes back: its second act was played.
+# A tenant whose departure is closed never comes back: its act was played.
 tenants=(--all)
 [[ -z "$(certificate)" ]] || tenants=("$tenant")
 
@@ -59,10 +60,42 @@ if ! diff <(on_machine "cd / && $list") <(cd "$restored" && bash -c "$list"); th
 fi
 echo "every restored file is the same as on $host"
 
+# A repository of its own, with a mail server on this computer: what is applied there is taken back at the end.
+fill() {
+  say "The second act: the space is full. Supervision closes the gate and tells the customer, in French"
+  rm -rf "$full" && mkdir -p "$full"
+  cp -r platform.yaml tenants "$full" && ln -s "$PWD/.coffre" "$full/.coffre"
+  local port
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  python3 -u -m aiosmtpd --nosetuid --listen "127.0.0.1:$port" >"$full/mails.txt" 2>&1 &
+  # shellcheck disable=SC2064 # the number of this server, now
+  trap "kill $!" EXIT
+  sed -i "s/^# mail: .*/mail: {host: 127.0.0.1, port: $port, security: none, sender: exploitation@smileo.example}/" \
+    "$full/platform.yaml"
+  sed -i 's/^  quota: 200 GiB/  quota: 20 MiB  /' "$full/tenants/$tenant.yaml"
+  printf '%s\n' .coffre mails.txt >"$full/.gitignore"
+  git -C "$full" init --quiet
+  git -C "$full" add --all
+  git -C "$full" -c user.name=anna -c user.email=anna@smileo.example commit --quiet -m "A small quota, and a mail server"
+  cd "$full"
+  run coffre apply "$tenant" --yes --storage-only
+  run coffre supervise
+  run coffre messages list
+  run coffre messages show "$(coffre messages list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[-1]["id"])')"
+  run coffre why "$tenant"
+
+  say "The quota that would do for a year, and the ordered one again: the gate opens"
+  run coffre quota suggest "$tenant"
+  cd "$OLDPWD"
+  run coffre apply "$tenant" --yes --storage-only
+  cd "$full"
+  run coffre supervise
+}
+
 list_projects='cd / && find srv -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum'
 
 leave() {
-  say "The second act: $leaver leaves. What it has on its server, and a last backup"
+  say "The third act: $leaver leaves. What it has on its server, and a last backup"
   ssh -F .coffre/lab/ssh_config "$leaver_host" 'sudo sh -c "mkdir -p \"/srv/Cuisine Bérard/plans\" &&
     seq 1 20000 >\"/srv/Cuisine Bérard/devis.csv\" && ln -sf ../devis.csv \"/srv/Cuisine Bérard/plans/devis\""'
   run coffre backup "$leaver"
@@ -128,10 +161,12 @@ END
   cd "$OLDPWD"
 }
 
+(fill)
+
 if [[ -z "$(certificate)" ]]; then
   (leave)
 else
-  say "The second act was played: $leaver has left, and its certificate stays"
+  say "The third act was played: $leaver has left, and its certificate stays"
 fi
 run coffre certificate verify "$(certificate)"
 
@@ -140,6 +175,7 @@ cat <<EOF
 == What to look at, what to try next (first: export PATH="\$PWD/.venv/bin:\$PATH")
   the customer's file              tenants/$tenant.yaml: change its quota, then coffre plan $tenant
   the same facts for a program     coffre status --json
+  how all tenants are              coffre site .coffre/demo/site; then open .coffre/demo/site/index.html
   the machine itself               ssh -F .coffre/lab/ssh_config $host systemctl list-timers coffre-backup.timer
   the platform                     coffre lab status
   a file that disappears           mv tenants/$tenant.yaml /tmp; coffre plan $tenant     (refused: nothing is deleted)
