@@ -49,6 +49,12 @@ def result(text: str = "") -> None:
     _print(_result, text)
 
 
+def result_bytes(content: bytes) -> None:
+    """Print the command's result byte for byte: for a document whose hash is known."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+
+
 def result_json(value: object) -> None:
     """Print the command's result as JSON."""
     sys.stdout.write(visible_json(json.dumps(value, indent=2, ensure_ascii=False, default=_plain)) + "\n")

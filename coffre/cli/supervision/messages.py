@@ -50,15 +50,27 @@ def list_messages(
 def show(
     context: typer.Context,
     number: Annotated[int, typer.Argument(metavar="NUMBER", help="The number that `messages list` shows.")],
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Byte for byte as it left (RFC 5322), for its SHA-256 in the records.")
+    ] = False,
 ) -> None:
-    """Print a mail to a customer as it left (RFC 5322): its SHA-256 stands in the records."""
+    """Print a mail to a customer that left."""
+    from coffre.correspondence.reading import read_mail
+
     with _open_records(context) as records:
         found = records.messages.find(number)
     if found is None or found.document is None:
         raise UsageError(
             f"message {number} is no mail that left", "`coffre messages list` shows the numbers of those that did."
         )
-    output.result(found.document.replace("\r\n", "\n"))
+    if raw:
+        output.result_bytes(found.document.encode())
+        return
+    mail = read_mail(found.document)
+    for name, value in mail.headers.items():
+        output.result(f"{name}: {value}")
+    output.result()
+    output.result(mail.text.rstrip("\n"))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What is printed is seen, and does nothing to the terminal."""
 
 import re
+import sys
 
 import pytest
 from rich.console import Console
@@ -45,3 +46,9 @@ def test_no_row_of_a_table_ends_in_blanks(capsys: pytest.CaptureFixture[str], mo
     assert "\x1b[1m" in lines[4]
     assert [line for line in plain if line != line.rstrip()] == []
     assert plain[1] == "a              long enough  x"
+
+
+def test_a_document_is_printed_byte_for_byte(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    output.result_bytes(b"Subject: x\r\n\r\n\x1b=C3\r\n")
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == b"Subject: x\r\n\r\n\x1b=C3\r\n"
