@@ -13,7 +13,7 @@ setup: ## install and build whatever is missing (as root, on Debian 12 or Ubuntu
 wheel: setup ## a wheel in dist/ with the programs for machines: Linux, Windows, macOS (some minutes the first time)
 	@tools/wheel.sh
 
-demo: setup ## a tenant from its file to a verified restore, then another one to its certificate of erasure
+demo: setup ## a tenant from its file to a verified restore and to a full space, another one to its certificate of erasure
 	@tools/demo.sh
 
 demo-down: ## end the embedded platform: no process, mount or interface stays
