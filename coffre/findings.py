@@ -35,6 +35,16 @@ class FindingKind(StrEnum):
     ORDERS_OUTDATED = "orders_outdated"
     """Genuine orders that are older than the recorded ones: `key`, `generation`, `recorded`."""
 
+    ORDERS_NOT_TAKEN = "orders_not_taken"
+    """A machine runs and did not take its orders: `wanted` and `applied` generation, `written_at`, the `reason` that
+    it gives (may be empty)."""
+
+    CLOCK_OFF = "clock_off"
+    """The machine's clock differs from the platform's by `seconds`: positive is ahead."""
+
+    VERSION_BEHIND = "version_behind"
+    """The machine still runs an earlier version of the agent: `agent`, its `restic`, the version `wanted`."""
+
     REPOSITORY_DAMAGED = "repository_damaged"
     """`coffre verify` found packs lost or altered, or the structure broken: `pack` of one, `count`, `error`, `at`."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import coffre
 from coffre.agents.desired import InvalidOrdersError, OutdatedOrdersError
 from coffre.agents.driver import AgentOwner
 from coffre.agents.kinds import find_driver
@@ -14,6 +15,7 @@ from coffre.findings import Evidence, Finding, FindingKind, SetAside, sum_up
 from coffre.observation import sighting
 from coffre.observation.duty import find_duty, find_expected_since
 from coffre.observation.judge import continuity
+from coffre.observation.judge.agent import Deployed, judge_agent
 from coffre.observation.judge.duty import judge_duty
 from coffre.observation.judge.filling import MachineStore
 from coffre.observation.judge.gaps import judge_gaps
@@ -26,6 +28,7 @@ from coffre.observation.sighting import Sighting
 from coffre.observation.stores import count_store
 from coffre.observation.upkeep import is_in_maintenance, judge_retention
 from coffre.orders.control import TenantOrders, find_gate_order
+from coffre.records.facts.agents import Install, OrdersWritten, Update
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket
@@ -165,6 +168,7 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
         sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
         _judge_verification(name, status.verification),
+        () if machine.is_retired else judge_agent(name, last, _find_deployed(opened.log, name, generation), now),
         judge_retention(tenant, opened.log, name, seen, store.stored_bytes, now),
         () if machine.is_retired else judge_gaps(find_wanted(opened.tenant, opened.log, name), last, seen.whole_at),
     )
@@ -189,6 +193,12 @@ def _without_pruned(losses: Iterable[Finding]) -> list[Finding]:
 
 def _is_overdue(tenant: Tenant, log: Log, name: str, now: datetime, last_success_at: datetime | None) -> bool | None:
     return judge_duty(find_duty(tenant, log, name), last_success_at, now).finding is not None
+
+
+def _find_deployed(log: Log, name: str, generation: int | None) -> Deployed:
+    written, installed = log.last(OrdersWritten, name), log.last((Install, Update), name)
+    written_at = written.at if written is not None and written.fact.generation == generation else None
+    return Deployed(generation, written_at, None if installed is None else installed.at, coffre.__version__)
 
 
 def _judge_odd_objects(name: str, seen: Sighting) -> list[Finding]:

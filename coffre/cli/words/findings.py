@@ -173,6 +173,20 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         "somebody put it back; a machine that knows newer orders ignores it; ask the storage host, then run "
         "`coffre apply --replace-orders`"
     ),
+    FindingKind.ORDERS_NOT_TAKEN: lambda evidence: (
+        f"it runs with orders {evidence['applied']}, although {evidence['wanted']} are there since "
+        f"{evidence['written_at']}"
+        + (f": {evidence['reason']}" if evidence["reason"] else "")
+        + "; run `coffre apply`, and look at the agent's log there"
+    ),
+    FindingKind.CLOCK_OFF: lambda evidence: (
+        f"its clock is {abs(int(evidence['seconds'] or 0)) // 60} minutes "
+        f"{'ahead' if int(evidence['seconds'] or 0) > 0 else 'behind'}: from 15 on the platform refuses it; have it set"
+    ),
+    FindingKind.VERSION_BEHIND: lambda evidence: (
+        f"it runs version {evidence['agent']} of the agent, with restic {evidence['restic']}, and not "
+        f"{evidence['wanted']}: run `coffre apply`"
+    ),
     FindingKind.REPOSITORY_DAMAGED: lambda evidence: (
         f"`coffre verify` found its repository damaged ({evidence['count']} packs"
         + (f", for example {evidence['pack']}" if evidence["pack"] else "")

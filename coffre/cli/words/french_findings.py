@@ -105,6 +105,13 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.FOREIGN_KEYS: _plainly(_INTRUSION),
     FindingKind.APPLIED_SET_ASIDE: _plainly(_INTRUSION),
     FindingKind.ORDERS_SET_ASIDE: _plainly("les consignes de la machine ont été modifiées ; elle ne les suit pas"),
+    FindingKind.ORDERS_NOT_TAKEN: _plainly("la machine n’a pas pris en compte ses dernières consignes"),
+    FindingKind.CLOCK_OFF: lambda evidence, _: (
+        f"l’horloge de la machine {'avance' if int(evidence['seconds'] or 0) > 0 else 'retarde'} de "
+        f"{count(abs(int(evidence['seconds'] or 0)) // 60, 'minute', 'minutes')} : à partir de 15, elle ne pourra plus "
+        "se sauvegarder"
+    ),
+    FindingKind.VERSION_BEHIND: _plainly("l’agent de sauvegarde de la machine n’est pas à jour"),
     FindingKind.ORDERS_OUTDATED: _plainly("d’anciennes consignes de la machine ont été remises en place"),
     FindingKind.REPOSITORY_DAMAGED: lambda evidence, _: (
         "le contrôle a trouvé des sauvegardes endommagées "

@@ -365,11 +365,13 @@ def test_orders_that_a_machine_cannot_apply_are_named_until_it_can(desk: Desk) -
     desk.edit(SLUG, '"daily 19:00"', '"daily 19:30"')
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert "success" in desk.coffre("backup", SLUG, "--machine", "compta-01").stdout
-    machine = desk.json("status", SLUG, "--json")[0]["machines"][0]
+    [status] = desk.json("status", SLUG, "--json", expect=1)
+    assert [each["kind"] for each in status["findings"]] == ["orders_not_taken"]
+    machine = status["machines"][0]
     failed, applied = machine["failed_generation"], machine["generation_applied"]
     assert (failed, applied < failed) == (machine["generation_wanted"], True)
     said = f"  compta-01 could not apply orders {failed} and continues with {applied}: "
-    assert said + machine["failed_generation_reason"] in desk.coffre("status", SLUG).stdout
+    assert said + machine["failed_generation_reason"] in desk.coffre("status", SLUG, expect=1).stdout
     desk.on_machine(HOSTS["compta-01"], f"rm -r {in_the_way}")
     desk.edit(SLUG, '"daily 19:30"', '"daily 19:00"')
     desk.coffre("apply", SLUG, "--yes")
