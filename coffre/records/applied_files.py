@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from coffre.records.database import tables
+from coffre.records.database.inserting import insert_into
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,16 @@ class AppliedFile:
 
 
 def add_files(connection: sa.Connection, files: Iterable[AppliedFile]) -> None:
-    """Keep these files; one that is already there stays."""
-    table = tables.applied_files
+    """Keep these files; one that is already there stays, also one that another apply adds at the same time."""
     wanted = {each.sha256: each for each in files}
-    known = set(connection.scalars(sa.select(table.c.sha256).where(table.c.sha256.in_(sorted(wanted)))))
+    # In one order everywhere: two applies that add the same files never wait for each other.
     rows = [
         {"sha256": sha256, "tenant_id": each.tenant_id, "content": each.content}
-        for sha256, each in wanted.items()
-        if sha256 not in known
+        for sha256, each in sorted(wanted.items())
     ]
     if rows:
-        connection.execute(sa.insert(table), rows)
+        statement = insert_into(connection, tables.applied_files)
+        connection.execute(statement.on_conflict_do_nothing(index_elements=["sha256"]), rows)
 
 
 def read_files(connection: sa.Connection, wanted: Collection[str]) -> Mapping[str, bytes]:

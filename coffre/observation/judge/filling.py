@@ -18,6 +18,8 @@ CLOSE_AT, REOPEN_AT = 0.5, 0.25
 """Parts of the room between quota and wall: a growing machine is stopped at the first, allowed again at the second."""
 LEFT_TO_OTHERS, PRESSING_AT, LEFT_WHEN_PRESSING = 0.5, 0.75, 0.25
 """How much surplus the other machines may then have together, as a part of that room; less when more is used."""
+MATTERS = 0.001
+"""A surplus of a smaller part of that room is what locks and reports leave: to stop its machine would free nothing."""
 WORD_HOLDS = 0.25
 """By which part of that room a machine may grow after an operator's permission."""
 OBJECTS_CLOSE_AT, OBJECTS_LEFT, OBJECTS_REOPEN_AT = 0.75, 0.5, 0.5
@@ -110,8 +112,11 @@ def _by_bytes(stores: Sequence[MachineStore], room: Room, stopped_now: Collectio
     if not nears_wall and not takes_sold_room:
         is_clear = stored_bytes < room.quota_bytes + spare * REOPEN_AT and surplus_bytes < spare * CLOSE_AT
         return () if is_clear else stopped_now
+    least = spare * MATTERS
     suspects = sorted(
-        (store for store in stores if store.surplus_bytes > 0), key=lambda store: store.surplus_bytes, reverse=True
+        (store for store in stores if store.surplus_bytes > least),
+        key=lambda store: store.surplus_bytes,
+        reverse=True,
     )
     if not nears_wall:
         abnormal = {store.machine for store in takewhile(_has_more_surplus_than_backups, suspects)}

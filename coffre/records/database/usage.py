@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -10,9 +9,7 @@ from coffre.records.activity import Midnight, Usage
 from coffre.records.chain.closing import close_days
 from coffre.records.chain.linking import Linker
 from coffre.records.database import tables
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
+from coffre.records.database.inserting import insert_into
 
 _TENANT = ""
 """In place of a machine: what the whole tenant held when the day began."""
@@ -23,7 +20,7 @@ def write_usage(connection: sa.Connection, usages: Iterable[Usage], midnights: I
     measured = [*usages, *map(_as_usage, midnights)]
     if not measured:
         return
-    statement = _insert(connection)
+    statement = insert_into(connection, tables.usage)
     values = {name: statement.excluded[name] for name in ("current_bytes", "stored_bytes", "measured_at")}
     upsert = statement.on_conflict_do_update(index_elements=list(tables.usage.primary_key), set_=values)
     linker = Linker(connection)
@@ -58,14 +55,3 @@ def _as_usage(each: Midnight) -> Usage:
 
 def _row(usage: Usage) -> dict[str, object]:
     return {name: getattr(usage, name) for name in tables.usage.c.keys()}  # noqa: SIM118 (not a dict)
-
-
-def _insert(connection: sa.Connection) -> "postgresql.Insert | sqlite.Insert":
-    """Begin an insert that may replace an existing row; imports only the dialect in use."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert(tables.usage)
-    from sqlalchemy.dialects import sqlite
-
-    return sqlite.insert(tables.usage)

@@ -7,8 +7,8 @@ from coffre_lab.lab import Lab
 from tests.bench.desk import Desk
 from tests.bench.supervising import MACHINES, list_requests, stand_supervised
 
-TENANTS = 100
-WORK_SECONDS = 8.0
+TENANTS = 30
+WORK_SECONDS = 8.0 * TENANTS / 100
 """Of the whole command, on one core: its wait for the platform depends on what else runs."""
 
 

@@ -17,6 +17,8 @@ JUSTIFIED = {
 }
 PARENTS = {
     "etc",
+    "home/claire",
+    "home/operateur",
     "etc/systemd/system",
     "etc/systemd/system/timers.target.wants",
     "usr/local/bin",

@@ -1,13 +1,17 @@
 """What a PostgreSQL server can refuse, each in one sentence without the password."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from coffre_lab.processes import wait_until
 
 from coffre.errors import BusyError, ExpectedError, RemoteError
+from coffre.records.applied_files import AppliedFile, add_files
 from coffre.records.database import schema
+from coffre.records.database.connection import writing
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.workspace.clock import utc_now
@@ -136,3 +140,28 @@ def test_other_programs_may_have_their_own_tables_and_migrations_there(postgresq
         connection.execute("INSERT INTO alembic_version VALUES ('somebody else')")
     with Records.open(postgresql_database.reference, postgresql_database.root) as records:
         assert records.list_runs() == []
+
+
+def test_two_applies_keep_the_same_platform_file_at_once(postgresql_database: "Database") -> None:
+    """The second one finds no such row, and meets it when it adds its own."""
+    file = AppliedFile(None, b"version: 1\n")
+    reference, root = postgresql_database.reference, postgresql_database.root
+    with (
+        Records.open(reference, root) as first,
+        Records.open(reference, root) as second,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        with writing(first._engine) as connection:
+            add_files(connection, [file])
+            added = threads.submit(second.supervision.keep_applied_files, [file])
+            wait_until(
+                lambda: waits_for_a_lock(postgresql_database), "the second apply does not meet the first", seconds=20
+            )
+        added.result(timeout=30)
+        assert second.supervision.read_applied_files([file.sha256]) == {file.sha256: file.content}
+
+
+def waits_for_a_lock(database: "Database") -> bool:
+    with psycopg.connect(database.url) as connection:
+        found = connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+    return found is not None and found[0] > 0

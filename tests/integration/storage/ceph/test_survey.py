@@ -55,7 +55,7 @@ class Tenant:
 
     def _declaration(self) -> CephDeclaration:
         machines = [MachineStorage(each.uid, each.bucket, each.uid, each.key) for each in self.machines]
-        layout = StorageLayout(self.owner.uid, "x", TAGS, self.owner.key, WALL_BYTES, 14, False, machines)
+        layout = StorageLayout(self.owner.uid, "x", TAGS, self.owner.key, WALL_BYTES, 14, machines)
         return CephDeclaration(layout, PLAIN, self.world.endpoint.ca_file)
 
     def _of_owner(self, name: str) -> list[RecordedResource]:
