@@ -109,7 +109,8 @@ class StateFolder:
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(path, text, is_durable=False)
-        write_atomically(self._folder.parent / META, b"version: 1\n", is_durable=False)
+        # All stacks have this one in common: applies of several tenants write it at the same time.
+        write_atomically(self._folder.parent / META, b"version: 1\n", is_durable=False, is_alone=False)
 
     def begin(self, stack: str) -> None:
         """Write the state of a stack without resources, as `pulumi stack init` does, unless the stack has one."""

@@ -20,6 +20,7 @@ from coffre.provisioning.engine.state import (
     is_owner_gone,
     read_state,
 )
+from coffre.workspace import files
 
 LOCK = StackLock("here", 4711, datetime(2026, 11, 23, tzinfo=UTC))
 
@@ -172,3 +173,22 @@ def test_whatever_stands_in_the_folder_is_a_state_a_lock_or_said_to_be_damaged(
     locks.mkdir(parents=True)
     (locks / "one.json").write_bytes(lock)
     assert [str(each) for each in state.list_locks("martin")]
+
+
+def test_two_stacks_begin_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one begins, and ends, while the first one writes what both have in common."""
+    states = StateFolder(f"file://{tmp_path}")
+    fill = files._fill
+    begun: list[int] = []
+
+    def fill_and_begin_another(descriptor: int, content: bytes, mode: int, *, is_durable: bool) -> None:
+        fill(descriptor, content, mode, is_durable=is_durable)
+        if content == b"version: 1\n" and not begun:
+            begun.append(descriptor)
+            states.begin("second")
+
+    monkeypatch.setattr(files, "_fill", fill_and_begin_another)
+    states.begin("first")
+    assert begun
+    assert states.read_text("first") is not None
+    assert states.read_text("second") is not None
