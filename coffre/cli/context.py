@@ -14,6 +14,7 @@ from coffre.cli.unexpected import explain_os_error, note_unexpected
 from coffre.errors import ExpectedError, UsageError
 
 if TYPE_CHECKING:
+    from coffre.records.database.store import Records
     from coffre.spec.loader import Checkout
     from coffre.spec.tenant import Tenant
 
@@ -41,6 +42,15 @@ def open_checkout(context: typer.Context) -> "Checkout":
     from coffre.spec.loader import load_checkout
 
     return load_checkout(get_globals(context).find_root())
+
+
+@contextmanager
+def open_records(checkout: "Checkout") -> "Iterator[Records]":
+    """Open the records of a repository for a command that is about no single tenant."""
+    from coffre.records.database.store import Records
+
+    with Records.open(checkout.settings.records, checkout.root) as records:
+        yield records
 
 
 def choose_tenants(

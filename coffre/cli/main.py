@@ -36,7 +36,7 @@ from coffre.cli.supervision import (
     why,
 )
 from coffre.cli.tenants import enrol, files, importing, init, inventory, provisioning, review, rotate, trust
-from coffre.cli.unexpected import explain_os_error, tell_unexpected
+from coffre.cli.unexpected import explain_os_error, remember_root, tell_unexpected
 from coffre.errors import ExpectedError
 
 INTERRUPTED = 130
@@ -131,6 +131,7 @@ def _take_global_options(
     ] = False,
 ) -> None:
     output.configure(no_color=no_color or "NO_COLOR" in os.environ)
+    remember_root(root)
     context.obj = Globals(root, verbose)
 
 

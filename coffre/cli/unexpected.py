@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 
 from coffre.cli import output
 from coffre.cli.root import find_root
@@ -20,6 +21,15 @@ _REFUSALS = {
     errno.EPERM: ("this user has no permission", "Give access to the user who runs Coffre"),
     errno.EIO: ("its disk cannot read or write it", "Check the disk"),
 }
+
+
+_given_root: Path | None = None
+
+
+def remember_root(given: Path | None) -> None:
+    """Have tracebacks saved in the repository that the command was given, None: in the one around this folder."""
+    global _given_root
+    _given_root = given
 
 
 def explain_os_error(error: OSError) -> ExpectedError | None:
@@ -48,7 +58,7 @@ def note_unexpected(problem: Exception, name: str = "") -> str:
     if "--verbose" in sys.argv:
         output.error(text)
     try:
-        folder = find_root(None) / ERRORS_FOLDER
+        folder = find_root(_given_root) / ERRORS_FOLDER
         folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
         path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.txt"
         write_atomically(path, text.encode(), is_durable=False)

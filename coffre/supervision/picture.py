@@ -12,7 +12,7 @@ from coffre.records.kept_findings import NO_TENANT, KeptFinding
 from coffre.spec.tenant import Tenant
 from coffre.supervision.applied import AppliedReader, AppliedTenant
 from coffre.supervision.judge.forecast import WINDOW_DAYS, Forecast, foresee
-from coffre.supervision.judge.quota import Use
+from coffre.supervision.judge.quota import Use, leave_out_lesser
 from coffre.supervision.observe.seen import SeenMachine, recall_machine, recall_tenant
 from coffre.tenant.advice import Advice, list_advice_of
 
@@ -21,8 +21,8 @@ from coffre.tenant.advice import Advice, list_advice_of
 class TenantPicture:
     """What is known of a tenant; ``looked_at`` is None when no pass has seen it, and then little else is known.
 
-    ``findings`` are its own and those of its platform; ``use`` is that of the last look; ``advice`` is all that was
-    ever given.
+    ``findings`` are its own, of its quota the highest, and those of its platform; ``use`` is that of the last look;
+    ``advice`` is all that was ever given.
     """
 
     tenant: Tenant
@@ -59,7 +59,7 @@ def draw_applied(records: Records, applied: AppliedTenant, now: datetime) -> Ten
         None if whole is None else whole.looked_at,
         seen.uses[-1] if seen is not None and seen.uses else None,
         {name: recall_machine(watched.get(name)) for name in tenant.machines},
-        [*platforms, *own],
+        [*platforms, *leave_out_lesser(own)],
         foresee(usages, tenant.storage.quota_bytes, today),
         list_advice_of(records, tenant.id),
     )

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import choose_tenants, open_checkout, turn_of
+from coffre.cli.context import choose_tenants, open_checkout, open_records, turn_of
 from coffre.cli.tenants.provisioning import Every, OfShard, Tenants
 from coffre.errors import ExpectedError, RefusedError, UsageError
 from coffre.spec.values.sizes import format_bytes
 
 if TYPE_CHECKING:
-    from coffre.operations.retention.prune import MachinePrune, Manner
+    from coffre.operations.retention.values import MachinePrune, Manner
     from coffre.records.facts.retention import Agreement
     from coffre.spec.loader import Checkout
     from coffre.tenant.opening import OpenTenant
@@ -59,7 +59,8 @@ def prune(
     amount: more than 20 % of the days lose their last backup. aside: the data of snapshots that are set aside goes.
     loss: what earlier runs removed is deleted at once.
     """
-    from coffre.operations.retention.prune import Manner, check_manner
+    from coffre.operations.retention.refusing import check_manner
+    from coffre.operations.retention.values import Manner
 
     checkout = open_checkout(context)
     names = choose_tenants(tenants, every, checkout.tenants, shard)
@@ -100,26 +101,27 @@ def _prune_tenant(
 
     Of many tenants, those of which nothing may be removed are named, and are no failure.
     """
-    from coffre.operations.retention import prune as operation
+    from coffre.operations.retention.prune import prune as prune_machine
+    from coffre.operations.retention.refusing import NotPrunableError, list_machines_to_prune, refuse_unprunable
     from coffre.tenant.presence import refuse_unapplied
 
     with ExitStack() as resources:
         try:
             opened = resources.enter_context(_lock_applied(checkout, slug))
-            operation.refuse_unprunable(opened.tenant, opened.log)
-        except operation.NotPrunableError as problem:
+            refuse_unprunable(opened.tenant, opened.log)
+        except NotPrunableError as problem:
             if is_alone:
                 raise
             output.warning(problem.message)
             return
         refuse_unapplied(opened.tenant, opened.buckets, opened.log, [])
-        names = operation.list_machines_to_prune(
+        names = list_machines_to_prune(
             opened.tenant, machine, lambda: opened.buckets.existing().among(opened.tenant.machines)
         )
         for name in names:
             try:
-                yield operation.prune(opened, name, manner)
-            except operation.NotPrunableError as problem:
+                yield prune_machine(opened, name, manner)
+            except NotPrunableError as problem:
                 if machine is not None:
                     raise
                 output.warning(problem.message)
@@ -133,9 +135,8 @@ def _prune_tenant(
 @contextmanager
 def _lock_applied(checkout: "Checkout", slug: str) -> "Iterator[OpenTenant]":
     """Take the tenant's lock and open it as it was last applied: a `keep` that nobody applied removes nothing."""
-    from coffre.operations.retention.prune import refuse_unprunable
+    from coffre.operations.retention.refusing import refuse_unprunable
     from coffre.records.database.location import exist_records
-    from coffre.records.database.store import Records
     from coffre.spec.loader import reload_tenant
     from coffre.supervision.applied import AppliedReader
     from coffre.tenant.locking import tenant_locked
@@ -148,7 +149,7 @@ def _lock_applied(checkout: "Checkout", slug: str) -> "Iterator[OpenTenant]":
     if not exist_records(checkout.settings.records, checkout.root):
         raise never
     with tenant_locked(checkout, slug, "prune"):
-        with Records.open(checkout.settings.records, checkout.root) as records:
+        with open_records(checkout) as records:
             house = AppliedReader(checkout.root).read(records)
         applied = house.tenants.get(slug)
         if house.checkout is None or applied is None or applied.tenant.id != in_folder.id:
@@ -165,7 +166,7 @@ def _lock_applied(checkout: "Checkout", slug: str) -> "Iterator[OpenTenant]":
 
 def _show(slug: str, done: "MachinePrune") -> None:
     from coffre.cli.words.findings import describe
-    from coffre.operations.retention.prune import PruneOutcome
+    from coffre.operations.retention.values import PruneOutcome
 
     going, total = len(done.going), len(done.going) + done.kept
     match done.outcome:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, open_records
 from coffre.cli.words.records import say_contradiction, say_details, say_fault, say_weakness
 from coffre.errors import ExpectedError, UsageError
 from coffre.outside.text import one_line
@@ -123,13 +123,12 @@ def anchor(context: typer.Context) -> None:
     """
     from coffre.anchors.anchoring import anchor_records
     from coffre.anchors.lost import refuse_lost_records
-    from coffre.records.database.store import Records
     from coffre.tenant.opening import open_secrets
     from coffre.workspace.clock import utc_now
 
     checkout = open_checkout(context)
     secrets = open_secrets(checkout, output.warning)
-    with Records.open(checkout.settings.records, checkout.root) as records:
+    with open_records(checkout) as records:
         refuse_lost_records(records, secrets)
         done = anchor_records(checkout, records, secrets, utc_now())
     for each in done:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from coffre.cli.context import open_records
 from coffre.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -11,11 +12,10 @@ if TYPE_CHECKING:
 
 def draw_tenant(checkout: "Checkout", slug: str) -> "TenantPicture":
     """Return what the last passes know of a tenant; RefusedError when the records have no complete apply of it."""
-    from coffre.records.database.store import Records
     from coffre.supervision.picture import draw
     from coffre.workspace.clock import utc_now
 
-    with Records.open(checkout.settings.records, checkout.root) as records:
+    with open_records(checkout) as records:
         picture = draw(records, checkout.root, slug, utc_now())
     if picture is None:
         raise RefusedError(

@@ -1,19 +1,15 @@
 """findings: what supervision has found and not yet seen end, and what a person says about it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, open_records
 
 if TYPE_CHECKING:
-    from coffre.records.database.store import Records
     from coffre.records.kept_findings import KeptFinding
-    from coffre.spec.loader import Checkout
 
 OPEN = 6
 
@@ -45,7 +41,7 @@ def list_findings(
     from coffre.workspace.clock import utc_now
 
     since = None if ended_since is None else ended_since.replace(tzinfo=UTC)
-    with _open_records(open_checkout(context)) as records:
+    with open_records(open_checkout(context)) as records:
         found = [each for each in records.supervision.list_findings(since=since) if not tenants or each.slug in tenants]
         passes = records.supervision.list_passes(1)
     if as_json:
@@ -67,7 +63,7 @@ def acknowledge(context: typer.Context, number: Number, reason: Reason) -> None:
     from coffre.workspace.clock import utc_now
 
     checkout = open_checkout(context)
-    with _open_records(checkout) as records:
+    with open_records(checkout) as records:
         saying.acknowledge(records, number, reason, read_author(checkout.root), utc_now())
     output.result(f"finding {number} is acknowledged; it stays open until a pass sees that it is gone")
 
@@ -88,7 +84,7 @@ def silence(
     from coffre.workspace.clock import utc_now
 
     checkout = open_checkout(context)
-    with _open_records(checkout) as records:
+    with open_records(checkout) as records:
         saying.silence(records, number, until.replace(tzinfo=UTC), reason, read_author(checkout.root), utc_now())
     output.result(f"finding {number} is silent until {until:%Y-%m-%d}")
 
@@ -105,17 +101,9 @@ def ticket(
     from coffre.workspace.clock import utc_now
 
     checkout = open_checkout(context)
-    with _open_records(checkout) as records:
+    with open_records(checkout) as records:
         saying.give_ticket(records, number, ticket, read_author(checkout.root), utc_now())
     output.result(f"finding {number} has the ticket {ticket}")
-
-
-@contextmanager
-def _open_records(checkout: "Checkout") -> "Iterator[Records]":
-    from coffre.records.database.store import Records
-
-    with Records.open(checkout.settings.records, checkout.root) as records:
-        yield records
 
 
 def _line(kept: "KeptFinding", now: datetime) -> str:

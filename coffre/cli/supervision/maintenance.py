@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, open_records
 from coffre.cli.supervision.times import Begins, Ends, in_zone
 
 if TYPE_CHECKING:
@@ -34,14 +34,13 @@ def declare(
     merge.
     """
     from coffre.records.actor import read_author
-    from coffre.records.database.store import Records
     from coffre.supervision.availability.declaring import declare_maintenance
     from coffre.tenant.locking import maintenance_locked
     from coffre.workspace.clock import utc_now
 
     checkout = open_checkout(context)
     zone = checkout.settings.working_hours.timezone
-    with maintenance_locked(checkout), Records.open(checkout.settings.records, checkout.root) as records:
+    with maintenance_locked(checkout), open_records(checkout) as records:
         done = declare_maintenance(records, checkout, read_author(checkout.root), utc_now(), is_urgent=urgent)
     for step in done.steps:
         output.result(_say(step, zone))
@@ -58,12 +57,11 @@ def list_maintenance(
     context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="A list of maintenances.")] = False
 ) -> None:
     """List the declared maintenances, and when each was declared."""
-    from coffre.records.database.store import Records
     from coffre.supervision.availability.known import list_maintenances
 
     checkout = open_checkout(context)
     zone = checkout.settings.working_hours.timezone
-    with Records.open(checkout.settings.records, checkout.root) as records:
+    with open_records(checkout) as records:
         found = list_maintenances(records)
     if as_json:
         output.result_json([{**vars(each), "is_beforehand": each.is_beforehand} for each in found])

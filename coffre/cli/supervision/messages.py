@@ -1,17 +1,14 @@
 """messages: what supervision told whom, what waits, and why."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, open_records
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
-    from coffre.records.database.store import Records
     from coffre.records.messages import Message
 
 NEWEST = 200
@@ -34,7 +31,7 @@ def list_messages(
 
     A channel is shown by its name in platform.yaml. A mail to a customer shows its Message-ID, its proof.
     """
-    with _open_records(context) as records:
+    with open_records(open_checkout(context)) as records:
         found = records.messages.list_waiting() if unsent else records.messages.list_newest(NEWEST)
     shown = [each for each in found if not tenants or each.slug in tenants]
     if as_json:
@@ -57,7 +54,7 @@ def show(
     """Print a mail to a customer that left."""
     from coffre.correspondence.reading import read_mail
 
-    with _open_records(context) as records:
+    with open_records(open_checkout(context)) as records:
         found = records.messages.find(number)
     if found is None or found.document is None:
         raise UsageError(
@@ -71,15 +68,6 @@ def show(
         output.result(f"{name}: {value}")
     output.result()
     output.result(mail.text.rstrip("\n"))
-
-
-@contextmanager
-def _open_records(context: typer.Context) -> "Iterator[Records]":
-    from coffre.records.database.store import Records
-
-    checkout = open_checkout(context)
-    with Records.open(checkout.settings.records, checkout.root) as records:
-        yield records
 
 
 def _line(message: "Message") -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, open_records
 from coffre.cli.stopping import stopping
 from coffre.cli.supervision.times import parse_every
 from coffre.cli.unexpected import note_unexpected
@@ -37,7 +37,6 @@ def probe(
     It probes the platforms of the newest apply. It ends with 1 when one failed or could not be probed; with --every it
     goes on. `coffre sla` shows what follows, `coffre supervise` opens findings of it.
     """
-    from coffre.records.database.store import Records
     from coffre.supervision.availability.prober import Prober
     from coffre.tenant.locking import probing_locked
     from coffre.workspace.clock import utc_now
@@ -46,7 +45,7 @@ def probe(
     checkout = open_checkout(context)
     with (
         probing_locked(checkout),
-        Records.open(checkout.settings.records, checkout.root) as records,
+        open_records(checkout) as records,
         stopping() as stop,
     ):
         prober = Prober(checkout.root, records, _tell, utc_now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, open_records
 from coffre.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
@@ -58,12 +58,11 @@ def site(
 def _make(checkout: "Checkout", tenant: str | None) -> tuple[str, dict[str, bytes]]:
     """Return for whom the pages are, and the pages."""
     from coffre.cli.site.pages import make_customers_page, make_pages
-    from coffre.records.database.store import Records
     from coffre.supervision.overview.gather import gather
     from coffre.workspace.clock import utc_now
 
     provider = checkout.settings.provider
-    with Records.open(checkout.settings.records, checkout.root) as records:
+    with open_records(checkout) as records:
         overview = gather(records, checkout.root, utc_now(), tenant)
         if tenant is None:
             return "all tenants", make_pages(overview, provider)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, open_records
 from coffre.cli.supervision.times import Begins, Ends, in_zone
 from coffre.errors import UsageError
 from coffre.records.facts.availability import ExclusionCause
@@ -72,7 +72,6 @@ def exclude(
     Times are local, of working_hours' time zone.
     """
     from coffre.records.actor import read_author
-    from coffre.records.database.store import Records
     from coffre.supervision.availability import words
     from coffre.workspace.clock import utc_now
 
@@ -81,7 +80,7 @@ def exclude(
     _refuse_unknown([platform], checkout)
     time = words.PastTime(platform, in_zone(begins, zone), in_zone(ends, zone))
     author, now = read_author(checkout.root), utc_now()
-    with Records.open(checkout.settings.records, checkout.root) as records:
+    with open_records(checkout) as records:
         if revoke:
             words.revoke(records, time, reason, author, now)
         else:
@@ -93,13 +92,12 @@ def exclude(
 def _judge_all(
     checkout: "Checkout", names: list[str] | None, slug: str | None, year: int, now: datetime
 ) -> list[tuple["KnownPlatform", "Availability"]]:
-    from coffre.records.database.store import Records
     from coffre.supervision.availability.known import list_change_windows, read_platforms
     from coffre.tenant.lookup import find_tenant
 
     zone = checkout.settings.working_hours.timezone
     changes: Sequence[ChangeWindowDeclared] = ()
-    with Records.open(checkout.settings.records, checkout.root) as records:
+    with open_records(checkout) as records:
         known = read_platforms(records, year, zone)
         if slug is not None:
             tenant = find_tenant(checkout, slug)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, open_records
 from coffre.cli.stopping import stopping
 from coffre.cli.supervision.times import AT_LEAST, parse_every
 from coffre.cli.unexpected import note_unexpected
@@ -44,7 +44,6 @@ def supervise(
     be looked at; with --every it goes on. After each pass it sends what is to be told (docs/notifications.md).
     """
     from coffre.cli.words.messages import write_note
-    from coffre.records.database.store import Records
     from coffre.supervision.rounds import Supervisor
     from coffre.supervision.telling.sending import Teller, find_addressees
     from coffre.tenant.locking import supervision_locked
@@ -54,7 +53,7 @@ def supervise(
     checkout = open_checkout(context)
     with (
         supervision_locked(checkout),
-        Records.open(checkout.settings.records, checkout.root) as records,
+        open_records(checkout) as records,
         stopping() as stop,
     ):
 

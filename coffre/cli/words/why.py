@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 from coffre.cli.words.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
 from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
+from coffre.correspondence.names import KINDS
 from coffre.outside.text import visible
 from coffre.records.facts.advice import AdviceMeans, AdviceOutcome
 from coffre.records.kept_findings import KeptFinding
-from coffre.spec.tenant import MachineKind, TenantStatus
+from coffre.spec.tenant import TenantStatus
 from coffre.supervision.findings.life import as_finding
 from coffre.supervision.findings.standing import find_standing
 from coffre.supervision.judge.forecast import Forecast, Outlook
@@ -18,7 +19,6 @@ from coffre.supervision.overview.ranking import is_old
 from coffre.supervision.picture import TenantPicture
 from coffre.tenant.advice import Advice
 
-_KINDS = {MachineKind.WORKSTATION: ("poste", "postes"), MachineKind.SERVER: ("serveur", "serveurs")}
 _MEANS = {
     AdviceMeans.MAIL: "par courriel",
     AdviceMeans.LETTER: "par lettre",
@@ -103,7 +103,7 @@ def say_outlook(forecast: Forecast) -> str:
 def say_licences(picture: TenantPicture) -> str:
     tenant = picture.tenant
     used = [machine.kind for machine in tenant.active_machines().values()]
-    parts = [f"{used.count(kind)} sur {count(sold, *_KINDS[kind])}" for kind, sold in tenant.licences.items()]
+    parts = [f"{used.count(kind)} sur {count(sold, *KINDS[kind])}" for kind, sold in tenant.licences.items()]
     return ", ".join(parts) or "aucune"
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
+from coffre.correspondence import names
 from coffre.correspondence.pages import Enclosure, render_pdf
 from coffre.offboarding.certificate import wording
 from coffre.offboarding.certificate.model import CertificateFacts
@@ -25,7 +26,7 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
         "facts_sha256": hashlib.sha256(content).hexdigest(),
         "json_name": json_name,
         "signer_name": signer_name,
-        "service_name": words.SERVICE,
+        "service_name": names.SERVICE,
         "is_established": is_erasure_established(facts),
         "totals": _add_up(machine.began.fact.before for machine in facts.machines if machine.began is not None),
         "copied": _add_up(copy.began.fact.before for machine in facts.machines for copy in machine.copies or ()),
@@ -38,7 +39,7 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
         "stages": words.STAGES,
         "formats": words.FORMATS,
         "attested": words.ATTESTED,
-        "systems": words.SYSTEMS,
+        "systems": names.SYSTEMS,
         "outcomes": words.OUTCOMES,
         "kept": words.KEPT,
         "letters": words.LETTERS,

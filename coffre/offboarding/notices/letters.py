@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from coffre.correspondence import names
 from coffre.correspondence.documents import tenant_folder
 from coffre.correspondence.french import describe_reach
 from coffre.correspondence.pages import render_pdf, render_text
@@ -140,7 +141,7 @@ def _word(
     return {
         "kind": kind.value,
         "title": _FORMS[kind].title,
-        "service_name": words.SERVICE,
+        "service_name": names.SERVICE,
         "provider": provider,
         "tenant": tenant,
         "leaving": leaving,
@@ -153,7 +154,7 @@ def _word(
         "milestones": words.MILESTONES,
         "sources": words.SOURCES,
         "formats": words.FORMATS,
-        "systems": words.SYSTEMS,
+        "systems": names.SYSTEMS,
         "return_phrase": _describe_return(return_) if return_ is not None else "",
         "target": words.describe_target(return_.to) if return_ is not None else "",
         "returned": facts.returned,

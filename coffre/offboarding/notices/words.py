@@ -9,9 +9,7 @@ from coffre.offboarding.lifecycle.keeping_after import RetentionReason
 from coffre.records.facts.departure import Attested, LetterKind, Stage
 from coffre.records.facts.mail import MailState
 from coffre.spec.leaving import Choice, ReturnFormat, ReturnTarget, S3Target
-from coffre.spec.plan import OperatingSystem
 
-SERVICE = "Sauvegarde dans le Cloud"
 NOT_ESTABLISHED = "non établi"
 NOT_RECEIVED = "non reçu"
 
@@ -89,13 +87,6 @@ ATTESTED: Mapping[Attested, str] = {
     Attested.SOFTWARE_ERASED: "Le client a effacé le logiciel de sauvegarde de ses machines",
     Attested.ADMINISTRATORS_TOLD: "Le client a informé ses administrateurs et supprimé leurs comptes",
 }
-
-SYSTEMS: Mapping[OperatingSystem, str] = {
-    OperatingSystem.LINUX: "Linux",
-    OperatingSystem.WINDOWS: "Windows",
-    OperatingSystem.MACOS: "macOS",
-}
-
 
 KEPT: Mapping[RetentionReason, tuple[str, str, str]] = {
     RetentionReason.JOURNAL: (

@@ -7,17 +7,16 @@ whoever settles the gates next opens this one.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from coffre.agents.kinds import layout_of, with_repository
-from coffre.agents.pruning import PrunePlan, RepositoryLockedError, RepositoryPruner
+from coffre.agents.kinds import layout_of
+from coffre.agents.pruning import RepositoryLockedError, RepositoryPruner
 from coffre.agents.repository import Part, Repository, RepositoryError, RepositoryLayout
-from coffre.errors import BusyError, RefusedError, UsageError
+from coffre.errors import BusyError, RefusedError
 from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.pruning_room import PruningRoom, find_pruning_room
 from coffre.observation.judge.retention import UNUSED_PERCENT, RetentionPlan, judge_plan, plan_retention
@@ -26,21 +25,18 @@ from coffre.observation.stores import count_store
 from coffre.observation.upkeep import is_in_maintenance, list_prunes
 from coffre.operations.acknowledge.acknowledge import PRUNED, expect_no_more, forget_packs, release_snapshots
 from coffre.operations.copying.run import without_copying
-from coffre.operations.holds.settle import refuse_if_held
 from coffre.operations.repository import open_repository
 from coffre.operations.restore.setting_aside import list_aside_objects
 from coffre.operations.retention.freeing import free_pruned
 from coffre.operations.retention.looking import list_arrivals, list_candidates
 from coffre.operations.retention.quiet import make_quiet, open_again
+from coffre.operations.retention.refusing import refuse_frozen, refuse_unprunable
+from coffre.operations.retention.values import Going, MachinePrune, Manner, PruneOutcome
 from coffre.records.facts.contract import GateWord
 from coffre.records.facts.fact import RecordedFinding
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.records.facts.retention import Agreement, Pruned, PruneRefused, PruningBegan, RetentionAgreed
-from coffre.spec.tenant import Tenant, TenantStatus
-from coffre.tenant.access import refuse_while_blocked
-from coffre.tenant.departure import find_stage
-from coffre.tenant.estate.freezes import find_freeze
-from coffre.tenant.estate.log import Log, fact_of
+from coffre.tenant.estate.log import fact_of
 from coffre.tenant.holds import list_recorded, under_recorded
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
@@ -49,12 +45,7 @@ from coffre.workspace.clock import utc_now
 from coffre.workspace.work_folder import work_folder
 
 WORK_PREFIX = "prune-"
-WAIT_SECONDS = 30 * 60.0
-RUN_SECONDS = 8 * 3600.0
-"""The longest that restic prunes one machine: the next run goes on."""
 MAX_PROBLEM = 300
-
-OnProgress = Callable[[str], None]
 
 _LOSSES = frozenset(
     {
@@ -67,106 +58,6 @@ _LOSSES = frozenset(
 """What shows that storage no longer has what Coffre knows: pruning could remove the rest."""
 
 _AGREED_BY = {FindingKind.SNAPSHOTS_MISDATED: Agreement.DATES, FindingKind.RETENTION_TOO_MUCH: Agreement.AMOUNT}
-
-
-class NotPrunableError(RefusedError):
-    """Nothing of this tenant or machine may be removed now, and that is as it should be."""
-
-
-class PruneOutcome(StrEnum):
-    """How the pruning of a machine ended."""
-
-    PRUNED = "pruned"
-    NOTHING_TO_DO = "nothing_to_do"
-    PLANNED = "planned"
-    """A dry run: nothing was changed."""
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How a pruning is carried out; ``reason`` is a person's, with ``agreements``."""
-
-    on_progress: Callable[[str, str], None]
-    is_dry_run: bool = False
-    agreements: frozenset[Agreement] = frozenset()
-    reason: str = ""
-    wait_seconds: float = WAIT_SECONDS
-    run_seconds: float = RUN_SECONDS
-
-
-@dataclass(frozen=True)
-class Going:
-    """A snapshot that leaves, and when it arrived in storage."""
-
-    id: str
-    arrived_at: datetime
-
-
-@dataclass(frozen=True)
-class MachinePrune:
-    """The result for a machine; ``going`` are the snapshots that leave, oldest first.
-
-    ``current_bytes`` and ``noncurrent_bytes`` are measured before and after; those after are None when nothing was
-    changed. ``planned`` is restic's plan of a dry run. ``freed_bytes`` of earlier versions were deleted for ever.
-    ``problem`` is the result of the check afterwards, empty when the repository is sound.
-    """
-
-    machine: str
-    outcome: PruneOutcome
-    kept: int
-    going: tuple[Going, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    current_bytes_before: int = 0
-    noncurrent_bytes_before: int = 0
-    current_bytes_after: int | None = None
-    noncurrent_bytes_after: int | None = None
-    unused_bytes: int = 0
-    freed_bytes: int = 0
-    planned: PrunePlan | None = None
-    problem: str = ""
-
-    @property
-    def is_well(self) -> bool:
-        return self.outcome is not PruneOutcome.REFUSED and not self.problem
-
-
-def check_manner(agreements: frozenset[Agreement], reason: str) -> None:
-    """Refuse an agreement without a reason."""
-    if agreements and not reason.strip():
-        raise UsageError("--agree needs a reason", "Write who agreed to it, and why: --reason TEXT.")
-
-
-def list_machines_to_prune(tenant: Tenant, only: str | None, existing: Callable[[], list[str]]) -> list[str]:
-    """Return the machines in service with a repository, or ``only`` one; a retired one keeps what it has."""
-    if only is not None:
-        return [only]
-    active = set(tenant.active_machines()) & set(with_repository(tenant.machines))
-    return [name for name in existing() if name in active]
-
-
-def refuse_unprunable(tenant: Tenant, log: Log) -> None:
-    """Refuse (NotPrunableError) a tenant under a hold, suspended, or at the end of its contract."""
-    try:
-        refuse_while_blocked(tenant)
-        refuse_if_held(tenant, "removing backups by their age")
-    except RefusedError as problem:
-        raise NotPrunableError(problem.message, problem.hint) from problem
-    if tenant.status is not TenantStatus.ACTIVE or find_stage(log) is not None:
-        raise NotPrunableError(
-            f"{tenant.slug} is {tenant.status.value}: no backup is removed by its age any more",
-            "A suspended tenant, and one at the end of its contract, keeps what it has until its own end.",
-        )
-
-
-def refuse_frozen(tenant: Tenant, log: Log, machine: str) -> None:
-    """Refuse (NotPrunableError) a machine whose retention is frozen: its good backups may be the old ones."""
-    freeze = find_freeze(log, machine)
-    if freeze is not None:
-        raise NotPrunableError(
-            f"{tenant.slug}/{machine}: its retention is frozen since {freeze.since:%Y-%m-%d %H:%M} UTC",
-            f"`coffre brake list {tenant.slug}` says why. A person releases it: `coffre brake release`.",
-        )
 
 
 def prune(opened: OpenTenant, machine: str, manner: Manner) -> MachinePrune:

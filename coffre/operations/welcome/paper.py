@@ -5,8 +5,9 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from coffre.correspondence import names
 from coffre.correspondence.documents import tenant_folder
-from coffre.correspondence.french import describe_reach
+from coffre.correspondence.french import count, describe_reach
 from coffre.correspondence.pages import render_pdf
 from coffre.errors import RefusedError
 from coffre.operations.welcome import words
@@ -17,7 +18,6 @@ from coffre.spec.tenant import Tenant
 from coffre.tenant.opening import OpenTenant
 from coffre.workspace.files import write_atomically
 
-SERVICE = "Sauvegarde dans le Cloud"
 STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css", "bienvenue/bienvenue.css")
 
 
@@ -63,25 +63,26 @@ def collect(
     systems = sorted({machine.os for machine in machines.values()}, key=list(OperatingSystem).index)
     return {
         "title": "Bienvenue : votre service de sauvegarde est en place",
-        "service_name": SERVICE,
+        "service_name": names.SERVICE,
         "provider": provider,
         "reach": describe_reach(provider.email, provider.phone),
         "enclosed": [],
         "opens": words.describe_time(hours.opens),
         "closes": words.describe_time(hours.closes),
         "tenant": tenant,
+        "licences": [count(sold, *names.KINDS[kind]) for kind, sold in tenant.licences.items()],
         "delivered_on": delivered_on,
         "today": today,
         "is_specimen": is_specimen,
         "machines": [
-            {"name": name, "kind": words.KINDS[each.kind], "system": words.SYSTEMS[each.os], "plan": each.plan}
+            {"name": name, "kind": names.KINDS[each.kind][0], "system": names.SYSTEMS[each.os], "plan": each.plan}
             for name, each in machines.items()
         ],
         "plans": [
             {
                 "name": name,
                 "paths": [
-                    {"system": words.SYSTEMS[system], "paths": plan.paths_for(system)}
+                    {"system": names.SYSTEMS[system], "paths": plan.paths_for(system)}
                     for system in systems
                     if any(machine.plan == name and machine.os is system for machine in machines.values())
                 ],
@@ -93,7 +94,7 @@ def collect(
             for name, plan in tenant.plans.items()
             if name in used
         ],
-        "unix": [words.SYSTEMS[system] for system in systems if system is not OperatingSystem.WINDOWS],
+        "unix": [names.SYSTEMS[system] for system in systems if system is not OperatingSystem.WINDOWS],
         "has_windows": OperatingSystem.WINDOWS in systems,
         "tasks": [
             {

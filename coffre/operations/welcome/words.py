@@ -6,17 +6,10 @@ from datetime import time
 from enum import StrEnum
 
 from coffre.correspondence.french import count
-from coffre.spec.machine import MachineKind
-from coffre.spec.plan import Keep, OperatingSystem
+from coffre.spec.plan import Keep
 from coffre.spec.tenant import Option
 from coffre.spec.values.schedule import Schedule, Weekday
 
-KINDS: Mapping[MachineKind, str] = {MachineKind.WORKSTATION: "poste", MachineKind.SERVER: "serveur"}
-SYSTEMS: Mapping[OperatingSystem, str] = {
-    OperatingSystem.LINUX: "Linux",
-    OperatingSystem.WINDOWS: "Windows",
-    OperatingSystem.MACOS: "macOS",
-}
 _DAYS: Mapping[Weekday, str] = {
     Weekday.MON: "lundi",
     Weekday.TUE: "mardi",

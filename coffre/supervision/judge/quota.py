@@ -48,6 +48,19 @@ def list_warned(kept: Iterable[KeptFinding]) -> list[int]:
     return [int(percent) for each in open_ones if isinstance(percent := each.evidence.get("percent"), int)]
 
 
+def leave_out_lesser(kept: Iterable[KeptFinding]) -> list[KeptFinding]:
+    """Leave out the warnings of a quota of which a higher one is open: people read one cause once."""
+    found = list(kept)
+    is_reached = any(each.is_open and each.place.kind == FindingKind.QUOTA_REACHED.value for each in found)
+    highest = max(list_warned(found), default=0)
+
+    def is_lesser(each: KeptFinding) -> bool:
+        is_warning = each.is_open and each.place.kind == FindingKind.QUOTA_NEAR.value
+        return is_warning and (is_reached or each.evidence.get("percent") != highest)
+
+    return [each for each in found if not is_lesser(each)]
+
+
 def judge_quota(use: Use, quota_bytes: int, *, is_gate_closed: bool, warned: Collection[int] = ()) -> Iterator[Finding]:
     """Yield the warnings that hold: at 80 and 90 % of the sold quota, and while the quota keeps the gate closed.
 

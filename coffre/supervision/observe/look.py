@@ -48,7 +48,6 @@ class TenantLook:
     machines look like whose bucket was read.
     """
 
-    at: datetime
     machines: Mapping[str, SeenMachine]
     use: Use
     uses: tuple[Use, ...]
@@ -123,7 +122,7 @@ def look_at_tenant(
     newest_id = event_id if is_whole else own.event_id
     seen = SeenTenant(own.looked_whole_at, newest_id, uses, own.findings, peak, measured.metered)
     watched[WHOLE_TENANT] = remember_tenant(now, seen)
-    return TenantLook(now, machines, use, uses, peak, tuple(findings), frozenset(unseen), watched, measured, suspicions)
+    return TenantLook(machines, use, uses, peak, tuple(findings), frozenset(unseen), watched, measured, suspicions)
 
 
 def _whole_after(tenant_id: str) -> timedelta:

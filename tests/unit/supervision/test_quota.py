@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coffre.findings import FindingKind
+from coffre.findings import Finding, FindingKind
+from coffre.records.kept_findings import KeptFinding
+from coffre.supervision.findings.life import Subject, place_of
 from coffre.supervision.judge.quota import (
     LOOK_SECONDS_AT_LEAST,
     PEAK_KEPT,
@@ -14,6 +16,7 @@ from coffre.supervision.judge.quota import (
     follow_peak,
     highest_rate,
     judge_quota,
+    leave_out_lesser,
     next_look_seconds,
 )
 
@@ -96,3 +99,15 @@ def test_the_peak_is_the_highest_rate_of_thirty_days() -> None:
     assert follow_peak(peak, [], later) == peak
     after = NOON + PEAK_KEPT + timedelta(minutes=1)
     assert follow_peak(peak, [Use(after - timedelta(seconds=10), 0), Use(after, 100)], after) == Peak(after, 10.0)
+
+
+def test_of_the_warnings_of_a_quota_people_read_the_highest() -> None:
+    def kept(kind: FindingKind, **evidence: int) -> KeptFinding:
+        finding = Finding(kind, None, evidence)
+        return KeptFinding(place_of(Subject("t", "t"), finding), "t", NOON, NOON, evidence)
+
+    near, nearer = (kept(FindingKind.QUOTA_NEAR, percent=percent) for percent in (80, 90))
+    reached, other = kept(FindingKind.QUOTA_REACHED), kept(FindingKind.TENANT_NOT_SEEN)
+    assert leave_out_lesser([near, other]) == [near, other]
+    assert leave_out_lesser([near, nearer, other]) == [nearer, other]
+    assert leave_out_lesser([near, nearer, reached, other]) == [reached, other]

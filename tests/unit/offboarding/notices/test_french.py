@@ -6,12 +6,13 @@ from enum import StrEnum
 
 import pytest
 
-from coffre.correspondence import french
+from coffre.correspondence import french, names
 from coffre.offboarding.lifecycle.calendar import Milestone, Source, plan_calendar
 from coffre.offboarding.lifecycle.evidence import AgentOutcome
 from coffre.offboarding.notices import words
 from coffre.records.facts.departure import Attested
 from coffre.spec.leaving import Choice, Leaving, ReturnFormat
+from coffre.spec.machine import MachineKind
 from coffre.spec.plan import OperatingSystem
 from coffre.spec.platform import Offboarding
 from coffre.tenant.departure import Stage
@@ -27,7 +28,8 @@ from coffre.tenant.departure import Stage
         (ReturnFormat, words.FORMATS),
         (AgentOutcome, words.OUTCOMES),
         (Attested, words.ATTESTED),
-        (OperatingSystem, words.SYSTEMS),
+        (OperatingSystem, names.SYSTEMS),
+        (MachineKind, names.KINDS),
     ],
 )
 def test_everything_has_its_french_words(kind: type[StrEnum], words: Mapping[StrEnum, str]) -> None:
