@@ -72,7 +72,7 @@ fill() {
   trap "kill $!" EXIT
   sed -i "s/^# mail: .*/mail: {host: 127.0.0.1, port: $port, security: none, sender: exploitation@smileo.example}/" \
     "$full/platform.yaml"
-  sed -i 's/^  quota: 200 GiB/  quota: 20 MiB  /' "$full/tenants/$tenant.yaml"
+  sed -i 's/^  quota: 200 GiB/  quota: 10 MiB  /' "$full/tenants/$tenant.yaml"
   printf '%s\n' .coffre mails.txt >"$full/.gitignore"
   git -C "$full" init --quiet
   git -C "$full" add --all

@@ -10,7 +10,7 @@ _SHOWN = ("From", "To", "Subject", "Date", "Message-ID")
 
 @dataclass(frozen=True)
 class ReadMail:
-    """The headers that people read, and the plain text."""
+    """The headers that people read, and the plain text, whose lines end with a line feed."""
 
     headers: Mapping[str, str]
     text: str
@@ -21,4 +21,4 @@ def read_mail(document: str) -> ReadMail:
     message = email.message_from_bytes(document.encode(), policy=email.policy.default)
     headers = {name: str(message[name]) for name in _SHOWN if message[name] is not None}
     body = message.get_body(("plain",))
-    return ReadMail(headers, "" if body is None else str(body.get_content()))
+    return ReadMail(headers, "" if body is None else str(body.get_content()).replace("\r\n", "\n"))
