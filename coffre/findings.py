@@ -1,7 +1,7 @@
 """Findings: invalid, foreign or unreachable data that an observation meets, as typed values. Pure.
 
 A finding never ends an observation: its subject is left out, and everything else is shown. The CLI has the words
-(`coffre.cli.words.findings`); a test checks that every kind has its words there.
+(`coffre.cli.words.supervision.findings`); a test checks that every kind has its words there.
 """
 
 from collections.abc import Iterable, Mapping

@@ -13,28 +13,15 @@ import typer
 
 import coffre
 from coffre.cli import output, surroundings
+from coffre.cli.availability import maintenance, probe, sla
 from coffre.cli.backups import acknowledge, backup, copy, drill, prune, restore, snapshot, undelete, verify
 from coffre.cli.completion import attach_completions
 from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers, team, unit
 from coffre.cli.service import brake, drift, gate, hold, status, welcome
-from coffre.cli.supervision import (
-    advise,
-    exporter,
-    findings,
-    maintenance,
-    messages,
-    notify,
-    pause,
-    probe,
-    quota,
-    site,
-    sla,
-    supervise,
-    usage,
-    why,
-)
+from coffre.cli.supervision import exporter, findings, pause, quota, site, supervise, usage, why
+from coffre.cli.telling import advise, messages, notify
 from coffre.cli.tenants import enrol, files, importing, init, inventory, provisioning, review, rotate, trust
 from coffre.cli.unexpected import explain_os_error, remember_root, tell_unexpected
 from coffre.errors import ExpectedError

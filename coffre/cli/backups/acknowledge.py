@@ -26,7 +26,7 @@ def acknowledge(
     command also accepts paths of the plan that gave no data or almost none in the last backup: new orders tell the
     machine that this is correct, and it compares its next backups with it. The reason is recorded.
     """
-    from coffre.cli.words.findings import describe
+    from coffre.cli.words.supervision.findings import describe
     from coffre.operations.acknowledge.acknowledge import acknowledge as let_go
     from coffre.tenant.runs import lock_recorded
 

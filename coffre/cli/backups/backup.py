@@ -54,7 +54,7 @@ def backup(
 
 
 def _show_backup(run: "MachineBackup") -> None:
-    from coffre.cli.words.findings import describe
+    from coffre.cli.words.supervision.findings import describe
 
     report = run.report
     line = f"{run.machine}: {run.outcome.value}"

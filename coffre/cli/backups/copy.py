@@ -71,7 +71,7 @@ def copy(
 
 
 def _show(copied: "MachineCopy") -> None:
-    from coffre.cli.words.findings import describe_copy_fault
+    from coffre.cli.words.supervision.findings import describe_copy_fault
 
     done = copied.done
     output.result(

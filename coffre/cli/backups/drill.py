@@ -31,7 +31,7 @@ def drill(
     fails.
     """
     from coffre.agents.kinds import with_repository
-    from coffre.cli.words.findings import describe
+    from coffre.cli.words.supervision.findings import describe
     from coffre.operations.drill.drill import drill as run_drill
     from coffre.operations.drill.drill import drill_copy
     from coffre.tenant.access import refuse_while_blocked

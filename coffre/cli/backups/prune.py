@@ -165,7 +165,7 @@ def _lock_applied(checkout: "Checkout", slug: str) -> "Iterator[OpenTenant]":
 
 
 def _show(slug: str, done: "MachinePrune") -> None:
-    from coffre.cli.words.findings import describe
+    from coffre.cli.words.supervision.findings import describe
     from coffre.operations.retention.values import PruneOutcome
 
     going, total = len(done.going), len(done.going) + done.kept

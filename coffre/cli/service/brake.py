@@ -60,7 +60,7 @@ def list_frozen(
     as_json: Annotated[bool, typer.Option("--json", help="A list of frozen retentions.")] = False,
 ) -> None:
     """List the frozen retentions of a tenant, with the last good snapshot of each."""
-    from coffre.cli.words.attack import describe_freeze
+    from coffre.cli.words.supervision.attack import describe_freeze
     from coffre.tenant.estate.freezes import list_freezes
     from coffre.tenant.opening import open_tenant
 

@@ -56,8 +56,8 @@ def status(
 
 
 def _show_status(tenant: "TenantObservation", now: datetime, *, has_wall: bool = True) -> None:
-    from coffre.cli.words.findings import describe
     from coffre.cli.words.plan import describe_overshoot
+    from coffre.cli.words.supervision.findings import describe
 
     if tenant.departure == "closed":
         output.result(f"{tenant.tenant} (closed): its backups are erased, its storage and its licences are given back")

@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from coffre.cli.site.curve import Curve, draw
-from coffre.cli.words.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
-from coffre.cli.words.why import STATUSES, say_licences, say_looked, say_machine, say_outlook
+from coffre.cli.words.supervision.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
+from coffre.cli.words.supervision.why import STATUSES, say_licences, say_looked, say_machine, say_outlook
 from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
 from coffre.records.kept_findings import KeptFinding
 from coffre.spec.tenant import Tenant

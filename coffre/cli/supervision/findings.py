@@ -107,7 +107,7 @@ def ticket(
 
 
 def _line(kept: "KeptFinding", now: datetime) -> str:
-    from coffre.cli.words.findings import describe
+    from coffre.cli.words.supervision.findings import describe
     from coffre.supervision.findings.life import as_finding
     from coffre.supervision.findings.standing import find_standing
 

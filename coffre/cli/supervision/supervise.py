@@ -10,7 +10,7 @@ import typer
 from coffre.cli import output
 from coffre.cli.context import open_checkout, open_records
 from coffre.cli.stopping import stopping
-from coffre.cli.supervision.times import AT_LEAST, parse_every
+from coffre.cli.times import AT_LEAST, parse_every
 from coffre.cli.unexpected import note_unexpected
 from coffre.errors import ExpectedError
 
@@ -43,7 +43,7 @@ def supervise(
     It acts on the inputs of the last apply, never on the files of this folder. It ends with 1 when a tenant could not
     be looked at; with --every it goes on. After each pass it sends what is to be told (docs/notifications.md).
     """
-    from coffre.cli.words.messages import write_note
+    from coffre.cli.words.supervision.messages import write_note
     from coffre.supervision.rounds import Supervisor
     from coffre.supervision.telling.sending import Teller, find_addressees
     from coffre.tenant.locking import supervision_locked
@@ -165,7 +165,7 @@ def _show_telling(telling: "Telling", *, as_json: bool) -> None:
 
 
 def _describe(kept: "KeptFinding") -> str:
-    from coffre.cli.words.findings import describe
+    from coffre.cli.words.supervision.findings import describe
     from coffre.supervision.findings.life import as_finding
 
     about = kept.slug or kept.place.platform

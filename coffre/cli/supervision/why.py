@@ -21,7 +21,7 @@ def why(
 
     It asks no platform and no machine; it says when somebody last looked.
     """
-    from coffre.cli.words.why import describe_tenant
+    from coffre.cli.words.supervision.why import describe_tenant
 
     for line in describe_tenant(draw_tenant(open_checkout(context), tenant)):
         output.result(line)

@@ -328,7 +328,7 @@ def _count(changes: "Sequence[ResourceChange]") -> str:
 
 
 def _show_outcome(outcome: "TenantOutcome") -> None:
-    from coffre.cli.words.findings import describe
+    from coffre.cli.words.supervision.findings import describe
 
     output.result(f"{outcome.tenant}: storage: {_count(outcome.storage)}")
     for machine in outcome.machines:

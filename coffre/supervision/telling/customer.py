@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from coffre.correspondence.french import format_day, format_moment, format_share
+from coffre.correspondence.french import describe_reach, format_day, format_moment, format_share
 from coffre.correspondence.pages import render_text
 from coffre.correspondence.smtp import Message as Mail
 from coffre.findings import FindingKind
 from coffre.records.messages import Message, MessageKind, Told
-from coffre.spec.platform import PlatformFile, Provider
+from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
 from coffre.supervision.telling.planning import CUSTOMER_PERCENT, read_finding
 
@@ -66,14 +66,9 @@ def frame(tenant: Tenant, settings: PlatformFile) -> dict[str, object]:
     return {
         "tenant": tenant,
         "provider": settings.provider,
-        "reach": describe_reach(settings.provider),
+        "reach": describe_reach(settings.provider.email, settings.provider.phone),
         "is_specimen": platform is not None and platform.is_marked_embedded,
     }
-
-
-def describe_reach(provider: Provider) -> str:
-    """Return how customers reach the provider; empty when platform.yaml does not say."""
-    return " ou ".join(way for way in (provider.email, provider.phone) if way)
 
 
 def _write_quota(

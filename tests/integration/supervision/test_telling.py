@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from coffre.cli.words.messages import describe_message, write_note
+from coffre.cli.words.supervision.messages import describe_message, write_note
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind

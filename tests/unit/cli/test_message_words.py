@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from coffre.cli.words.messages import OUTCOMES, describe_message, write_note
+from coffre.cli.words.supervision.messages import OUTCOMES, describe_message, write_note
 from coffre.correspondence.channels import TEXT_LENGTH
 from coffre.findings import Finding, FindingKind
 from coffre.records.messages import Message, Outcome

@@ -12,8 +12,8 @@ from coffre.cli import output
 from coffre.cli.backups.copy import _show
 from coffre.cli.departure.showing import show_machines
 from coffre.cli.tenants.provisioning import _show_outcome
-from coffre.cli.words.findings import describe_copy_fault
 from coffre.cli.words.plan import show_plan
+from coffre.cli.words.supervision.findings import describe_copy_fault
 from coffre.offboarding.erase.tenant import describe_erased
 from coffre.offboarding.lifecycle.evidence import BucketCount, BucketErased
 from coffre.offboarding.lifecycle.rehearsal import MachineFound

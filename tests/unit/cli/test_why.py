@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from coffre.cli.words.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, WORDS, describe
-from coffre.cli.words.why import describe_tenant
+from coffre.cli.words.supervision.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, WORDS, describe
+from coffre.cli.words.supervision.why import describe_tenant
 from coffre.findings import Finding, FindingKind
 from coffre.records.facts.advice import AdviceMeans, AdviceOutcome
 from coffre.records.kept_findings import KeptFinding

@@ -8,7 +8,7 @@ import pytest
 
 from coffre.agents.report import Report, ReportPath, ReportResult
 from coffre.agents.report_paths import Integrity, PathState
-from coffre.cli.words.findings import describe
+from coffre.cli.words.supervision.findings import describe
 from coffre.findings import FindingKind
 from coffre.observation.judge.gaps import MAX_PATHS, Wanted, judge_gaps, judge_snapshot_paths
 from coffre.orders.accepted_paths import list_acceptable

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from coffre.agents.desired import InvalidOrdersError, OutdatedOrdersError
-from coffre.cli.words.findings import _FAULTS, _WORDS, describe
+from coffre.cli.words.supervision.findings import _FAULTS, _WORDS, describe
 from coffre.errors import RemoteError
 from coffre.findings import Finding, FindingKind
 from coffre.observation import duty

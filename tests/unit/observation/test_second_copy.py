@@ -10,7 +10,7 @@ import pytest
 
 from coffre.cli import output
 from coffre.cli.service.status import _show_copy
-from coffre.cli.words.findings import describe
+from coffre.cli.words.supervision.findings import describe
 from coffre.errors import RemoteError
 from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.second_copy import COPY_GRACE, Behind, judge_behind

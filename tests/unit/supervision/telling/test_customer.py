@@ -73,7 +73,7 @@ def test_each_letter_says_what_happens_what_to_do_and_how_to_reach_smileo() -> N
     for each in (near, reached):
         assert "commander davantage d’espace" in each
         assert "30\u00a0jours" in each
-        assert "exploitation@smileo.example ou +33 4 76 00 00 10" in each
+        assert "Vous pouvez nous joindre à l’adresse exploitation@smileo.example ou au +33 4 76 00 00 10." in each
         assert each.rstrip().endswith("8 rue des Acacias, 38000 Grenoble")
     over = text(Letter(*ends(NEAR)), Situation(100 * GO, NOON, frozenset()))
     assert "de nouveau suffisant" in over

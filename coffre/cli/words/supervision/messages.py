@@ -5,7 +5,7 @@ What machines and customers named stands in them: it is one line each, and looks
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from coffre.cli.words.findings import describe
+from coffre.cli.words.supervision.findings import describe
 from coffre.correspondence.channels import TEXT_LENGTH, Note
 from coffre.outside.text import one_line
 from coffre.records.messages import Message, MessageKind, Outcome, Told

@@ -1,6 +1,6 @@
 """The French words for findings: an operator reads them to the customer on the phone. No other module has them.
 
-They say what it means for the customer, not how it was seen; `coffre.cli.words.findings` has the operator's words.
+They say what it means for the customer, not how it was seen; the operator's words stand in `findings.py` beside it.
 """
 
 from collections.abc import Callable, Mapping

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from coffre.cli.words.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
+from coffre.cli.words.supervision.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
 from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
 from coffre.correspondence.names import KINDS
 from coffre.outside.text import visible

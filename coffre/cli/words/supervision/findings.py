@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from coffre.agents.report_paths import Integrity, PathState
-from coffre.cli.words.attack import describe_last_good
-from coffre.cli.words.availability import describe_outage, format_duration
+from coffre.cli.words.supervision.attack import describe_last_good
+from coffre.cli.words.supervision.availability import describe_outage, format_duration
 from coffre.findings import Evidence, Finding, FindingKind
 from coffre.outside.faults import Fault
 from coffre.outside.text import one_line

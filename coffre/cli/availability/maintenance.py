@@ -8,7 +8,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_checkout, open_records
-from coffre.cli.supervision.times import Begins, Ends, in_zone
+from coffre.cli.times import Begins, Ends, in_zone
 
 if TYPE_CHECKING:
     from coffre.supervision.judge.maintenance import MaintenanceStep

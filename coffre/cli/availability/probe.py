@@ -9,7 +9,7 @@ import typer
 from coffre.cli import output
 from coffre.cli.context import open_checkout, open_records
 from coffre.cli.stopping import stopping
-from coffre.cli.supervision.times import parse_every
+from coffre.cli.times import parse_every
 from coffre.cli.unexpected import note_unexpected
 from coffre.errors import ExpectedError
 
@@ -75,7 +75,7 @@ def _in_short(result: "ProbeRound") -> object:
 
 
 def _show(result: "ProbeRound", *, as_json: bool) -> None:
-    from coffre.cli.words.availability import describe_fault
+    from coffre.cli.words.supervision.availability import describe_fault
 
     if as_json:
         output.result_json(result)

@@ -71,7 +71,7 @@ def show(
 
 
 def _line(message: "Message") -> str:
-    from coffre.cli.words.messages import OUTCOMES, describe_message
+    from coffre.cli.words.supervision.messages import OUTCOMES, describe_message
     from coffre.records.messages import Audience
 
     is_channel = message.audience is Audience.CHANNEL

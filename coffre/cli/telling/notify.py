@@ -21,7 +21,7 @@ def test(
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel, by its name in platform.yaml.")],
 ) -> None:
     """Send a test message to a channel, once."""
-    from coffre.cli.words.messages import TEST
+    from coffre.cli.words.supervision.messages import TEST
     from coffre.correspondence.channels import ChannelError, post
     from coffre.spec.values.references import read_reference
 

@@ -9,7 +9,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_checkout, open_records
-from coffre.cli.supervision.times import Begins, Ends, in_zone
+from coffre.cli.times import Begins, Ends, in_zone
 from coffre.errors import UsageError
 from coffre.records.facts.availability import ExclusionCause
 
@@ -116,7 +116,7 @@ def _refuse_unknown(names: Sequence[str], checkout: "Checkout", more: Sequence[s
 
 
 def _show(known: "KnownPlatform", found: "Availability", zone: str) -> None:
-    from coffre.cli.words.availability import describe_fault, format_duration
+    from coffre.cli.words.supervision.availability import describe_fault, format_duration
 
     until = found.until.astimezone(ZoneInfo(zone))
     output.result(f"{known.name}, {found.year} until {until:%Y-%m-%d %H:%M} ({zone})")
