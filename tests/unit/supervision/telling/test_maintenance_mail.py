@@ -49,7 +49,7 @@ def test_the_notice_says_when_what_happens_and_how_to_reach_smileo() -> None:
     assert "Travaux prévus\u00a0: remplacement de disques {{ 7*7 }} <b>." in said
     assert "vos sauvegardes et vos restaurations peuvent être interrompues" in said
     assert "n’est pas compté dans la disponibilité de 99,7\u00a0% par an (article 15" in said
-    assert "exploitation@smileo.example ou +33 4 76 00 00 10" in said
+    assert "Vous pouvez nous joindre à l’adresse exploitation@smileo.example ou au +33 4 76 00 00 10." in said
     assert "urgents" not in said
     assert "\n\n\n" not in said
 
