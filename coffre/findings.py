@@ -106,6 +106,10 @@ class FindingKind(StrEnum):
     PATHS_NOT_SAVED = "paths_not_saved"
     """More paths of that kind: `count`."""
 
+    SIZE_JUMPED = "size_jumped"
+    """A path of the plan gave far more or far less than in the run before: `path`, `bytes`, `bytes_before`, `files`,
+    `files_before`, `at` when the run ended."""
+
     SNAPSHOT_NOT_WHOLE = "snapshot_not_whole"
     """The machine read its last snapshot back, and it cannot be restored: `integrity` (`Integrity`), `count` of missing
     packs, `tenant`, `machine`, `whole_at` the time of the last successful backup in storage."""
@@ -165,6 +169,24 @@ class FindingKind(StrEnum):
 
     BUCKET_NOT_DECLARED = "bucket_not_declared"
     """A bucket of the tenant's owner belongs to none of its machines: `bucket`, `stored_bytes`."""
+
+    USER_NOT_DECLARED = "user_not_declared"
+    """Users on a platform with names of Coffre's, whose tenant is in no record: their owner `user`, how many `users` in
+    all, how many `buckets` they have. Without `user`: `users` of more owners than are named."""
+
+    STACK_GONE = "stack_gone"
+    """Pulumi's state has no `stack` of a tenant that was applied."""
+
+    USERS_GONE = "users_gone"
+    """The `platform` lacks `count` users of a tenant that was applied: `user` of one."""
+
+    KEY_UNKNOWN = "key_unknown"
+    """A `user` of the tenant has `count` access keys that no bundle has, `key_id` of one; the newest report of its
+    machine that names one of them is of `used_at`."""
+
+    KEY_UNUSED = "key_unused"
+    """The machine's access key `key_id` was not used for `days`: it last was at `used_at` (None: not known), and may be
+    used since `since`."""
 
     PLATFORM_AWAY = "platform_away"
     """A platform does not serve: `error` of a pass and `tenants` that it could not look at; by the probes `began_at`,

@@ -71,7 +71,7 @@ CHANGES_NOTHING = frozenset(
 )
 """The events after which an apply would do the same as before; after any other, a plan looks at everything."""
 DECISIVE = frozenset(EventKind) - CHANGES_NOTHING
-_OF_NO_TENANT = {"maintenance", "maintenance_notice_days"}
+_OF_NO_TENANT = {"maintenance", "maintenance_notice_days", "shared", "key_unused_days"}
 """Settings of a platform that change nothing on it."""
 _CODE = ("*.py", "*.sh", "*.yml", "*.yaml", "*.j2", "*.ps1")
 
@@ -178,6 +178,8 @@ def end(log: TenantLog, digests: Digests, files: AppliedFiles, *, has_agents: bo
     if newest is not None and isinstance(newest.fact, InputsApplied):
         fact = newest.fact
         is_same = fact.is_complete and digests == _digests_of(fact) and fact.file_sha256 is not None
+        # Settings that change no tenant count too: supervision acts on those of the newest apply.
+        is_same = is_same and fact.platform_file_sha256 == files.platform.sha256
         if is_same and (fact.has_agents or not has_agents):
             return
     # The files first: an event never names one that is not there.

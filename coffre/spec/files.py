@@ -1,11 +1,13 @@
 """Finds the files of a repository and reads their bytes; the rules here hold for a checkout and for a commit alike."""
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from coffre.errors import InvalidFileError
 from coffre.outside.files import NotPlainFileError, TooLargeError, read_plain
+from coffre.spec.naming import ID_PATTERN
 from coffre.spec.problems.problems import Problem
 from coffre.spec.problems.quoting import on_one_line
 from coffre.workspace.paths import WORK_FOLDER
@@ -13,6 +15,7 @@ from coffre.workspace.paths import WORK_FOLDER
 PLATFORM_FILE = "platform.yaml"
 TENANTS_FOLDER = "tenants"
 SIZE_LIMIT_BYTES = 1 << 20
+_ID = re.compile(rf"^id:\s*[\"']?({ID_PATTERN})\b".encode(), re.MULTILINE)
 
 _NO_LINKS = "a link could lead anywhere on this computer: put the file itself into the repository"
 _FILE_RULE = "a tenant's file is called SLUG.yaml; move anything else out of tenants/"
@@ -81,6 +84,16 @@ def list_tenant_files(root: Path, problems: list[Problem]) -> list[Path]:
         problems.append(refuse_unread_folder(error.strerror or "it is no folder"))
         return []
     return [folder / name for name in choose_tenant_files(names, problems)]
+
+
+def list_ids(root: Path) -> set[str]:
+    """Return the ids that the files in tenants/ state, also of files with other problems."""
+    found: set[str] = set()
+    for path in list_tenant_files(root, []):
+        content = read_bytes(path, path.name, root)
+        if isinstance(content, bytes):
+            found |= {each.decode() for each in _ID.findall(content)}
+    return found
 
 
 def display_name(path: Path, root: Path) -> str:

@@ -1,6 +1,7 @@
 """The names of all remote resources, derived from the tenant file alone, so that a lost state can be rebuilt."""
 
 import hashlib
+import re
 from typing import Protocol
 
 REPORTS_PREFIX = "reports/"
@@ -21,6 +22,7 @@ ID_PATTERN = r"[g-z][a-z0-9]{9}"
 _READABLE_LENGTH = 40
 _DIGEST_LENGTH = 10
 _COPY = "_copy"
+_UID = re.compile(rf"(?P<owner>{NAME_PATTERN}-(?P<id>{ID_PATTERN})({_COPY})?)(\.{NAME_PATTERN})?")
 
 
 class Named(Protocol):
@@ -53,6 +55,18 @@ def stack_name(tenant: Named) -> str:
 def slug_of_stack(stack: str) -> str:
     """Return the slug of the tenant to which a stack belongs."""
     return stack.removesuffix(_COPY)
+
+
+def owner_of(uid: str) -> str | None:
+    """Return the owner in the name of a user, its own or of one of its machines; None when no tenant's is named so."""
+    found = _UID.fullmatch(uid)
+    return None if found is None else found["owner"]
+
+
+def tenant_id_of(uid: str) -> str | None:
+    """Return the tenant id in the name of a user, like `owner_of`."""
+    found = _UID.fullmatch(uid)
+    return None if found is None else found["id"]
 
 
 def machine_uid(tenant: Named, machine: str) -> str:

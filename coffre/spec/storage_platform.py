@@ -92,6 +92,16 @@ class Platform(FileModel, ABC):
         Field(ge=1000, description="The maximum number of objects of a tenant, all versions; restic's have 16 MiB"),
     ] = 5_000_000
 
+    shared: Annotated[
+        Flag,
+        Field(
+            description="true: another repository of Coffre has tenants on it too; users that no record knows "
+            "are theirs"
+        ),
+    ] = False
+    key_unused_days: Annotated[
+        Count, Field(ge=7, le=3650, description="Days without use after which supervision names a machine's key")
+    ] = 90
     maintenance: list[MaintenanceWindow] = Field(
         default_factory=list,
         max_length=200,

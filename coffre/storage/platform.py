@@ -49,6 +49,8 @@ class Capabilities:
 
     ``bucket_limit`` is the maximum number of buckets of one owner, None without a limit. ``has_object_lock``: versions
     can be locked against deletion (S3 Object Lock). ``has_policies``: a bucket has a policy of statements.
+    ``has_marks``: one request tells which buckets of an owner were written to (`BucketFacts.mark`); without marks each
+    of them must be listed for that.
     """
 
     hard_quota: QuotaScope
@@ -56,6 +58,7 @@ class Capabilities:
     bucket_limit: int | None
     has_object_lock: bool
     has_policies: bool
+    has_marks: bool = True
 
     @property
     def gives_keys(self) -> bool:

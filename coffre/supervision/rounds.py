@@ -10,9 +10,9 @@ from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
 from coffre.records.actor import Author, read_author
 from coffre.records.database.store import Records
-from coffre.records.database.supervision import Noted
+from coffre.records.database.supervision import Noted, Watched
 from coffre.records.events import EventKind
-from coffre.records.kept_findings import KeptFinding
+from coffre.records.kept_findings import NO_TENANT, KeptFinding
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
@@ -21,6 +21,7 @@ from coffre.supervision.applied import AppliedHouse, AppliedReader
 from coffre.supervision.availability.known import read_platforms
 from coffre.supervision.findings.life import Settled, Subject, settle
 from coffre.supervision.judge.platform import PassWord, PlatformVerdict, judge_platform
+from coffre.supervision.strangers import Strangers, UsersLook, is_about_users
 from coffre.supervision.telling.planning import Addressees, plan_ends, plan_messages
 from coffre.supervision.watch import Known, TenantWatch, tell, watch
 from coffre.supervision.weakened import WeakenedReader
@@ -93,7 +94,7 @@ class Supervisor:
         planner = _Planner(self.addressees(began_at), {each.tenant.id: each.tenant for each in house.tenants.values()})
         collected = _Collected(self.records, read_author(self.root), self.clock, planner)
         if house.checkout is not None:
-            self._watch_all(house.checkout, slugs, collected)
+            self._watch_all(house.checkout, slugs, collected, is_whole=only is None)
         if only is None:
             collected.settle_unknown(house)
         collected.settle_platforms(house, self.records)
@@ -102,12 +103,12 @@ class Supervisor:
             self.records.supervision.end_pass(number, self.clock(), collected.seen)
         return collected.result(began_at, self.clock(), len(slugs))
 
-    def _watch_all(self, checkout: Checkout, slugs: Sequence[str], collected: "_Collected") -> None:
+    def _watch_all(self, checkout: Checkout, slugs: Sequence[str], collected: "_Collected", *, is_whole: bool) -> None:
         watched = self.records.supervision.read_watched()
         newest = self.records.find_newest(_OF_OTHERS)
         weakened = self._weakened.read(self.records, self.clock())
         with open_tenants(checkout, self.on_notice) as opener:
-            jobs = {}
+            jobs: dict[str, Callable[[], TenantWatch | UsersLook | None]] = {}
             for slug in slugs:
                 tenant_id = checkout.tenants[slug].id
                 last = newest.get(tenant_id)
@@ -116,8 +117,14 @@ class Supervisor:
                     watched.get(tenant_id, {}), collected.kept_of(tenant_id), event_id, weakened.get(tenant_id, {})
                 )
                 jobs[slug] = self._job(opener, slug, known)
-            for slug, result in run_all(jobs, WORKERS, TENANT_SECONDS):
-                collected.take(checkout, slug, result, self.on_problem)
+            if is_whole:
+                strangers = Strangers(self.root, self.records, watched.get(NO_TENANT, {}))
+                jobs |= {_of_users(name): job for name, job in strangers.jobs(checkout, opener, self.clock())}
+            for name, result in run_all(jobs, WORKERS, TENANT_SECONDS):
+                if name in checkout.tenants:
+                    collected.take(checkout, name, result, self.on_problem)
+                else:
+                    collected.take_users(name, result, self.on_problem)
 
     def _job(self, opener: TenantOpener, slug: str, known: Known) -> Callable[[], TenantWatch | None]:
         return lambda: watch(opener.open(slug, is_look=True), known, self.clock(), self.every)
@@ -149,6 +156,7 @@ class _Collected:
         self._waiting: list[Noted] = []
         self._away: dict[str, list[tuple[str, PlatformAwayError]]] = {}
         self._answered: set[str] = set()
+        self._users: dict[str, UsersLook] = {}
         self.seen = 0
         self.unseen: dict[str, str] = {}
         self.ended: list[str] = []
@@ -160,13 +168,18 @@ class _Collected:
         return self._kept.get(tenant_id, [])
 
     def take(
-        self, checkout: Checkout, slug: str, result: TenantWatch | Exception | Late | None, on_problem: OnProblem
+        self,
+        checkout: Checkout,
+        slug: str,
+        result: TenantWatch | UsersLook | Exception | Late | None,
+        on_problem: OnProblem,
     ) -> None:
-        """Take the result of one look."""
+        """Take the result of one look at a tenant."""
         tenant = checkout.tenants[slug]
         self.seen += result is None or isinstance(result, TenantWatch)
         if isinstance(result, TenantWatch):
-            self._answered.add(tenant.storage.platform)
+            if result.look.was_made:
+                self._answered.add(tenant.storage.platform)
             self.next_look_at[slug] = result.next_look_at
             self._add(result.noted, result.settled)
         elif result is None:
@@ -175,12 +188,26 @@ class _Collected:
         elif isinstance(result, PlatformAwayError):
             self.unseen[slug] = result.message
             self._away.setdefault(tenant.storage.platform, []).append((slug, result))
-        else:
+        elif isinstance(result, Exception | Late):
             self.unseen[slug] = _say(result)
             if isinstance(result, Exception) and not isinstance(result, ExpectedError):
                 on_problem(slug, result)
             problem = Finding(FindingKind.TENANT_NOT_SEEN, None, {"error": self.unseen[slug]})
             self._settle(Subject(tenant.id, slug), [problem], lambda _: False)
+
+    def take_users(
+        self,
+        name: str,
+        result: TenantWatch | UsersLook | Exception | Late | None,
+        on_problem: OnProblem,
+    ) -> None:
+        """Take the result of the daily look at a platform's users; without one its findings stay as they are."""
+        if isinstance(result, UsersLook):
+            self._users[name] = result
+        elif isinstance(result, Exception | Late):
+            self.unseen[name] = _say(result)
+            if isinstance(result, Exception) and not isinstance(result, ExpectedError):
+                on_problem(name, result)
 
     def settle_unknown(self, house: AppliedHouse) -> None:
         """Open a finding for each tenant whose last apply is not known: nobody looks at it."""
@@ -201,7 +228,10 @@ class _Collected:
             one, away = known.get(name), self._away.get(name, [])
             seen = PassWord(name in self._answered, len(away), away[0][1].message if away else None)
             verdict = judge_platform(one.spans, one.maintenances, one.judge(year, zone, now), seen, now)
-            self._settle(Subject(platform=name), verdict.findings, _reached(verdict))
+            users = self._users.get(_of_users(name))
+            found = [*verdict.findings, *([] if users is None else users.findings)]
+            watched = {} if users is None or users.watched is None else {name: users.watched}
+            self._settle(Subject(platform=name), found, _reached(verdict, users), watched)
 
     def write(self) -> None:
         """Write what is left to the records."""
@@ -219,6 +249,7 @@ class _Collected:
         subject: Subject,
         found: Sequence[Finding],
         was_looked_at: Callable[[KeptFinding], bool],
+        watched: Mapping[str, Watched] | None = None,
         *,
         is_over: bool = False,
     ) -> None:
@@ -227,7 +258,7 @@ class _Collected:
         settled = settle(subject, kept, found, was_looked_at, now)
         same = [each.id for each in settled.same if each.id is not None]
         events = [*tell(settled, self._author, now)]
-        self._add(Noted(subject.tenant_id, now, {}, settled.written, same, events), settled, is_over=is_over)
+        self._add(Noted(subject.tenant_id, now, watched or {}, settled.written, same, events), settled, is_over=is_over)
 
     def _add(self, noted: Noted, settled: Settled, *, is_over: bool = False) -> None:
         self.opened += settled.opened
@@ -237,9 +268,18 @@ class _Collected:
             self.write()
 
 
-def _reached(verdict: PlatformVerdict) -> Callable[[KeptFinding], bool]:
-    """Return which findings about a platform are over when they are not among those of its verdict."""
-    return lambda kept: verdict.reached(kept.place.kind)
+def _of_users(platform: str) -> str:
+    """Name the look at the users of a platform: no tenant is called so."""
+    return f"users of {platform}"
+
+
+def _reached(verdict: PlatformVerdict, users: UsersLook | None) -> Callable[[KeptFinding], bool]:
+    """Return which findings about a platform are over when they are not among those that were seen."""
+
+    def is_reached(kept: KeptFinding) -> bool:
+        return users is not None if is_about_users(kept.place.kind) else verdict.reached(kept.place.kind)
+
+    return is_reached
 
 
 def _say(result: Exception | Late) -> str:

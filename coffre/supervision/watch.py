@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from coffre.agents.kinds import with_bucket
 from coffre.errors import BusyError
+from coffre.findings import FindingKind
 from coffre.observation.duty import find_duty
+from coffre.observation.judge.sizes import leave_out_attacked
 from coffre.observation.stores import room_of
 from coffre.observation.upkeep import is_in_maintenance
 from coffre.operations.access.gate import GateState, judge_stores, settle_gate
@@ -29,12 +31,16 @@ from coffre.supervision.judge.ghosts import judge_deployment
 from coffre.supervision.judge.quota import QUOTA_KINDS, Limits, list_warned, next_look_seconds
 from coffre.supervision.judge.tenant import MachineWords, TenantVerdict, judge_tenant
 from coffre.supervision.observe.look import TenantLook, look_at_tenant
+from coffre.supervision.observe.resting import UNMARKED_EVERY, recall_look, remember_next
 from coffre.supervision.telling.outbox_state import OUTBOX_KINDS
 from coffre.tenant.access import find_reason
 from coffre.tenant.departure import STILL_SERVED, find_stage
 from coffre.tenant.estate.log import Log, fact_of
 from coffre.tenant.locking import tenant_locked
 from coffre.tenant.opening import OpenTenant, open_tenants
+
+OF_TIME = frozenset({FindingKind.BACKUP_LATE, FindingKind.BACKUP_MISSED, FindingKind.MACHINE_NOT_DEPLOYED})
+"""The findings that time alone opens and ends."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,9 @@ def watch(opened: OpenTenant, known: Known, now: datetime, every: timedelta) -> 
     if stage is not None and stage not in STILL_SERVED:
         return None
     kept = known.findings
+    remembered = recall_look(opened, known.watched, known.event_id, now)
+    if remembered is not None:
+        return _judge_time(opened, remembered, kept, now)
     look = look_at_tenant(opened, known.watched, known.event_id, now, known.weakened)
     frozen = brake(opened, look.suspicions)
     moved = _move_gate(opened, look)
@@ -80,37 +89,53 @@ def watch(opened: OpenTenant, known: Known, now: datetime, every: timedelta) -> 
     is_closed = state is not None and state.is_closed
     verdict = _judge(opened, look, kept, now, is_gate_closed=is_closed)
     found = [*look.findings, *verdict.findings, *tell_frozen(frozen), *tell_weakened(known.weakened)]
+    found = leave_out_attacked(found)
+    storage_at, next_look_at = _next_looks(opened, look, verdict, now, every, is_closed=is_closed)
     settled = settle(Subject(tenant.id, tenant.slug), kept, found, lambda each: _was_looked_at(each, look), now)
     noted = Noted(
         tenant.id,
         now,
-        look.watched,
+        look.watched if opened.capabilities.has_marks else remember_next(look, now, storage_at),
         settled.written,
         [each.id for each in settled.same if each.id is not None],
         [*tell(settled, opened.log.author, now)],
         usages=look.measured.usages,
         midnights=look.measured.midnights,
     )
-    next_look_at = _next_look(opened, look, verdict, now, every, is_closed=is_closed)
     return TenantWatch(tenant.slug, look, settled, noted, next_look_at)
 
 
-def _next_look(
+def _judge_time(opened: OpenTenant, look: TenantLook, kept: Sequence[KeptFinding], now: datetime) -> TenantWatch:
+    """Judge by what the last look saw only what time alone changes; everything else stays as it is."""
+    tenant = opened.tenant
+    state = fact_of(opened.log.last(GateChange))
+    verdict = _judge(opened, look, kept, now, is_gate_closed=state is not None and state.is_closed)
+    found = [each for each in verdict.findings if each.kind in OF_TIME]
+    settled = settle(Subject(tenant.id, tenant.slug), kept, found, lambda each: each.place.kind in OF_TIME, now)
+    same = [each.id for each in settled.same if each.id is not None]
+    noted = Noted(tenant.id, now, {}, settled.written, same, [*tell(settled, opened.log.author, now)])
+    next_look_at = look.next_look_at or now
+    if verdict.changes_at is not None:
+        next_look_at = max(now, min(next_look_at, verdict.changes_at))
+    return TenantWatch(tenant.slug, look, settled, noted, next_look_at)
+
+
+def _next_looks(
     opened: OpenTenant, look: TenantLook, verdict: TenantVerdict, now: datetime, every: timedelta, *, is_closed: bool
-) -> datetime:
+) -> tuple[datetime, datetime]:
+    """Return when the storage must be looked at again, and when anything must: time alone changes some findings."""
     quota_bytes, counting = opened.tenant.storage.quota_bytes, opened.platform.counting
     wall = wall_bytes(quota_bytes, opened.platform) if opened.capabilities.has_wall else None
     intake = counting.count * counting.intake_bytes
-    possible = min(intake, intake if look.peak is None else look.peak.bytes_per_second)
-    seconds = next_look_seconds(
-        look.uses,
-        Limits(quota_bytes, wall),
-        now,
-        int(every.total_seconds()),
-        0.0 if is_closed else possible,  # nobody begins to write behind a closed gate
-    )
-    at = now + timedelta(seconds=seconds)
-    return at if verdict.changes_at is None else max(now, min(at, verdict.changes_at))
+    # Between two looks an hour apart nobody sees how fast it was: then the line of the platform counts.
+    peak = look.peak if opened.capabilities.has_marks else None
+    possible = intake if peak is None else min(intake, peak.bytes_per_second)
+    every = every if opened.capabilities.has_marks else max(every, UNMARKED_EVERY)
+    at = now + every
+    if wall is not None or not is_closed:  # behind a closed gate nobody begins to write, and there only a wall is left
+        limits, rate = Limits(quota_bytes, wall), 0.0 if is_closed else possible
+        at = now + timedelta(seconds=next_look_seconds(look.uses, limits, now, int(every.total_seconds()), rate))
+    return at, at if verdict.changes_at is None else max(now, min(at, verdict.changes_at))
 
 
 def _move_gate(opened: OpenTenant, look: TenantLook) -> GateState | None:

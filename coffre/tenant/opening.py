@@ -155,12 +155,12 @@ class TenantOpener:
         return OpenTenant(
             checkout=self._checkout,
             tenant=tenant,
-            storage=self._open_storage(tenant.storage.platform),
+            storage=self.open_platform(tenant.storage.platform),
             secrets=StoredSecrets(self._secret_store, tenant, is_look=is_look),
             secret_store=self._secret_store,
             log=log,
             on_notice=self._on_notice,
-            open_copy=self._open_storage,
+            open_copy=self.open_platform,
             is_look=is_look,
         )
 
@@ -176,7 +176,8 @@ class TenantOpener:
     def _are_records_lost(self) -> bool:
         return are_lost(self._find_records(), self._secret_store)
 
-    def _open_storage(self, platform_name: str) -> Storage:
+    def open_platform(self, platform_name: str) -> Storage:
+        """Return the storage of a platform, without a tenant."""
         with self._guard:
             if platform_name not in self._storages:
                 self._storages[platform_name] = open_storage(self._checkout, platform_name)

@@ -35,7 +35,9 @@ from tests.doubles.storage import MemoryPlatform
 class GivenKeysDriver:
     """The kind of that platform; implements PlatformDriver."""
 
-    capabilities = Capabilities(QuotaScope.NONE, KeyOrigin.GIVEN, None, has_object_lock=False, has_policies=False)
+    capabilities = Capabilities(
+        QuotaScope.NONE, KeyOrigin.GIVEN, None, has_object_lock=False, has_policies=False, has_marks=False
+    )
 
     def __init__(self, platform: MemoryPlatform) -> None:
         self._platform = platform

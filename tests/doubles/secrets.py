@@ -29,6 +29,9 @@ class InMemorySecrets:
         self._control = control
         self._data = data
 
+    def find_control_now(self) -> ControlBundle | None:
+        return self.find_control()
+
     def find_control(self) -> ControlBundle | None:
         return self._control
 

@@ -11,6 +11,7 @@ import pytest
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
+from coffre.storage.driver import Storage
 from coffre.supervision import brake, rounds, watch
 from coffre.supervision.rounds import PassResult, Supervisor
 from coffre.tenant.estate.freezes import list_freezes
@@ -40,6 +41,9 @@ class WatchDesk:
 class _Opener:
     desk: WatchDesk
     checkout: Checkout
+
+    def open_platform(self, platform_name: str) -> Storage:
+        return self.desk.estate.storage
 
     def open(self, slug: str, *, is_look: bool = False) -> OpenTenant:
         self.desk.before_open(slug)

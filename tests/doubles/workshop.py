@@ -73,6 +73,10 @@ class Workshop:
         self.said: list[str] = []
 
     @property
+    def tenant_id(self) -> str:
+        return self.estate.tenant.id
+
+    @property
     def platform(self) -> MemoryPlatform:
         return self.estate.storage
 

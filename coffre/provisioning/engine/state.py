@@ -76,6 +76,9 @@ class StateFolder:
     def make(self) -> None:
         self._folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    def exists(self) -> bool:
+        return (self._folder / "stacks" / PROJECT).is_dir()
+
     def list_stacks(self) -> list[str]:
         folder = self._folder / "stacks" / PROJECT
         if not folder.is_dir():

@@ -36,6 +36,9 @@ _STACKS = f".pulumi/stacks/{PROJECT}/"
 class StackStates(Protocol):
     """The states of all stacks."""
 
+    def exists(self) -> bool:
+        """Tell whether there is a place with states; a folder is one computer's own, and may be on another."""
+
     def list_stacks(self) -> list[str]: ...
 
     def read(self, stack: str) -> StackState | None:
@@ -69,6 +72,9 @@ class BucketStates:
     def __init__(self, store: FileStore, work: Path) -> None:
         self._store = store
         self._work = work
+
+    def exists(self) -> bool:
+        return True
 
     def list_stacks(self) -> list[str]:
         names = (name.removeprefix(_STACKS) for name in self._store.list_names(_STACKS))

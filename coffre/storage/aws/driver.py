@@ -39,6 +39,7 @@ CAPABILITIES = Capabilities(
     bucket_limit=10_000,  # of an account, unless AWS grants more
     has_object_lock=True,
     has_policies=True,
+    has_marks=False,
 )
 
 AMAZON = HostingCompany("Amazon Web Services EMEA SARL", "LU")

@@ -18,6 +18,12 @@ TELLS_APART: Mapping[FindingKind, tuple[str, ...]] = {
     FindingKind.PATH_NOT_SAVED: ("path",),
     FindingKind.QUOTA_NEAR: ("percent",),
     FindingKind.BUCKET_NOT_DECLARED: ("bucket",),
+    FindingKind.USER_NOT_DECLARED: ("user",),
+    FindingKind.STACK_GONE: ("stack",),
+    FindingKind.USERS_GONE: ("platform",),
+    FindingKind.KEY_UNKNOWN: ("user",),
+    FindingKind.KEY_UNUSED: ("key_id",),
+    FindingKind.SIZE_JUMPED: ("path",),
     FindingKind.CHANNEL_FAILING: ("channel",),
     FindingKind.AVAILABILITY_SPENT: ("year", "percent"),
 }

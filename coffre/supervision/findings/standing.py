@@ -72,6 +72,8 @@ class NextAction(StrEnum):
     """Use the newer version of Coffre on this computer too."""
     FIND_OWNER = "find_owner"
     """Find out whose data it is, and declare it or have it deleted."""
+    RETIRE_OR_ROTATE = "retire_or_rotate"
+    """Retire the machine whose key nobody uses, or rotate the key."""
     FIND_COPY = "find_copy"
     """Find out whether the machine was replaced or copied."""
     VERIFY_RECORDS = "verify_records"
@@ -132,6 +134,7 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.OTHER_MACHINE: Standing(_THEIRS, None, Consequence.NO_RECENT_BACKUP, NextAction.FIND_COPY),
     FindingKind.PATH_NOT_SAVED: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.CALL_CUSTOMER),
     FindingKind.PATHS_NOT_SAVED: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.CALL_CUSTOMER),
+    FindingKind.SIZE_JUMPED: Standing(_OPEN, None, Consequence.NONE, NextAction.CALL_CUSTOMER),
     FindingKind.SNAPSHOT_NOT_WHOLE: Standing(_OPEN, None, Consequence.RESTORE_MAY_FAIL, NextAction.UNDELETE),
     FindingKind.COPY_LATE: _ours(Severity.MINOR, Consequence.NONE, NextAction.RUN_COPY),
     FindingKind.COPY_FAULTS: _ours(Severity.MINOR, Consequence.RESTORE_MAY_FAIL, NextAction.RUN_VERIFY),
@@ -151,6 +154,11 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.TENANT_NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
     FindingKind.MACHINE_NOT_DEPLOYED: _ours(Severity.MINOR, Consequence.NO_RECENT_BACKUP, NextAction.RUN_APPLY),
     FindingKind.BUCKET_NOT_DECLARED: Standing(_OPEN, None, Consequence.NONE, NextAction.FIND_OWNER),
+    FindingKind.USER_NOT_DECLARED: _ours(Severity.MINOR, Consequence.NONE, NextAction.FIND_OWNER),
+    FindingKind.STACK_GONE: _ours(Severity.MINOR, Consequence.NONE, NextAction.RUN_APPLY),
+    FindingKind.USERS_GONE: _ours(Severity.MAJOR, Consequence.NO_RECENT_BACKUP, NextAction.RUN_APPLY),
+    FindingKind.KEY_UNKNOWN: _ours(Severity.MAJOR, Consequence.FOREIGN_ACCESS, NextAction.RUN_APPLY),
+    FindingKind.KEY_UNUSED: _ours(Severity.MINOR, Consequence.NONE, NextAction.RETIRE_OR_ROTATE),
     FindingKind.PLATFORM_AWAY: _ours(Severity.CRITICAL, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
     FindingKind.CUSTOMER_NOT_TOLD: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.CALL_CUSTOMER),
     FindingKind.CHANNEL_FAILING: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.REPAIR_CHANNEL),

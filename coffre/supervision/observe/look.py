@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from coffre.agents.kinds import find_driver, with_bucket
+from coffre.errors import ExpectedError
 from coffre.findings import Finding
 from coffre.observation.judge.continuity import judge_absence
+from coffre.observation.judge.sizes import follow_jumps, judge_jumps
 from coffre.observation.machine import MachineLook, hear_machine, look_at_machine
+from coffre.observation.reports import find_wanted
 from coffre.observation.second_copy import observe_copy
 from coffre.observation.tenant import compare_second_counts
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
@@ -22,19 +25,24 @@ from coffre.supervision.judge.ghosts import judge_buckets
 from coffre.supervision.judge.metering import Measurements, Metered, Zones, measure_day
 from coffre.supervision.judge.quota import Peak, Use, follow_peak
 from coffre.supervision.observe.attack import look_for_attack
+from coffre.supervision.observe.ghosts import look_for_ghosts
 from coffre.supervision.observe.seen import (
     SeenMachine,
     SeenTenant,
     recall_findings,
+    recall_ghosts,
     recall_machine,
     recall_tenant,
     record_findings,
+    record_ghosts,
     remember_machine,
     remember_tenant,
 )
 from coffre.tenant.opening import OpenTenant
 
 _WHOLE_AFTER = timedelta(hours=4)
+_GHOSTS_AFTER = timedelta(hours=20)
+"""With whole looks every 4 to 6 hours, that is once a day."""
 _SPREAD_SECONDS = 2 * 3600
 """Whole looks of many tenants are spread over so long."""
 
@@ -57,6 +65,15 @@ class TenantLook:
     watched: Mapping[str, Watched]
     measured: Measurements
     suspicions: Mapping[str, Suspicion]
+    is_bucket_gone: bool = False
+    """Whether a machine has no bucket."""
+    next_look_at: datetime | None = None
+    """Of a look that is only remembered: when somebody must look again."""
+
+    @property
+    def was_made(self) -> bool:
+        """Whether the platform was asked; otherwise it is what the last look saw."""
+        return self.next_look_at is None
 
 
 def look_at_tenant(
@@ -86,7 +103,7 @@ def look_at_tenant(
     for name, machine in tenant.machines.items():
         if name not in in_need:
             if find_driver(machine) is not None:
-                machines[name] = _hear(opened, name, now)
+                machines[name] = hear(opened, name, now)
             continue
         found = facts.get(opened.buckets.name(name))
         if found is None:
@@ -104,15 +121,16 @@ def look_at_tenant(
             kept, suspicion = look_for_attack(
                 opened, name, look, _seen(look, now, was), was, (weakened or {}).get(name), now
             )
+            kept = _follow_sizes(opened, name, kept, was, look, now)
             if suspicion is not None:
                 suspicions[name] = suspicion
             watched[name] = remember_machine(now, found.mark, kept)
         machines[name] = kept
-        findings += recall_findings(name, kept.findings)
+        findings += [*recall_findings(name, kept.findings), *judge_jumps(name, kept.jumps, now)]
     declared = [opened.buckets.name(name) for name in tenant.machines]
     findings += judge_buckets({name: each.stored_bytes for name, each in facts.items()}, declared)
     own, is_whole = _look_at_whole(opened, before, looks, now, is_whole=is_whole and not unseen)
-    findings += recall_findings(None, own.findings)
+    findings += [*recall_findings(None, own.findings), *recall_ghosts(own.ghosts)]
     use = _add_up(facts, machines, unseen, now)
     uses = own.with_use(use)
     peak = follow_peak(own.peak, uses, now)
@@ -120,9 +138,12 @@ def look_at_tenant(
     zones = Zones(tenant.timezone, opened.checkout.settings.working_hours.timezone)
     measured = measure_day(tenant.id, stores, use, own.metered or Metered(), zones)
     newest_id = event_id if is_whole else own.event_id
-    seen = SeenTenant(own.looked_whole_at, newest_id, uses, own.findings, peak, measured.metered)
+    seen = replace(own, event_id=newest_id, uses=uses, peak=peak, metered=measured.metered)
     watched[WHOLE_TENANT] = remember_tenant(now, seen)
-    return TenantLook(machines, use, uses, peak, tuple(findings), frozenset(unseen), watched, measured, suspicions)
+    is_gone = any(opened.buckets.name(name) not in facts for name in in_need)
+    return TenantLook(
+        machines, use, uses, peak, tuple(findings), frozenset(unseen), watched, measured, suspicions, is_gone
+    )
 
 
 def _whole_after(tenant_id: str) -> timedelta:
@@ -155,7 +176,18 @@ def _seen(look: MachineLook, now: datetime, before: SeenMachine | None) -> SeenM
     )
 
 
-def _hear(opened: OpenTenant, name: str, now: datetime) -> SeenMachine:
+def _follow_sizes(
+    opened: OpenTenant, name: str, seen: SeenMachine, before: SeenMachine | None, look: MachineLook, now: datetime
+) -> SeenMachine:
+    """Return what was seen with the paths that jumped in the reports since the look before."""
+    number, kept = (0, ()) if before is None else (before.jumps_number, before.jumps)
+    fresh = [each for each in look.reported.reports if (each.number or 0) > number]
+    newest = max([number, *(each.number or 0 for each in fresh)])
+    wanted = find_wanted(opened.tenant, opened.log, name).paths
+    return replace(seen, jumps=follow_jumps(kept, fresh, wanted, now), jumps_number=newest)
+
+
+def hear(opened: OpenTenant, name: str, now: datetime) -> SeenMachine:
     """Return what the agent says of a machine that has no bucket."""
     heard = hear_machine(opened.tenant, opened.log, name, now)
     return SeenMachine(now, 0, 0, 0, 0, heard.last_result, heard.last_success_at)
@@ -171,7 +203,23 @@ def _look_at_whole(
     _, copied = observe_copy(opened, {name: look.arrivals for name, look in looks.items()}, now)
     findings += copied
     seen = SeenTenant(now) if before is None else before
-    return replace(seen, looked_whole_at=now, findings=record_findings(findings)), True
+    seen = replace(seen, looked_whole_at=now, findings=record_findings(findings))
+    return _look_for_ghosts(opened, seen, looks, now), True
+
+
+def _look_for_ghosts(
+    opened: OpenTenant, seen: SeenTenant, looks: Mapping[str, MachineLook], now: datetime
+) -> SeenTenant:
+    """Look for what nobody declared or needs: once a day, and more often where there is something."""
+    is_recent = seen.ghosts_at is not None and now - seen.ghosts_at < _GHOSTS_AFTER
+    if is_recent and not seen.ghosts:
+        return seen
+    try:
+        found = look_for_ghosts(opened, looks, now)
+    except ExpectedError as problem:  # of the second copy's platform too: the tenant itself was seen
+        opened.on_notice(f"{opened.tenant.slug}: its users and keys could not be looked at: {problem.message}")
+        return seen
+    return replace(seen, ghosts=record_ghosts(found), ghosts_at=now)
 
 
 def _add_up(

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.filling import MachineStore
+from coffre.observation.judge.sizes import Jump
 from coffre.records.database.supervision import Watched
 from coffre.records.details import OPTIONAL, from_details, to_details
 from coffre.records.facts.fact import RecordedFinding
@@ -25,6 +26,8 @@ class SeenMachine:
 
     ``runs`` are its last runs (`runs.pack_runs`). ``surplus_bytes`` is what all versions had more than the current ones
     when the versions were last listed, ``overwritten`` how many objects had versions of different content then.
+
+    ``jumps`` are the paths of the plan that gave far more or less, up to the report ``jumps_number``.
 
     ``last_success_at`` and ``last_result`` are the agent's words, ``newest_snapshot_at`` is what storage has,
     ``known_since`` the first look.
@@ -47,6 +50,8 @@ class SeenMachine:
     overwritten_key: Annotated[str | None, OPTIONAL] = None
     overwritten_at: Annotated[datetime | None, OPTIONAL] = None
     known_since: Annotated[datetime | None, OPTIONAL] = None
+    jumps: Annotated[tuple[Jump, ...], OPTIONAL] = ()
+    jumps_number: Annotated[int, OPTIONAL] = 0
 
     def store(self, machine: str) -> MachineStore:
         """Return the content of the bucket, for the judgement of the gate."""
@@ -54,8 +59,19 @@ class SeenMachine:
 
 
 @dataclass(frozen=True)
+class SeenGhost:
+    """A finding of the daily look for what nobody declared or needs; ``machine`` is empty for the whole tenant."""
+
+    machine: str
+    finding: RecordedFinding
+
+
+@dataclass(frozen=True)
 class SeenTenant:
     """What the last looks saw of a tenant as a whole; ``findings`` are those of its whole look.
+
+    ``next_look_at`` is before when nobody need look again at a tenant of a platform without marks of what was written.
+    ``ghosts`` are those of the look for what nobody declared or needs, at ``ghosts_at``.
 
     ``event_id`` is the newest event of the tenant then: what a person said or a command did since may change what the
     same content of a bucket means.
@@ -67,6 +83,9 @@ class SeenTenant:
     findings: tuple[RecordedFinding, ...] = ()
     peak: Peak | None = None
     metered: Metered | None = None
+    ghosts: Annotated[tuple[SeenGhost, ...], OPTIONAL] = ()
+    ghosts_at: Annotated[datetime | None, OPTIONAL] = None
+    next_look_at: Annotated[datetime | None, OPTIONAL] = None
 
     def with_use(self, use: Use) -> tuple[Use, ...]:
         """Return the kept uses with another one."""
@@ -81,6 +100,16 @@ def record_findings(findings: Sequence[Finding]) -> tuple[RecordedFinding, ...]:
 def recall_findings(machine: str | None, recorded: Sequence[RecordedFinding]) -> list[Finding]:
     """Return kept findings as a look gave them."""
     return [Finding(FindingKind(each.kind), machine, _evidence(each.evidence)) for each in recorded]
+
+
+def record_ghosts(findings: Sequence[Finding]) -> tuple[SeenGhost, ...]:
+    """Return findings with their machines as they are kept."""
+    return tuple(SeenGhost(each.machine or "", *record_findings([each])) for each in findings)
+
+
+def recall_ghosts(recorded: Sequence[SeenGhost]) -> list[Finding]:
+    """Return kept findings with their machines as a look gave them."""
+    return [found for each in recorded for found in recall_findings(each.machine or None, [each.finding])]
 
 
 def _evidence(kept: Mapping[str, object]) -> dict[str, str | int | None]:

@@ -23,6 +23,9 @@ class TenantSecrets(Protocol):
     def find_control(self) -> ControlBundle | None:
         """Return the control bundle, None when there is none; BundleError when a copy cannot be used."""
 
+    def find_control_now(self) -> ControlBundle | None:
+        """Return the control bundle as its files are now, for a look too."""
+
     def control(self) -> ControlBundle:
         """Return the control bundle; MissingCopyError when there is none."""
 
@@ -69,6 +72,9 @@ class StoredSecrets:
 
     def find_control(self) -> ControlBundle | None:
         return self._control.find()
+
+    def find_control_now(self) -> ControlBundle | None:
+        return self._store.find_control(self._keys, self._tenant_id)
 
     def control(self) -> ControlBundle:
         found = self._control.find()

@@ -1,8 +1,10 @@
 """Supervision on the real platform: it acts on what was applied, closes the gate at the quota, and opens it again."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from coffre.records.database.supervision import Pass
 from coffre.spec import naming
 from coffre.spec.loader import load_checkout
 from coffre.storage.driver import Bucket
+from coffre.storage.values import AccessKey
 from coffre.tenant.estate.keys import access_key
 from coffre.workspace.clock import utc_now
 from tests.conftest import LAB_HOSTS
@@ -64,6 +67,7 @@ def desk(make_desk: Callable[..., Desk], receiver: Receiver, inbox: Inbox) -> It
         notify = {"channels": {"ops": {"url": "file:ops.url"}}, "dead_man": "file:alive.url"}
         with (desk.root / "platform.yaml").open("a", encoding="utf-8") as settings:
             settings.write(yaml.safe_dump({"mail": block, "notify": notify}))
+        share(desk, is_shared=True)
         yield from _prepare(desk)
 
 
@@ -71,6 +75,19 @@ def _prepare(desk: Desk) -> Iterator[Desk]:
     desk.coffre("apply", SLUG, "--yes")
     desk.coffre("backup", SLUG)
     yield desk
+
+
+def share(desk: Desk, *, is_shared: bool) -> None:
+    """Say whether the platform is shared: other tests have tenants on this one."""
+    path, line = desk.root / "platform.yaml", "    shared: true\n"
+    text = path.read_text(encoding="utf-8").replace(line, "")
+    path.write_text(text.replace("    lab: true", f"{line if is_shared else ''}    lab: true", 1), encoding="utf-8")
+
+
+def forget_looks(desk: Desk) -> None:
+    """Let the next pass look at everything, as it does after a day."""
+    with contextlib.closing(sqlite3.connect(desk.root / ".coffre" / "records.db")) as connection, connection:
+        connection.execute("delete from watched")
 
 
 def bucket_of(desk: Desk, machine: str) -> Bucket:
@@ -354,3 +371,50 @@ def wait_for(is_so: Callable[[], bool], running: "subprocess.Popen[str]") -> Non
 def last_pass(desk: Desk) -> Pass:
     with Records.open(load_checkout(desk.root).settings.records, desk.root) as records:
         return records.supervision.list_passes(1)[0]
+
+
+def test_what_nobody_declared_or_needs_is_found_on_the_real_platform_and_ends(desk: Desk, lab: Any) -> None:
+    """A user that an erasure left, a key that somebody made, and a lost stack; other tests' users are there as well."""
+    share(desk, is_shared=False)
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    backstage, left = Backstage(desk), "aaa-parti-m7f3q9wz2m"
+    machine = naming.machine_uid(backstage.tenant, CAISSE)
+    lab.radosgw_admin(["user", "create", f"--uid={left}", "--display-name=left", "--max-buckets=5"])
+    lab.radosgw_admin(["quota", "set", "--quota-scope=user", f"--uid={left}", "--max-size=1073741824"])
+    lab.radosgw_admin(["quota", "enable", "--quota-scope=user", f"--uid={left}"])
+    lab.radosgw_admin(["user", "create", "--uid=aaa-stranger-prometheus", "--display-name=a stranger"])
+    backstage.storage.add_key(machine, AccessKey("STRANGEKEY0123456789", "s" * 40))
+    stack = desk.root / ".coffre" / "state" / ".pulumi" / "stacks" / "coffre" / f"{SLUG}.json"
+    aside = stack.rename(desk.root / "stack.json")
+    try:
+        opened = find_ghosts(desk)
+        assert opened == {
+            ("user_not_declared", left, ""),
+            ("key_unknown", machine, CAISSE),
+            ("stack_gone", SLUG, ""),
+        }
+        assert f"1 user(s) of {left}, with 0 bucket(s), belong to no tenant" in desk.coffre("findings", "list").stdout
+    finally:
+        aside.rename(stack)
+        for uid in (left, "aaa-stranger-prometheus"):
+            lab.radosgw_admin(["user", "rm", f"--uid={uid}"])
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    assert "STRANGEKEY0123456789" not in backstage.storage.list_key_ids(machine)
+    assert find_ghosts(desk) == set()
+    share(desk, is_shared=True)
+    desk.coffre("apply", SLUG, "--yes", "--storage-only")
+    supervise(desk)
+
+
+def find_ghosts(desk: Desk) -> set[tuple[str, str, str]]:
+    """Return what a look at everything has open about this test's own users, keys and stacks."""
+    forget_looks(desk)
+    supervise(desk)
+    found = desk.json("findings", "list", "--json")
+    names = {"user_not_declared": "user", "key_unknown": "user", "stack_gone": "stack"}
+    told = {
+        (each["kind"], str(each["evidence"][names[each["kind"]]]), each["machine"] or "")
+        for each in found
+        if each["kind"] in names
+    }
+    return {each for each in told if each[0] != "user_not_declared" or each[1].startswith("aaa-")}

@@ -313,6 +313,12 @@ def test_every_kind_and_every_fault_has_its_words():
         "channel": "exploitation",
         "bucket": "martin-old",
         "stored_bytes": 7,
+        "user": "martin-k7f3q9wz2m",
+        "users": 3,
+        "buckets": 2,
+        "stack": "martin",
+        "key_id": "AKIA1",
+        "used_at": "2026-08-01T00:00:00Z",
     }
     for kind in FindingKind:
         assert describe(Finding(kind, "compta-01", evidence)).startswith("compta-01: ")

@@ -62,8 +62,8 @@ def test_a_bucket_that_nobody_wrote_to_is_not_read_again(workshop: Workshop, des
     desk.look()
     fill(workshop, COMPTA, 10)
     desk.look()
-    (after,) = desk.desk.records.supervision.read_watched().values()
-    (was,) = before.values()
+    after = desk.desk.records.supervision.read_watched()[workshop.tenant_id]
+    was = before[workshop.tenant_id]
     assert was[CAISSE] == after[CAISSE]
     assert after[COMPTA].looked_at > was[COMPTA].looked_at
     assert after[""].looked_at == desk.now

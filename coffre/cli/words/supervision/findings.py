@@ -264,6 +264,11 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     ),
     FindingKind.PATH_NOT_SAVED: lambda evidence: f"{evidence['path']} {_state(evidence)}",
     FindingKind.PATHS_NOT_SAVED: lambda evidence: f"and {evidence['count']} more paths of its plan gave too little",
+    FindingKind.SIZE_JUMPED: lambda evidence: (
+        f"{_text(evidence, 'path')} gave {format_bytes(int(evidence['bytes'] or 0))} in the run of {evidence['at']}, "
+        f"and {format_bytes(int(evidence['bytes_before'] or 0))} in the one before: ask the customer "
+        "whether that is meant"
+    ),
     FindingKind.SNAPSHOT_NOT_WHOLE: lambda evidence: _integrity(evidence),
     FindingKind.COPY_LATE: lambda evidence: (
         f"its second copy on {evidence['platform']} is late: it lacks {evidence['count']} snapshots, the oldest since "
@@ -343,6 +348,31 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
     FindingKind.BUCKET_NOT_DECLARED: lambda evidence: (
         f"the bucket {evidence['bucket']} ({format_bytes(int(evidence['stored_bytes'] or 0))}) belongs to none of its "
         "machines: find out whose data it is"
+    ),
+    FindingKind.USER_NOT_DECLARED: lambda evidence: (
+        f"{evidence['users']} more user(s) on the platform have names of Coffre's, and no record knows their tenants"
+        if evidence["user"] is None
+        else f"{evidence['users']} user(s) of {_text(evidence, 'user')}, with {evidence['buckets']} bucket(s), belong "
+        "to no tenant of the records or of a file: find out whose they are; if another repository of Coffre uses the "
+        "platform too, declare it by `shared: true`"
+    ),
+    FindingKind.STACK_GONE: lambda evidence: (
+        f"Pulumi's state has no stack {_text(evidence, 'stack')} any more: restore it from a copy, or run "
+        "`coffre apply`, which adopts what is there"
+    ),
+    FindingKind.USERS_GONE: lambda evidence: (
+        f"{_text(evidence, 'platform')} lacks {evidence['count']} of its users, for example {_text(evidence, 'user')}: "
+        "find out who deleted them, then run `coffre apply`"
+    ),
+    FindingKind.KEY_UNKNOWN: lambda evidence: (
+        f"the user {_text(evidence, 'user')} has access key {_text(evidence, 'key_id')}{_count(evidence)}, which no "
+        "bundle has"
+        + ("" if evidence["used_at"] is None else f", and a run used it at {evidence['used_at']}")
+        + ": find out who made it; `coffre apply` deletes it"
+    ),
+    FindingKind.KEY_UNUSED: lambda evidence: (
+        f"its access key {_text(evidence, 'key_id')} was not used for {evidence['days']} days (last at "
+        f"{evidence['used_at'] or 'an unknown time'}): retire the machine, or `coffre rotate` the key"
     ),
     FindingKind.PLATFORM_AWAY: lambda evidence: describe_outage(evidence),
     FindingKind.PLATFORM_IN_MAINTENANCE: lambda evidence: describe_outage(evidence),

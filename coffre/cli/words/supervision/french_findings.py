@@ -49,6 +49,7 @@ ACTIONS: Mapping[NextAction, str] = {
     NextAction.FIND_WRITER: "SMILÉO recherche l’origine et change la clé de la machine",
     NextAction.FIND_COPY: "préciser si la machine a été remplacée ou copiée",
     NextAction.FIND_OWNER: "établir à qui sont ces données",
+    NextAction.RETIRE_OR_ROTATE: "SMILÉO retire la machine du contrat ou change sa clé",
     NextAction.UPDATE_COFFRE: "mettre à jour l’outil de SMILÉO",
     NextAction.VERIFY_RECORDS: "SMILÉO contrôle ses registres",
     NextAction.CALL_HOST: "SMILÉO s’adresse à l’hébergeur",
@@ -139,6 +140,11 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
         f"{count(int(evidence['count'] or 0), 'autre dossier n’est', 'autres dossiers ne sont')} pas sauvegardé"
         f"{'s' if int(evidence['count'] or 0) > 1 else ''}"
     ),
+    FindingKind.SIZE_JUMPED: lambda evidence, _: (
+        f"le dossier {one_line(str(evidence['path']), _PATH_LENGTH)} est passé de "
+        f"{format_rounded_size(int(evidence['bytes_before'] or 0))} à "
+        f"{format_rounded_size(int(evidence['bytes'] or 0))}"
+    ),
     FindingKind.SNAPSHOT_NOT_WHOLE: _plainly("la dernière sauvegarde ne peut pas être restaurée en entier"),
     FindingKind.COPY_LATE: _plainly("la seconde copie des sauvegardes est en retard"),
     FindingKind.COPY_FAULTS: _plainly("une partie des sauvegardes n’a pas pu être recopiée"),
@@ -176,6 +182,13 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.TENANT_NOT_SEEN: _plainly(_UNSEEN),
     FindingKind.MACHINE_NOT_DEPLOYED: _plainly("l’agent de sauvegarde n’a jamais été installé sur cette machine"),
     FindingKind.BUCKET_NOT_DECLARED: _plainly("un espace de stockage n’appartient à aucune machine déclarée"),
+    FindingKind.USER_NOT_DECLARED: _plainly("des comptes de la plateforme n’appartiennent à aucun client connu"),
+    FindingKind.STACK_GONE: _plainly("l’outil de SMILÉO n’a plus la description technique de cet espace"),
+    FindingKind.USERS_GONE: _plainly("des comptes d’accès à l’espace de stockage ont disparu de la plateforme"),
+    FindingKind.KEY_UNKNOWN: _plainly("une clé d’accès à l’espace n’a pas été créée par SMILÉO"),
+    FindingKind.KEY_UNUSED: lambda evidence, _: (
+        f"la clé d’accès de la machine n’a pas servi depuis {count(int(evidence['days'] or 0), 'jour', 'jours')}"
+    ),
     FindingKind.PLATFORM_AWAY: _plainly("la plateforme de stockage ne répond pas"),
     FindingKind.PLATFORM_IN_MAINTENANCE: lambda evidence, timezone: (
         "la plateforme de stockage est en maintenance jusqu’au " + _moment(evidence["maintenance_until"], timezone)
