@@ -56,6 +56,7 @@ _TO_CUSTOMER: Mapping[NextAction, str] = {
     NextAction.FIND_COPY: "dire à SMILÉO si la machine a été remplacée ou copiée",
     NextAction.UPDATE_COFFRE: "SMILÉO examine ce constat",
     NextAction.FIND_OWNER: "SMILÉO établit à qui sont ces données",
+    NextAction.RETIRE_OR_ROTATE: "SMILÉO voit avec vous si cette machine sert encore",
 }
 """What an operator does next, as the customer reads it where it is said otherwise to them."""
 _MONTHS = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()  # noqa: SIM905

@@ -206,3 +206,20 @@ def test_a_weaker_file_is_no_longer_told_after_two_weeks(attacked: Attacked) -> 
     attacked.look()
     attacked.desk.look(timedelta(days=15))
     assert ("settings_weakened", "") not in attacked.look()
+
+
+def test_a_path_that_trebles_is_told_until_the_machine_looks_attacked(attacked: Attacked) -> None:
+    gib = 1024**3
+    path = {"path": "/home", "state": "saved", "files": 9, "stored_as": "/home"}
+
+    def found() -> set[str]:
+        attacked.desk.look()
+        listed = attacked.desk.desk.records.supervision.list_findings()
+        return {each.place.kind for each in listed if each.place.machine == COMPTA}
+
+    attacked.back_up(paths=[{**path, "bytes": 80 * gib, "bytes_before": 20 * gib}])
+    assert found() == {"size_jumped"}
+    attacked.back_up(paths=[{**path, "bytes": 80 * gib, "bytes_before": 80 * gib}])
+    assert found() == {"size_jumped"}, "it is still news, although the run before gave the same"
+    attacked.back_up(paths=[{**path, "bytes": 80 * gib, "bytes_before": 80 * gib}], changes=ENCRYPTED)
+    assert found() == {"suspected_attack"}, "one cause is told once"

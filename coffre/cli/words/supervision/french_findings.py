@@ -49,7 +49,7 @@ ACTIONS: Mapping[NextAction, str] = {
     NextAction.FIND_WRITER: "SMILÉO recherche l’origine et change la clé de la machine",
     NextAction.FIND_COPY: "préciser si la machine a été remplacée ou copiée",
     NextAction.FIND_OWNER: "établir à qui sont ces données",
-    NextAction.RETIRE_OR_ROTATE: "SMILÉO retire la machine du contrat ou change sa clé",
+    NextAction.RETIRE_OR_ROTATE: "SMILÉO vérifie si la machine sert encore, et change sa clé",
     NextAction.UPDATE_COFFRE: "mettre à jour l’outil de SMILÉO",
     NextAction.VERIFY_RECORDS: "SMILÉO contrôle ses registres",
     NextAction.CALL_HOST: "SMILÉO s’adresse à l’hébergeur",
