@@ -25,6 +25,8 @@ from coffre.records.messages import (
     settle_messages,
 )
 
+_DELETED_AT_ONCE = 1000
+
 
 class MessageStore:
     """The messages to SMILÉO's channels and to customers: those that wait, and what became of the others."""
@@ -70,6 +72,26 @@ class MessageStore:
             table.c.outcome_at >= since,
         )
 
+    def list_told(self, abouts: Collection[str]) -> Sequence[Message]:
+        """Return the messages about these that told a begin, or that it still holds."""
+        if not abouts:
+            return []
+        table = tables.messages
+        return self._read(
+            table.c.about.in_(sorted(abouts)),
+            table.c.told != Told.END.value,
+            table.c.outcome.in_([Outcome.SENT.value, Outcome.GATHERED.value]),
+        )
+
+    def list_of_channels(self) -> set[tuple[str, str, str]]:
+        """Return of what each channel was told, or will be: its name, `about` and `occurrence`."""
+        table = tables.messages
+        wanted = sa.select(table.c.recipient, table.c.about, table.c.occurrence).where(
+            table.c.audience == Audience.CHANNEL.value, table.c.told != Told.END.value
+        )
+        with translated(self._location), reading(self._engine) as connection:
+            return {(name, about, occurrence) for name, about, occurrence in connection.execute(wanted)}
+
     def find_last_results(self) -> Sequence[Message]:
         """Return, of each channel and of each customer, the newest message that was sent or given up."""
         table = tables.messages
@@ -104,12 +126,19 @@ class MessageStore:
             if events:
                 add_events(connection, events)
 
-    def delete_old(self, before: datetime) -> None:
-        """Delete what became of messages to channels before a time; those to customers stay with the tenant."""
+    def delete_old(self, before: datetime, open_now: Collection[tuple[str, str]]) -> None:
+        """Delete what became of messages to channels before a time; those to customers stay with the tenant.
+
+        Those about findings that are open, by `about` and `occurrence`, stay: nobody hears of them a second time.
+        """
         table = tables.messages
         old = sa.and_(table.c.audience == Audience.CHANNEL.value, table.c.outcome_at < before)
         with translated(self._location), writing(self._engine) as connection:
-            connection.execute(sa.delete(table).where(old))
+            rows = connection.execute(sa.select(table.c.id, table.c.about, table.c.occurrence).where(old))
+            ids = [number for number, about, occurrence in rows if (about, occurrence) not in open_now]
+            for start in range(0, len(ids), _DELETED_AT_ONCE):
+                part = ids[start : start + _DELETED_AT_ONCE]
+                connection.execute(sa.delete(table).where(table.c.id.in_(part)))
 
     def _read(self, *wanted: sa.ColumnElement[bool], newest: int | None = None) -> Sequence[Message]:
         with translated(self._location), reading(self._engine) as connection:

@@ -85,10 +85,12 @@ def plan_ends(settled: Settled, addressees: Addressees, now: datetime, *, is_for
     ]
 
 
-def plan_again(finding: KeptFinding, addressees: Addressees, now: datetime) -> list[Message]:
-    """Return the messages about an open finding of which nobody wanted to hear until now."""
+def plan_again(
+    finding: KeptFinding, addressees: Addressees, now: datetime, *, is_digest: bool = False
+) -> list[Message]:
+    """Return the messages about an open finding of which nobody wanted to hear, or could hear, until now."""
     return [
-        _message(Audience.CHANNEL, name, finding, now, now, told=Told.AGAIN)
+        _message(Audience.CHANNEL, name, finding, now, now, told=Told.AGAIN, is_digest=is_digest)
         for name, takes in addressees.channels.items()
         if _is_for(finding, name, takes)
     ]

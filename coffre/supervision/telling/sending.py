@@ -23,6 +23,7 @@ from coffre.spec.loader import Checkout
 from coffre.spec.values.references import read_reference
 from coffre.supervision.applied import AppliedReader, AppliedTenant
 from coffre.supervision.findings.life import Subject, settle
+from coffre.supervision.telling.covering import choose, list_quota_places
 from coffre.supervision.telling.mailing import Post, by_tenant
 from coffre.supervision.telling.outbox_state import OUTBOX_KINDS, judge_channels, judge_customers
 from coffre.supervision.telling.planning import (
@@ -104,7 +105,8 @@ class Teller:
             more, again = self._send_due()
             sent, refused = sent + more, {**refused, **again}
         store = self._records.messages
-        store.delete_old(self._clock() - KEPT_FOR)
+        open_now = {_occurrence(each) for each in self._records.supervision.list_findings()}
+        store.delete_old(self._clock() - KEPT_FOR, open_now)
         waiting = store.list_waiting()
         next_at = min((each.not_before for each in waiting), default=None)
         return Telling(sent, refused, len(waiting), next_at)
@@ -130,6 +132,7 @@ class Teller:
         ends_at = begins_at + TELL_SECONDS
         findings = self._records.supervision.list_findings(since=begins_at - GIVE_UP_AFTER - timedelta(days=1))
         self._remind(findings, begins_at)
+        self._catch_up(findings, begins_at)
         due = self._drop(store.list_waiting(), findings, begins_at)
         sent, refused = 0, {}
         for name, job in (*self._channel_jobs(due), *self._customer_jobs(due, findings)):
@@ -142,6 +145,8 @@ class Teller:
             except Exception as problem:  # noqa: BLE001 - one recipient's trouble is not the others'
                 refused[name] = type(problem).__name__
                 self._on_problem(name, problem)
+        if sent:
+            self._settle_covered(store.list_waiting(), findings, self._clock())
         return sent, refused
 
     def _remind(self, findings: Sequence[KeptFinding], now: datetime) -> None:
@@ -152,13 +157,38 @@ class Teller:
             if each.is_open and until is not None and until <= now and each.acknowledged_at is None:
                 self._records.messages.renew(plan_again(each, addressees, now), until)
 
-    def _drop(self, waiting: Sequence[Message], findings: Sequence[KeptFinding], now: datetime) -> list[Message]:
+    def _catch_up(self, findings: Sequence[KeptFinding], now: datetime) -> None:
+        """Tell a channel in one digest what is open and was never told to it: a new one, or one that now takes more."""
+        heard = self._records.messages.list_of_channels()
+        addressees = find_addressees(self._checkout, self._records, now)
+        news = [
+            message
+            for each in findings
+            if each.is_open and not each.is_silent(now)
+            for message in plan_again(each, addressees, now, is_digest=True)
+            if (message.recipient, message.about, message.occurrence) not in heard
+        ]
+        if news:
+            self._records.messages.add(news)
+
+    def _settle_covered(
+        self, waiting: Sequence[Message], findings: Sequence[KeptFinding], now: datetime
+    ) -> Sequence[Message]:
+        """Settle what a stronger message about the same quota has said, and return what is due of the rest."""
+        store = self._records.messages
+        told = store.list_told(list_quota_places(waiting, findings))
+        choice = choose(waiting, told, findings, now)
+        store.settle([each.id or 0 for each in choice.covered], Outcome.GATHERED, now)
+        store.settle([each.id or 0 for each in choice.outdated], Outcome.OVER, now)
+        return choice.due
+
+    def _drop(self, waiting: Sequence[Message], findings: Sequence[KeptFinding], now: datetime) -> Sequence[Message]:
         """Settle what is not told any more, and return what is due."""
         store = self._records.messages
-        by_place = {(write_place(each.place), write_time(each.since)): each for each in findings}
+        by_place = {_occurrence(each): each for each in findings}
         names = self._checkout.settings.notify.channels
         settled: dict[Outcome, list[int]] = {}
-        due = []
+        left = []
         for each in waiting:
             finding = by_place.get((each.about, each.occurrence))
             if each.audience is Audience.CHANNEL and each.recipient not in names:
@@ -167,13 +197,13 @@ class Teller:
                 settled.setdefault(Outcome.SILENCED, []).append(each.id or 0)
             elif is_given_up(each, now):
                 settled.setdefault(Outcome.GIVEN_UP, []).append(each.id or 0)
-            elif each.not_before <= now:
-                due.append(each)
+            else:
+                left.append(each)
         given_up = settled.get(Outcome.GIVEN_UP, [])
         store.fail([each.id or 0 for each in waiting if each.is_maybe_sent and each.id in given_up], UNKNOWN, now)
         for outcome, ids in settled.items():
             store.settle(ids, outcome, now)
-        return due
+        return self._settle_covered(left, findings, now)
 
     def _channel_jobs(self, due: Sequence[Message]) -> Iterator[tuple[str, Callable[[], int]]]:
         for name in self._checkout.settings.notify.channels:
@@ -235,7 +265,7 @@ class Teller:
         waiting, last = store.list_waiting(), store.find_last_results()
         kept = [each for each in self._records.supervision.list_findings() if each.place.kind in OUTBOX_KINDS]
         every_open = self._records.supervision.list_findings()
-        open_now = {(write_place(each.place), write_time(each.since)) for each in every_open}
+        open_now = {_occurrence(each) for each in every_open}
         failing = list(judge_channels(waiting, last, settings.notify.channels, now))
         untold = judge_customers(waiting, last, open_now, now, has_mail=settings.mail is not None)
         slugs = {each.tenant_id: each.slug for each in (*waiting, *last)}
@@ -257,6 +287,11 @@ class Teller:
         if noted:
             self._records.supervision.note(noted)
         return changed
+
+
+def _occurrence(finding: KeptFinding) -> tuple[str, str]:
+    """Return `about` and `occurrence` of the messages about a finding."""
+    return write_place(finding.place), write_time(finding.since)
 
 
 def _is_silent(message: Message, finding: KeptFinding, now: datetime) -> bool:

@@ -149,9 +149,11 @@ def test_one_that_was_told_waits_anew_when_its_silence_is_over(records: Records)
 def test_old_messages_to_channels_go_and_a_tenant_takes_its_own_along(records: Records) -> None:
     ids = add(records, message(), message(audience=Audience.CUSTOMER, recipient=""), message(tenant_id=OTHER))
     records.messages.settle(ids[:2], Outcome.SENT, NOON, proof=PROOF, document="x")
-    records.messages.delete_old(NOON)
+    records.messages.delete_old(NOON, set())
     assert len(told(records)) == 3
-    records.messages.delete_old(LATER)
+    records.messages.delete_old(LATER, {(message().about, message().occurrence)})
+    assert len(told(records)) == 3, "it is open: a new channel would be told of it, this one was"
+    records.messages.delete_old(LATER, set())
     assert [each.audience for each in records.messages.list_newest(9)] == [Audience.CUSTOMER, Audience.CHANNEL]
     records.append(Event(MARTIN, "martin", EventKind.DRILL, NOON, "claire", details={"seed": 1, "snapshot": "ab"}))
     trimmed = Event(MARTIN, "martin", EventKind.RECORDS_TRIMMED, NOON, "claire", details={"on": "2026-11-23"})

@@ -16,14 +16,14 @@ from coffre.cli.words.supervision.messages import describe_message, write_note
 from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.records.events import EventKind
-from coffre.records.messages import Audience, Outcome
+from coffre.records.messages import Audience, Outcome, Told
 from coffre.spec.loader import load_checkout
 from coffre.storage.values import PlatformAwayError
 from coffre.supervision import saying
 from coffre.supervision.availability.declaring import declare_maintenance
 from coffre.supervision.telling import mailing
 from coffre.supervision.telling.rules import GIVE_UP_AFTER, STORM
-from coffre.supervision.telling.sending import Teller, Telling, find_addressees
+from coffre.supervision.telling.sending import KEPT_FOR, Teller, Telling, find_addressees
 from tests.builders import PLATFORM
 from tests.doubles.watching import Watching, watching
 from tests.doubles.workshop import CAISSE, COMPTA, SLUG, Workshop, open_workshop
@@ -260,7 +260,8 @@ def test_a_receiver_that_is_down_gets_everything_later_as_one_message(make_desk:
     desk.look(timedelta(hours=1))
     assert len(desk.titles()) <= STORM
     assert "channel_failing" not in [each.place.kind for each in desk.records.supervision.list_findings()]
-    assert {outcome for _, outcome in desk.outcomes(Audience.CHANNEL)} <= {Outcome.SENT, Outcome.OVER, None}
+    wanted = {Outcome.SENT, Outcome.GATHERED, Outcome.OVER, None}
+    assert {outcome for _, outcome in desk.outcomes(Audience.CHANNEL)} <= wanted
 
 
 def test_a_late_workstation_waits_for_the_digest_and_the_urgent_channel_hears_nothing(
@@ -293,6 +294,71 @@ def test_it_is_over_for_those_who_were_told_and_flapping_is_held_off(make_desk: 
     desk.look()
     desk.look(timedelta(hours=1))
     assert len(desk.subjects()) == 3, "it still holds after the hold-off"
+
+
+def test_a_full_space_is_told_once_also_when_the_weaker_warning_was_held_off(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(channels={"ops": "all"})
+    desk.fill(COMPTA, 9 * MIB)
+    desk.look()
+    desk.empty(COMPTA)
+    desk.look()
+    told = len(desk.titles())
+    desk.fill(COMPTA, 9 * MIB, "b")
+    desk.look()
+    assert len(desk.subjects()) == 2, "90 % was told lately: it waits"
+    desk.fill(CAISSE, MIB)
+    desk.look()
+    for _ in range(4):
+        desk.look(timedelta(minutes=30))
+    assert [each.split(" – ")[0] for each in desk.subjects()[2:]] == [
+        "Vos sauvegardes sont arrêtées : l’espace est plein"
+    ]
+    assert [each for each in desk.titles()[told:] if "quota" in each] == ["Coffre: martin: quota reached"]
+    assert desk.outcomes(Audience.CUSTOMER)[2:] == [("begin", Outcome.GATHERED), ("begin", Outcome.SENT)]
+    waits = [each for each in desk.records.messages.list_waiting() if "quota" in each.about]
+    assert [each for each in waits if each.told is Told.BEGIN] == [], "neither 90 % nor 80 % is left for later"
+
+
+def test_a_new_channel_hears_once_of_what_is_open(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(channels={"ops": "all"})
+    desk.workshop.estate.bucket(COMPTA).put("foreign", b"1")
+    desk.fill(COMPTA, 9 * MIB)
+    desk.look()
+    before = desk.titles()
+
+    def name(**channels: str) -> None:
+        file = desk.workshop.root / "platform.yaml"
+        settings = yaml.safe_load(file.read_text("utf-8"))
+        for each in channels:
+            (desk.workshop.root / f"{each}.url").write_text(desk.receiver.url("json", f"{each}/{TOKEN}"))
+        settings["notify"]["channels"] = {
+            each: {"url": f"file:{each}.url", "takes": takes} for each, takes in channels.items()
+        }
+        file.write_text(yaml.safe_dump(settings, allow_unicode=True), "utf-8")
+
+    name(ops="all", second="all", night="urgent")
+    desk.receiver.status = 503
+    desk.tell()
+    desk.receiver.status = 200
+    for _ in range(3):
+        desk.look(timedelta(hours=1))
+    assert desk.titles("second") == ["Coffre: 0 findings new, 2 still open, 0 ended"]
+    [note] = desk.receiver.notes(f"/night/{TOKEN}")
+    assert "still" in note["message"]
+    assert "above 90 %" in note["message"]
+    assert "above 80 %" not in note["message"]
+    assert desk.titles() == before, "one that was told hears nothing again"
+    name(ops="all", renamed="urgent")
+    desk.look()
+    assert len(desk.titles("renamed")) == 1, "a renamed channel is a new one"
+    desk.watch.now += KEPT_FOR
+    for _ in range(2):
+        desk.look(timedelta(days=1))
+    assert len([each for each in desk.titles() if "foreign" in each or "open" in each]) == 1, "told once, however long"
+    desk.workshop.estate.bucket(COMPTA).hide("foreign")
+    desk.look(timedelta(days=1))
+    desk.look(timedelta(days=1))
+    assert any("martin: ended: " in each["message"] for each in desk.receiver.notes(f"/renamed/{TOKEN}"))
 
 
 def test_what_is_acknowledged_or_silenced_is_not_told_and_told_again_after_its_day(

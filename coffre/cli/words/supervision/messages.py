@@ -38,10 +38,12 @@ def write_note(batch: Batch) -> Note:
     if not batch.is_digest and len(batch.messages) == 1:
         [message] = batch.messages
         return Note(_title(message), "\n".join(_lines(message)))
-    begins = [each for each in batch.messages if each.told is not Told.END]
-    ends = [each for each in batch.messages if each.told is Told.END]
-    title = f"Coffre: {_count(len(begins), 'finding')} new, {len(ends)} ended"
-    lines = [describe_message(each) for each in (*begins, *ends)]
+    begins, still, ends = (
+        [each for each in batch.messages if each.told is told] for told in (Told.BEGIN, Told.AGAIN, Told.END)
+    )
+    since_before = f", {len(still)} still open" if still else ""
+    title = f"Coffre: {_count(len(begins), 'finding')} new{since_before}, {len(ends)} ended"
+    lines = [describe_message(each) for each in (*begins, *still, *ends)]
     shown = [*_fitting(lines[:_LINES])]
     left = len(lines) - len(shown)
     more = [f"… and {left} more"] if left else []
