@@ -198,6 +198,10 @@ class FindingKind(StrEnum):
     PROBES_MISSING = "probes_missing"
     """Nobody probes a platform any more: `last_at` the last probe."""
 
+    PROBE_CANNOT_LOOK = "probe_cannot_look"
+    """Probes say nothing about a platform, by SMILÉO's own fault: its settings, the probe's user or key, the clock of
+    the computer that probes; `since`."""
+
     AVAILABILITY_SPENT = "availability_spent"
     """So many `percent` of the time that a platform may be down in a `year` are used: `used_seconds`,
     `budget_seconds`."""

@@ -14,6 +14,8 @@ from coffre.records.database import tables
 
 CLOSE = timedelta(minutes=3)
 """Two probes that are not further apart than this follow each other; probes are made every minute."""
+CANNOT_LOOK = "cannot_look"
+"""The fault of a probe that says nothing about its platform: the fault is SMILÉO's own (its user, its settings)."""
 KEPT = timedelta(days=3 * 366)
 """How long rows are kept: the year before last can still be shown."""
 
@@ -35,6 +37,11 @@ class ProbeSpan:
     step: str | None = None
     fault: str | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether these probes say anything about the platform, up or down."""
+        return self.is_up or self.fault != CANNOT_LOOK
+
 
 def one_probe(
     platform: str, at: datetime, duration_ms: int, step: str | None = None, fault: str | None = None
@@ -46,7 +53,8 @@ def one_probe(
 def join(before: ProbeSpan, after: ProbeSpan) -> ProbeSpan | None:
     """Return one span of two that follow each other closely and gave the same; None otherwise. Pure."""
     is_next = timedelta(0) <= after.begins_at - before.ends_at <= CLOSE
-    if not is_next or (before.platform, before.is_up) != (after.platform, after.is_up):
+    kinds = [(each.platform, each.is_up, each.is_known) for each in (before, after)]
+    if not is_next or kinds[0] != kinds[1]:
         return None
     return replace(
         before,

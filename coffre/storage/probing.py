@@ -35,6 +35,8 @@ class ProbeFault(StrEnum):
     """The platform answered with another error."""
     DIFFERENT = "different"
     """What was read is not what was written, or no longer there."""
+    CANNOT_LOOK = "cannot_look"
+    """The fault is on this side, so nobody knows whether the platform serves (see `Probe.run`)."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,6 @@ class Probe(Protocol):
     def run(self, at: datetime) -> ProbeResult:
         """Write an object, read it back, compare it, delete it, on a new connection; a failure is a result.
 
-        ExpectedError when the fault is on this side (settings, the administrator's rights, this computer's clock): then
-        nobody knows whether the platform serves.
+        ExpectedError when the fault is on this side (settings, the administrator's rights, the probe's own user and
+        key, this computer's clock): then nobody knows whether the platform serves.
         """

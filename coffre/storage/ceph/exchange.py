@@ -106,7 +106,10 @@ def _read(http: SignedHttp, path: str) -> bytes | None:
 
 
 def is_of_this_computer(error: ExpectedError) -> bool:
-    """Tell whether an error before the first request says nothing about the platform. Pure."""
-    if isinstance(error, S3Error) and error.http_status >= _SERVERS_FAULT:
+    """Tell whether an error before the first request says nothing about the platform. Pure.
+
+    A refusal without a code is none of the gateway's: a proxy in front of it refuses everybody.
+    """
+    if isinstance(error, S3Error) and (error.http_status >= _SERVERS_FAULT or error.code.startswith("HTTP ")):
         return False
     return not isinstance(error, PlatformAwayError)

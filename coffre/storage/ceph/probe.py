@@ -9,20 +9,30 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from coffre.errors import RefusedError, RemoteError
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.api.faults import UserAlreadyExistsError
 from coffre.storage.ceph.exchange import FailedStepError, exchange, find_fault, is_of_this_computer, measure
-from coffre.storage.probing import PROBE_NAME, ProbeFault, ProbeResult, ProbeStep
+from coffre.storage.probing import PROBE_NAME, ProbeResult, ProbeStep
 from coffre.storage.s3.client import make_client
-from coffre.storage.s3.faults import AccessRefusedError, BucketAlreadyExistsError, GoneError, s3_errors
+from coffre.storage.s3.faults import (
+    AccessRefusedError,
+    BucketAlreadyExistsError,
+    GoneError,
+    UnknownKeyError,
+    UserSuspendedError,
+    WallReachedError,
+    s3_errors,
+)
 from coffre.storage.values import AccessKey, Endpoint
 
 USER = BUCKET = PROBE_NAME
 QUOTA_BYTES = 16 * 1024**2
 """The most that the user may store: what a stolen key of it is worth."""
+_OF_OWN_USER = (AccessRefusedError, UnknownKeyError, UserSuspendedError, WallReachedError)
+"""Refusals that say something about the probe's own user, and nothing about the service for customers."""
 LEFT_AFTER = timedelta(hours=1)
 """An object of a probe that is older was left by a killed one."""
 _EXPIRY = {
@@ -50,15 +60,21 @@ class CephProbe:
         try:
             exchange(self._endpoint, self._open(now), BUCKET)
         except FailedStepError as failure:
-            if is_first or failure.fault is not ProbeFault.REFUSED:
+            if not isinstance(failure.__cause__, (*_OF_OWN_USER, GoneError)):
                 raise
             # Somebody may have taken away the probe's own user, key or bucket: that is not the platform's fault.
             self._key = None
+            if is_first:
+                _tell_own(failure)
             try:
                 key = self._open(now)
             except FailedStepError:
                 raise failure from None
-            exchange(self._endpoint, key, BUCKET)
+            try:
+                exchange(self._endpoint, key, BUCKET)
+            except FailedStepError as again:
+                self._key = None
+                _tell_own(again)
 
     def _open(self, now: datetime) -> AccessKey:
         """Return the key of the probe's user, made with its bucket if need be; what killed probes left is deleted."""
@@ -75,6 +91,11 @@ class CephProbe:
 
     def _find_key(self) -> AccessKey | None:
         user = self._admin.find_user(USER)
+        if user is not None and user.suspended:
+            raise RefusedError(
+                f"user {USER} is suspended on this platform, so Coffre cannot probe it",
+                f"Enable it on the platform: `radosgw-admin user enable --uid={USER}`.",
+            )
         return user.keys[0] if user is not None and user.keys else None
 
     def _make_user(self) -> AccessKey:
@@ -109,6 +130,21 @@ class CephProbe:
                 f"bucket {BUCKET} belongs to another user, so Coffre cannot probe this platform",
                 f"Find out who made it: on a platform of Coffre it must belong to user {USER}.",
             ) from error
+
+
+def _tell_own(failure: FailedStepError) -> NoReturn:
+    """Raise RefusedError for a refusal of the probe's own user by a platform that answers, else the failure itself.
+
+    An answer without a code of S3 is a failure: a proxy that refuses everybody gives one.
+    """
+    cause = failure.__cause__
+    if not isinstance(cause, _OF_OWN_USER):
+        raise failure
+    raise RefusedError(
+        f"the platform answers, and refuses user {USER} of the probes ({cause.code}), so Coffre cannot probe it",
+        f"See the keys, the quota and the caps of {USER} on the platform, and the policy of bucket {BUCKET}; a user "
+        "that is deleted there is made again by the next probe.",
+    ) from failure
 
 
 def _is_left(entry: Mapping[str, Any], now: datetime) -> bool:

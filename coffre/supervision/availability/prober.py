@@ -1,7 +1,8 @@
 """Probes every platform of the newest apply, side by side; what the records cannot take now is kept for the next round.
 
-A platform that does not answer within its time has failed. A fault of this side (its settings, the administrator's
-rights, this computer's clock) gives no probe: then nobody knows whether the platform serves.
+A platform that does not answer within its time has failed. After a fault of this side (its settings, the
+administrator's rights, the probe's own user, this computer's clock) nobody knows whether the platform serves; that is
+kept as well, so that supervision can say it.
 """
 
 from collections.abc import Callable, Mapping
@@ -86,7 +87,9 @@ class Prober:
             elif isinstance(result, Exception):
                 unprobed[name] = type(result).__name__
                 self.on_problem(name, result)
-        self._keep([_as_span(name, each) for name, each in sorted(results.items())])
+        blind = ProbeResult(at, 0, (ProbeStep.OPEN, ProbeFault.CANNOT_LOOK))
+        every = {**results, **dict.fromkeys(unprobed, blind)}
+        self._keep([_as_span(name, each) for name, each in sorted(every.items())])
         return ProbeRound(at, results, unprobed, len(self._waiting))
 
     def _read_platforms(self) -> None:

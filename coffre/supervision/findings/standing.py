@@ -166,6 +166,7 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.SETTINGS_WEAKENED: Standing(_OPEN, None, Consequence.NONE, NextAction.ASK_AUTHOR),
     FindingKind.PLATFORM_IN_MAINTENANCE: Standing(_VENDORS, None, Consequence.NONE, NextAction.WAIT),
     FindingKind.PROBES_MISSING: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.RUN_PROBES),
+    FindingKind.PROBE_CANNOT_LOOK: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.RUN_PROBES),
     FindingKind.AVAILABILITY_SPENT: _ours(Severity.MAJOR, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
     FindingKind.OF_NEWER_VERSION: Standing(_OPEN, None, Consequence.UNSUPERVISED, NextAction.UPDATE_COFFRE),
     FindingKind.NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),

@@ -1,7 +1,8 @@
 """Outages of a platform from its probes, and the times that nobody probed. Pure.
 
 Three failures in a row make an outage: from the first of them to the first success after it. Where nobody probed for
-longer than `CLOSE` nobody knows: that is no outage, and it is not up.
+longer than `CLOSE` nobody knows: that is no outage, and it is not up. A probe that could not look, by SMILÉO's own
+fault, is as none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,15 +36,20 @@ class Outage:
 
 
 def merge(spans: Sequence[ProbeSpan]) -> list[ProbeSpan]:
-    """Join the spans of one platform that a day's end has cut; they are in their order."""
+    """Join the spans of one platform that a day's end has cut, without what says nothing; they are in their order."""
     found: list[ProbeSpan] = []
-    for each in spans:
+    for each in leave_out_unknown(spans):
         joined = join(found[-1], each) if found else None
         if joined is None:
             found.append(each)
         else:
             found[-1] = joined
     return found
+
+
+def leave_out_unknown(spans: Sequence[ProbeSpan]) -> list[ProbeSpan]:
+    """Return the spans that say whether the platform served."""
+    return [each for each in spans if each.is_known]
 
 
 def find_outages(spans: Sequence[ProbeSpan], now: datetime) -> list[Outage]:
@@ -69,7 +75,7 @@ def find_unprobed(spans: Sequence[ProbeSpan], within: Interval) -> tuple[Interva
     """Return the times of an interval about which no probe says anything, of spans in their order."""
     gaps: list[Interval] = []
     last: datetime | None = None
-    for each in spans:
+    for each in leave_out_unknown(spans):
         if last is None or each.begins_at - last > CLOSE:
             gaps.append(Interval(last or min(within.begins_at, each.begins_at), each.begins_at))
         last = each.ends_at if last is None else max(last, each.ends_at)

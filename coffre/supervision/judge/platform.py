@@ -8,7 +8,7 @@ from coffre.findings import Finding, FindingKind
 from coffre.records.facts.availability import Maintenance
 from coffre.records.probes import CLOSE, ProbeSpan
 from coffre.supervision.judge.availability import Availability
-from coffre.supervision.judge.outages import Outage, find_outages
+from coffre.supervision.judge.outages import FAILURES, Outage, find_outages
 
 UNPROBED_AFTER = timedelta(minutes=10)
 """A platform that was probed before and is not any more for so long is a finding."""
@@ -61,9 +61,12 @@ def judge_platform(
     newest = max(spans, key=lambda each: each.ends_at, default=None)
     is_up = newest is not None and newest.is_up and now - newest.ends_at <= CLOSE
     is_away = outage is not None or seen.error is not None
-    findings = [_away(outage, _find_maintenance(maintenances, now), seen)] if is_away else []
+    findings = [_away(outage, find_maintenance(maintenances, now), seen)] if is_away else []
     if newest is not None and now - newest.ends_at > UNPROBED_AFTER:
         findings.append(Finding(FindingKind.PROBES_MISSING, None, {"last_at": newest.ends_at.isoformat()}))
+    elif (unknown := _find_unknown(spans)) and sum(each.probes for each in unknown) >= FAILURES:
+        since = unknown[0].begins_at.isoformat()
+        findings.append(Finding(FindingKind.PROBE_CANNOT_LOOK, None, {"since": since}))
     for percent in SPENT_PERCENT:
         if year.used_seconds * 100 >= year.budget_seconds * percent:
             evidence = {
@@ -74,6 +77,12 @@ def judge_platform(
             }
             findings.append(Finding(FindingKind.AVAILABILITY_SPENT, None, evidence))
     return PlatformVerdict(findings, outage is None and (seen.has_answered or is_up))
+
+
+def _find_unknown(spans: Sequence[ProbeSpan]) -> list[ProbeSpan]:
+    """Return the newest probes that say nothing, after the last one that does."""
+    known = max((each.ends_at for each in spans if each.is_known), default=None)
+    return [each for each in spans if not each.is_known and (known is None or each.begins_at > known)]
 
 
 def _away(outage: Outage | None, maintenance: Maintenance | None, seen: PassWord) -> Finding:
@@ -90,6 +99,6 @@ def _away(outage: Outage | None, maintenance: Maintenance | None, seen: PassWord
     return Finding(FindingKind.PLATFORM_IN_MAINTENANCE, None, {**evidence, "maintenance_until": until})
 
 
-def _find_maintenance(maintenances: Sequence[Maintenance], now: datetime) -> Maintenance | None:
+def find_maintenance(maintenances: Sequence[Maintenance], now: datetime) -> Maintenance | None:
     """Return the maintenance that goes on, of those that were declared before they began."""
     return next((each for each in maintenances if each.is_beforehand and each.begins_at <= now < each.ends_at), None)

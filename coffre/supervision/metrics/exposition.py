@@ -21,6 +21,7 @@ from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
 from coffre.supervision.judge.forecast import Forecast, Outlook
 from coffre.supervision.metrics.figures import TROUBLES, Figures, FiguresReader, TenantFigures
+from coffre.supervision.metrics.platforms import PlatformFigures
 from coffre.workspace.many.threads import Late, run_all
 
 READ_SECONDS = 8.0
@@ -28,6 +29,7 @@ READ_SECONDS = 8.0
 _WAIT_SECONDS = 5.0
 
 _TENANT = ("tenant", "platform")
+_PLATFORM = ("platform",)
 _METRICS: dict[str, tuple[str, Sequence[str]]] = {
     "coffre_up": ("1 when the records could be read, else 0, and then no other figure is shown", ()),
     "coffre_info": ("1; the version of Coffre", ("version",)),
@@ -55,6 +57,13 @@ _METRICS: dict[str, tuple[str, Sequence[str]]] = {
     "coffre_tenant_licences_sold": ("Licences sold", (*_TENANT, "kind")),
     "coffre_tenant_licences_declared": ("Machines in service in the tenant's file", (*_TENANT, "kind")),
     "coffre_tenant_licences_in_use": ("Machines in service that have given a backup", (*_TENANT, "kind")),
+    "coffre_platform_up": ("1 the probed platform serves, 0 an outage goes on", _PLATFORM),
+    "coffre_platform_in_maintenance": ("1 during a maintenance that was declared before it began", _PLATFORM),
+    "coffre_platform_last_probe_timestamp_seconds": ("When a probe last said anything about the platform", _PLATFORM),
+    "coffre_platform_outage_seconds": ("Seconds of this year that count as down", _PLATFORM),
+    "coffre_platform_outage_budget_seconds": ("Seconds that the platform may be down in this year", _PLATFORM),
+    "coffre_platform_outage_left_seconds": ("What is left of them, negative once they are exceeded", _PLATFORM),
+    "coffre_platform_unknown_seconds": ("Seconds of this year until now that nobody probed", _PLATFORM),
     "coffre_findings": (
         "Open findings; severity is empty for what is not attributable to SMILÉO, tenant for a platform's",
         (*_TENANT, "kind", "attribution", "severity", "silenced"),
@@ -150,10 +159,24 @@ def list_samples(figures: Figures) -> Iterator[Sample]:
     yield "coffre_tenants_not_known", (), figures.not_known
     for each in figures.tenants:
         yield from _list_of_tenant(each)
+    for platform in figures.platforms:
+        yield from _list_of_platform(platform)
     for group, count in figures.findings.items():
         silenced = "true" if group.is_silent else "false"
         labels = (group.tenant, group.platform, group.kind, group.attribution, group.severity, silenced)
         yield "coffre_findings", labels, count
+
+
+def _list_of_platform(figures: PlatformFigures) -> Iterator[Sample]:
+    labels, year = (figures.name,), figures.year
+    if figures.is_up is not None:
+        yield "coffre_platform_up", labels, float(figures.is_up)
+    yield "coffre_platform_in_maintenance", labels, float(figures.is_in_maintenance)
+    yield "coffre_platform_last_probe_timestamp_seconds", labels, figures.last_probe_at.timestamp()
+    yield "coffre_platform_outage_seconds", labels, year.used_seconds
+    yield "coffre_platform_outage_budget_seconds", labels, year.budget_seconds
+    yield "coffre_platform_outage_left_seconds", labels, year.left_seconds
+    yield "coffre_platform_unknown_seconds", labels, year.unprobed_seconds
 
 
 def _list_of_tenant(figures: TenantFigures) -> Iterator[Sample]:

@@ -25,6 +25,7 @@ from coffre.supervision.findings.life import as_finding
 from coffre.supervision.findings.standing import find_standing
 from coffre.supervision.judge.forecast import WINDOW_DAYS, Forecast, foresee
 from coffre.supervision.judge.quota import Use
+from coffre.supervision.metrics.platforms import PlatformFigures, list_platform_figures
 from coffre.supervision.observe.seen import SeenMachine, recall_machine, recall_tenant
 from coffre.tenant.departure import STILL_SERVED, judge_stage
 
@@ -87,6 +88,7 @@ class Figures:
     tenants: Sequence[TenantFigures]
     not_known: int
     findings: Mapping[FindingGroup, int]
+    platforms: Sequence[PlatformFigures] = ()
 
 
 @dataclass
@@ -128,6 +130,7 @@ class FiguresReader:
             ],
             len(house.unknown),
             count_findings(findings, {each.id: each.storage.platform for each in served}, now),
+            [] if house.checkout is None else list_platform_figures(records, house.checkout.settings, now),
         )
 
     def _foresee(self, records: Records, tenants: Sequence[Tenant], now: datetime) -> Mapping[str, Forecast]:

@@ -20,6 +20,7 @@ from coffre.findings import Finding, FindingKind
 from coffre.records.activity import Usage
 from coffre.records.database.supervision import Noted
 from coffre.records.kept_findings import KeptFinding
+from coffre.records.probes import one_probe
 from coffre.supervision.findings.life import Subject, place_of
 from tests.builders import PLATFORM, tenant_with
 from tests.dashboards import MONITORING, list_panels, list_rules
@@ -146,6 +147,9 @@ def fill(workshop: Workshop, desk: Watching) -> None:
         Usage(TENANT.id, COMPTA, (now - timedelta(days=back)).date(), size, size, now - timedelta(days=back))
         for back, size in sizes
     )
+    # Probes up to a later time, so that they are fresh however long the tests take.
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    store.availability.add_probes([one_probe("lab", begin + timedelta(minutes=2 * turn), 20) for turn in range(90)])
     found = [
         Finding(FindingKind.BACKUP_FAILED, CAISSE, {"result": "failed"}),
         Finding(FindingKind.VERIFICATION_LATE, CAISSE, {"last_full_round_at": None}),

@@ -3,6 +3,7 @@
     with FaultProxy(endpoint.url, endpoint.ca_file, folder) as proxy:     # address="10.x.y.1": machines reach it too
         Endpoint(proxy.url, ca_file=proxy.ca_file)    # signatures hold: the Host header passes as it came
         proxy.answer_503(60)      # every request, for so many seconds
+        proxy.answer_403(60)      # the same with 403 and no code of S3, as a firewall in front of it does
         proxy.drop()              # closes each connection before its first byte of TLS
         proxy.hang()              # takes each request and never answers
         proxy.shift_date(1200)    # the Date header lies by so many seconds
@@ -62,7 +63,12 @@ class FaultProxy:
         self._server.shutdown()
         self._server.server_close()
 
+    def answer_403(self, seconds: float) -> None:
+        self._status = 403
+        self._unavailable_until = time.monotonic() + seconds
+
     def answer_503(self, seconds: float) -> None:
+        self._status = 503
         self._unavailable_until = time.monotonic() + seconds
 
     def drop(self) -> None:
@@ -88,6 +94,7 @@ class FaultProxy:
         self._prefix = prefix
 
     def heal(self) -> None:
+        self._status = 503
         self._unavailable_until = 0.0
         self._drops = False
         self._shift = timedelta()
@@ -119,7 +126,7 @@ class FaultProxy:
         return context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
 
     def _fails(self, path: str, method: str) -> bool:
-        """Wait while the proxy hangs or gathers; tell whether this request is answered with 503."""
+        """Wait while the proxy hangs or gathers; tell whether this request is answered with 503 or 403."""
         if method == self._gathered_method:
             self._gather()
         if not path.startswith(self._prefix) or self._method not in ("", method):
@@ -184,7 +191,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.proxy.seen.append((self.command, path))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.server.proxy._fails(path, self.command):
-            self._answer(503, [("Content-Type", "text/plain")], b"Service Unavailable\n", None)
+            self._answer(self.server.proxy._status, [("Content-Type", "text/plain")], b"Not now\n", None)
             return
         answer, content = self.server.proxy._forward(self, body)
         headers = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP]

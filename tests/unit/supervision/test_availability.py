@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from coffre.records.probes import ProbeSpan, join, one_probe
+from coffre.records.probes import CANNOT_LOOK, ProbeSpan, join, one_probe
 from coffre.supervision.judge.availability import Availability, Excused, budget_of, judge_year, year_of
 from coffre.supervision.judge.intervals import Interval, intersect, subtract, total, unite
 from coffre.supervision.judge.outages import find_outages, find_unprobed
@@ -16,24 +16,27 @@ NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-def kept(probes: Iterable[tuple[datetime, bool]]) -> list[ProbeSpan]:
+FAULTS = {"-": "unreachable", "?": CANNOT_LOOK}
+
+
+def kept(probes: Iterable[tuple[datetime, str]]) -> list[ProbeSpan]:
     """Return single probes as the records keep them: joined, and cut where a day ends."""
     found: list[ProbeSpan] = []
-    for at, is_up in probes:
-        new = one_probe("lab", at, 20) if is_up else one_probe("lab", at, 5000, "write", "unreachable")
+    for at, mark in probes:
+        new = one_probe("lab", at, 20) if mark == "+" else one_probe("lab", at, 5000, "write", FAULTS[mark])
         same_day = found and found[-1].begins_at.date() == at.date()
         joined = join(found[-1], new) if same_day else None
         found[-1 if joined else len(found) :] = [joined or new]
     return found
 
 
-def minutes(first: datetime, marks: str) -> list[tuple[datetime, bool]]:
-    """Return a probe a minute: ``+`` is up, ``-`` is down, a blank is none."""
-    return [(first + turn * MINUTE, mark == "+") for turn, mark in enumerate(marks) if mark != " "]
+def minutes(first: datetime, marks: str) -> list[tuple[datetime, str]]:
+    """Return a probe a minute: ``+`` is up, ``-`` is down, ``?`` could not look, a blank is none."""
+    return [(first + turn * MINUTE, mark) for turn, mark in enumerate(marks) if mark != " "]
 
 
 def judge(
-    probes: Iterable[tuple[datetime, bool]], now: datetime, excused: Excused | None = None, year: int = 2026
+    probes: Iterable[tuple[datetime, str]], now: datetime, excused: Excused | None = None, year: int = 2026
 ) -> Availability:
     return judge_year(kept(probes), excused or Excused(), year, PARIS, now)
 
@@ -83,6 +86,20 @@ def test_where_nobody_probed_it_is_neither_up_nor_down() -> None:
     assert find_unprobed([], within) == (within,)
     (outage,) = find_outages(spans, within.ends_at)
     assert outage.begins_at == NOON + 10 * MINUTE, "the unknown time before is not down"
+
+
+def test_a_probe_that_could_not_look_is_as_none() -> None:
+    marks = "+++?????????---+"
+    assert find_outages(kept(minutes(NOON, "+++?????+")), NOON + HOUR) == []
+    (outage,) = find_outages(kept(minutes(NOON, marks)), NOON + HOUR)
+    assert (outage.begins_at, outage.failures) == (NOON + 12 * MINUTE, 3)
+    blank, refused = (kept(minutes(NOON, each)) for each in (marks.replace("?", " "), marks))
+    within = Interval(NOON, NOON + 15 * MINUTE)
+    assert find_unprobed(refused, within) == find_unprobed(blank, within) != ()
+    (before,) = find_outages(kept(minutes(NOON, "+---????")), NOON + 7 * MINUTE)
+    assert (before.ends_at, before.is_going_on) == (NOON + 3 * MINUTE, False), "then nobody knows"
+    year = judge(minutes(NOON, "+" + "?" * 60 + "+"), NOON + 61 * MINUTE)
+    assert (year.used_seconds, year.outages) == (0, [])
 
 
 def test_an_interval_that_begins_between_two_close_probes_is_probed() -> None:
@@ -140,7 +157,7 @@ def test_the_share_is_that_of_the_time_that_was_probed() -> None:
 
 def test_a_year_of_probes_is_a_row_a_day() -> None:
     new_year = year_of(2026, PARIS).begins_at.astimezone(UTC)
-    spans = kept((new_year + turn * MINUTE, True) for turn in range(30 * 24 * 60))
+    spans = kept((new_year + turn * MINUTE, "+") for turn in range(30 * 24 * 60))
     assert len(spans) == 31, "30 days in Paris touch 31 in UTC"
     found = judge_year(spans, Excused(), 2026, PARIS, new_year + timedelta(days=30))
     assert (found.percent, found.unprobed_seconds, found.used_seconds) == (100, 0, 0)

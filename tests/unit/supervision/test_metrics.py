@@ -14,9 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from coffre.findings import FindingKind
 from coffre.records.activity import Usage
+from coffre.records.actor import Author
 from coffre.records.database.store import Records
+from coffre.records.facts.availability import MaintenanceDeclared
 from coffre.records.facts.departure import DepartureStage, Stage
-from coffre.records.kept_findings import FindingPlace, KeptFinding
+from coffre.records.kept_findings import NO_TENANT, FindingPlace, KeptFinding
+from coffre.records.probes import CANNOT_LOOK, one_probe
+from coffre.supervision.availability.words import event_of
 from coffre.supervision.judge.forecast import Forecast, Outlook
 from coffre.supervision.judge.quota import Use
 from coffre.supervision.metrics import exposition
@@ -143,6 +147,67 @@ def figures_of(forecast: Forecast | None, use: Use | None) -> TenantFigures:
 def samples_of(each: TenantFigures) -> dict[str, float]:
     figures = Figures(NOON, None, None, [each], 0, {})
     return {name: value for name, _, value in list_samples(figures)}
+
+
+def probe(desk: Watching, marks: str, last: datetime) -> None:
+    """Add a probe a minute: ``+`` is up, ``-`` is down, ``?`` could not look."""
+    faults = {"+": (), "-": ("write", "unreachable"), "?": ("open", CANNOT_LOOK)}
+    desk.desk.records.availability.add_probes(
+        [
+            one_probe("lab", last - timedelta(minutes=turn), 20, *faults[mark])
+            for turn, mark in zip(range(len(marks) - 1, -1, -1), marks, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize(("marks", "is_up", "outage_seconds", "last_minutes"), [
+    ("+++", 1, 0, 0),
+    ("++--", 1, 0, 0),
+    ("+---", 0, 2 * 60, 0),
+    ("+----++", 1, 4 * 60, 0),
+    ("+++???", 1, 0, 3),
+    ("+++????", None, 0, 4),
+    ("????", None, None, None),
+    ("", None, None, None),
+])  # fmt: skip
+def test_a_platform_is_shown_as_its_probes_found_it(
+    workshop: Workshop,
+    desk: Watching,
+    marks: str,
+    is_up: int | None,
+    outage_seconds: int | None,
+    last_minutes: int | None,
+) -> None:
+    workshop.apply()
+    probe(desk, marks, NOON)
+    found = Scraper(workshop.root, NOON).scrape()
+    platform = {"platform": "lab"}
+    budget_seconds = 365 * 86400 * 3 // 1000
+    assert value(found, "coffre_platform_up", **platform) == is_up
+    assert value(found, "coffre_platform_outage_seconds", **platform) == outage_seconds
+    if last_minutes is None or outage_seconds is None:
+        assert not [name for name, _ in found if name.startswith("coffre_platform_")], "nobody knows anything"
+        return
+    last_at = (NOON - timedelta(minutes=last_minutes)).timestamp()
+    assert value(found, "coffre_platform_last_probe_timestamp_seconds", **platform) == last_at
+    assert value(found, "coffre_platform_outage_budget_seconds", **platform) == budget_seconds
+    assert value(found, "coffre_platform_outage_left_seconds", **platform) == budget_seconds - outage_seconds
+    begun = (NOON - datetime(2025, 12, 31, 23, tzinfo=UTC)).total_seconds() - 60 * (len(marks) - 1 - last_minutes)
+    unknown = begun - (60 * last_minutes if last_minutes <= 3 else 0)
+    assert value(found, "coffre_platform_unknown_seconds", **platform) == unknown
+    assert value(found, "coffre_platform_in_maintenance", **platform) == 0
+
+
+def test_a_platform_in_a_declared_maintenance_is_shown_as_such(workshop: Workshop, desk: Watching) -> None:
+    workshop.apply()
+    probe(desk, "+---", NOON)
+    fact = MaintenanceDeclared("lab", NOON - timedelta(minutes=5), NOON + timedelta(hours=1), "Ceph 19")
+    author = Author("claire", None)
+    desk.desk.records.append(event_of(NO_TENANT, NO_TENANT, fact, author, NOON - timedelta(days=9)))
+    found = Scraper(workshop.root, NOON).scrape()
+    assert value(found, "coffre_platform_in_maintenance", platform="lab") == 1
+    assert value(found, "coffre_platform_up", platform="lab") == 0
+    assert value(found, "coffre_platform_outage_seconds", platform="lab") == 0
 
 
 def test_a_use_that_was_not_listed_is_unknown_and_not_nothing() -> None:

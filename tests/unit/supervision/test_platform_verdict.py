@@ -102,6 +102,22 @@ def test_that_nobody_probes_any_more_is_a_finding_and_that_nobody_ever_did_is_no
     assert kinds(judge([], SEEN)) == []
 
 
+def test_a_probe_that_cannot_look_is_a_finding_of_its_own_and_neither_up_nor_down() -> None:
+    assert kinds(judge(probed("+??"), SEEN)) == []
+    verdict = judge(probed("+???"), NOT_ASKED)
+    (found,) = verdict.findings
+    assert (found.kind, found.evidence) == (
+        FindingKind.PROBE_CANNOT_LOOK, {"since": (NOW - 2 * MINUTE).isoformat()},
+    )  # fmt: skip
+    assert (find_standing(found).severity, verdict.is_served) == (Severity.MINOR, False)
+    assert not judge(probed("---??????"), NOT_ASKED).reached(FindingKind.PLATFORM_AWAY), "nobody saw that it is over"
+    assert kinds(judge(probed("+????+"), SEEN)) == []
+    over_midnight = datetime(2026, 6, 16, 0, 1, tzinfo=UTC)
+    spans = kept(minutes(over_midnight - 3 * MINUTE, "+???"))
+    assert kinds(judge(spans, SEEN, now=over_midnight)) == [FindingKind.PROBE_CANNOT_LOOK]
+    assert kinds(judge(probed("????"), SEEN, now=NOW + timedelta(minutes=11))) == [FindingKind.PROBES_MISSING]
+
+
 @pytest.mark.parametrize(("hours", "percents"), [(20, []), (22, [80]), (27, [80, 100])])
 def test_a_budget_that_is_nearly_used_is_a_finding(hours: int, percents: list[int]) -> None:
     down = one_probe("lab", NOW - timedelta(hours=hours + 1), 5000, "write", "unreachable")

@@ -11,7 +11,7 @@ import pytest
 from coffre.errors import ExpectedError, RemoteError
 from coffre.records.database.availability import AvailabilityStore
 from coffre.records.database.store import Records
-from coffre.records.probes import CLOSE, KEPT, ProbeSpan, one_probe
+from coffre.records.probes import CANNOT_LOOK, CLOSE, KEPT, ProbeSpan, one_probe
 from coffre.spec.storage_platform import Platform
 from coffre.storage.probing import Probe, ProbeFault, ProbeResult, ProbeStep
 from coffre.supervision.availability.prober import MOST_WAITING, Prober
@@ -92,9 +92,20 @@ def test_what_could_not_be_probed_is_unknown_and_not_down(rounds: Round, error: 
     rounds.probe = Scripted([error, None])
     result = rounds.prober.run()
     assert (result.results, list(result.unprobed), result.is_whole) == ({}, ["lab"], False)
-    assert rounds.spans() == []
+    (span,) = rounds.spans()
+    assert (span.is_up, span.is_known, span.fault) == (False, False, CANNOT_LOOK)
     assert bool(rounds.problems) is not isinstance(error, ExpectedError)
     assert rounds.prober.run().is_whole
+
+
+def test_a_probe_that_could_not_look_shares_no_row_with_one_that_failed(rounds: Round) -> None:
+    assert ProbeFault.CANNOT_LOOK.value == CANNOT_LOOK
+    refused = RemoteError("refused")
+    rounds.probe = Scripted([DOWN, refused, refused, DOWN])
+    for _ in range(4):
+        rounds.prober.run()
+        rounds.now += MINUTE
+    assert [(each.probes, each.is_known) for each in rounds.spans()] == [(1, True), (2, False), (1, True)]
 
 
 def test_one_that_does_not_end_in_its_time_has_failed(rounds: Round) -> None:

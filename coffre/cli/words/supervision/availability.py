@@ -19,6 +19,7 @@ FAULTS: Mapping[str, str] = {
     ProbeFault.TIMEOUT: "no answer in time",
     ProbeFault.UNAVAILABLE: "it says that it cannot serve now",
     ProbeFault.REFUSED: "it refuses the request",
+    ProbeFault.CANNOT_LOOK: "the fault is ours",
     ProbeFault.DIFFERENT: "what was read is not what was written",
 }
 CAUSES: Mapping[ExclusionCause, str] = {

@@ -380,6 +380,10 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         f"nobody probes the platform since {evidence['last_at']}: start `coffre probe` again; until then its "
         "availability is unknown"
     ),
+    FindingKind.PROBE_CANNOT_LOOK: lambda evidence: (
+        f"probes say nothing about the platform since {evidence['since']}, and the fault is ours: run `coffre probe`, "
+        "it says what is refused; until then its availability is unknown"
+    ),
     FindingKind.AVAILABILITY_SPENT: lambda evidence: (
         f"{evidence['percent']} % of the time that the platform may be down in {evidence['year']} are used: "
         f"{format_duration(int(evidence['used_seconds'] or 0))} of "

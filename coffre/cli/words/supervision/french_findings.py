@@ -194,6 +194,7 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
         "la plateforme de stockage est en maintenance jusqu’au " + _moment(evidence["maintenance_until"], timezone)
     ),
     FindingKind.PROBES_MISSING: _plainly("la disponibilité de la plateforme de stockage n’est plus mesurée"),
+    FindingKind.PROBE_CANNOT_LOOK: _plainly("la disponibilité de la plateforme de stockage ne peut pas être mesurée"),
     FindingKind.AVAILABILITY_SPENT: lambda evidence, _: (
         f"{evidence['percent']} % du temps d’indisponibilité permis en {evidence['year']} sont consommés"
     ),

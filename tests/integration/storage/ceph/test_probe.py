@@ -134,6 +134,32 @@ def test_the_probes_own_user_taken_away_is_made_again_and_is_no_outage(
     assert left(world) == []
 
 
+def test_a_refusal_of_the_probes_own_user_says_nothing_of_the_platform(
+    world: World, probe: CephProbe, lab: Any
+) -> None:
+    assert probe.run(NOW).is_up
+    world.admin.set_quota(USER, 0)
+    for _ in range(2):
+        with pytest.raises(RefusedError, match=f"refuses user {USER} of the probes .QuotaExceeded"):
+            probe.run(NOW)
+    world.admin.set_quota(USER, QUOTA_BYTES)
+    assert probe.run(NOW).is_up
+    world.admin.suspend_user(USER, True)
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="suspended"):
+            probe.run(NOW)
+    world.admin.suspend_user(USER, False)
+    assert probe.run(NOW).is_up
+
+
+def test_a_proxy_that_refuses_everybody_is_an_outage(probe: CephProbe, proxy: FaultProxy) -> None:
+    assert probe.run(NOW).is_up
+    proxy.answer_403(60)
+    assert probe.run(NOW).failed == (ProbeStep.WRITE, ProbeFault.REFUSED)
+    just_started = CephProbe(probe._endpoint, probe._admin)
+    assert just_started.run(NOW).failed == (ProbeStep.OPEN, ProbeFault.REFUSED)
+
+
 def test_a_fault_of_this_computer_is_no_probe(world: World, probe: CephProbe) -> None:
     wrong = CephProbe(world.endpoint, AdminClient(world.endpoint, new_key()))
     with pytest.raises(RemoteError):
