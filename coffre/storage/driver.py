@@ -224,6 +224,12 @@ class Users(Protocol):
         Without a hard quota on the platform there is nothing to do.
         """
 
+    def lower_wall(self, uid: str, wall_bytes: int) -> bool:
+        """Put a hard quota that is above this back to it: what a killed `extra_room` left; True when that changed it.
+
+        The caller has the tenant's lock, so that no other command needs the room. A lower one stays as it is.
+        """
+
 
 class Witness(Protocol):
     """The platform's answers about deleted things: asked after an erasure, with other calls than the erasure's."""

@@ -181,6 +181,23 @@ def test_no_byte_passes_the_wall_but_with_extra_room(walled: Place) -> None:
     assert facts.wall_bytes == walled.wall_bytes
 
 
+def test_a_wall_that_was_left_raised_is_put_back_and_a_lower_one_stays(walled: Place) -> None:
+    wall_bytes = walled.wall_bytes or BEYOND_NO_WALL_BYTES
+
+    def found() -> int | None:
+        facts = walled.storage.find_owner(walled.owner)
+        assert facts is not None
+        return facts.wall_bytes
+
+    with walled.storage.extra_room(walled.owner, BEYOND_NO_WALL_BYTES):
+        # As another process meets it after a kill in here.
+        for is_raised in (walled.wall_bytes is not None, False):
+            assert walled.storage.lower_wall(walled.owner, wall_bytes) is is_raised
+            assert found() == walled.wall_bytes
+    assert not walled.storage.lower_wall(walled.owner, wall_bytes + 1)
+    assert found() == walled.wall_bytes
+
+
 def test_keys_come_and_go(place: Place) -> None:
     storage, name = place.storage, place.make_bucket("keys")
     assert not storage.accepts_key(name, new_key())

@@ -177,6 +177,13 @@ class MemoryPlatform:
         finally:
             user.wall_bytes = before
 
+    def lower_wall(self, uid: str, wall_bytes: int) -> bool:
+        user = self._users[uid]
+        if user.wall_bytes is None or user.wall_bytes <= wall_bytes:
+            return False
+        user.wall_bytes = wall_bytes
+        return True
+
     # Buckets.
 
     def open_bucket(self, name: str, key: AccessKey) -> "MemoryBucket":

@@ -19,6 +19,7 @@ from coffre.orders.control import put_gate_order
 from coffre.records.activity import Usage
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
 from coffre.records.facts.retention import PruningBegan, PruningEnded
+from coffre.spec.quota import wall_bytes
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.sizes import format_bytes, format_sold
@@ -122,8 +123,10 @@ def settle_gate(
     A retired machine has no gate, but its backups are included; a machine without a bucket has neither. A bucket whose
     gate cannot be set, for example after an interrupted apply, is reported to ``on_refused`` and the others go on;
     without ``on_refused`` it is a RefusedError. A gate that was closed for maintenance follows the quota again: the
-    caller has the tenant's lock, so no pruning is going on.
+    caller has the tenant's lock, so no pruning is going on. A wall that a killed one left raised is put back first.
     """
+    if any(is_in_maintenance(log, name) for name in tenant.active_machines()):
+        buckets.lower_wall(wall_bytes(tenant.storage.quota_bytes, platform))
     stores = measure(tenant, buckets, log)
     measured = {store.machine for store in stores}
     active = [name for name in tenant.active_machines() if name in measured]

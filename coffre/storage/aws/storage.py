@@ -143,6 +143,9 @@ class AwsStorage:
     def extra_room(self, uid: str, extra_bytes: int) -> Iterator[None]:  # noqa: ARG002 - there is no wall
         yield
 
+    def lower_wall(self, uid: str, wall_bytes: int) -> bool:  # noqa: ARG002 - there is no wall
+        return False
+
     # Buckets.
 
     def open_bucket(self, name: str, key: AccessKey) -> S3Bucket:

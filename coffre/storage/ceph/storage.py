@@ -155,7 +155,7 @@ class CephStorage:
         """Raise a user's wall during the block, and always put it back.
 
         The room is above the usage when this exceeds the wall, since RGW lets some writes pass it. It takes effect at
-        once. After a kill inside the block the wall stays raised: the next `apply` puts it back.
+        once. After a kill inside the block the wall stays raised: `lower_wall` or the next `apply` puts it back.
         """
         with self._raising[uid]:
             user = self.admin.find_user(uid)
@@ -168,6 +168,13 @@ class CephStorage:
                 yield
             finally:
                 self.admin.set_quota(uid, user.quota_bytes)
+
+    def lower_wall(self, uid: str, wall_bytes: int) -> bool:
+        user = self.admin.find_user(uid)
+        if user is None or user.quota_bytes is None or user.quota_bytes <= wall_bytes:
+            return False
+        self.admin.set_quota(uid, wall_bytes)
+        return True
 
 
 def _facts(found: AdminBucket) -> BucketFacts:

@@ -71,6 +71,10 @@ class TenantBuckets:
         """Make room above the tenant's wall for the duration of the block; see `Users.extra_room`."""
         return self._storage.extra_room(self.owner_uid, extra_bytes)
 
+    def lower_wall(self, wall_bytes: int) -> bool:
+        """Put the tenant's wall back to this when it is above it; see `Users.lower_wall`."""
+        return self._storage.lower_wall(self.owner_uid, wall_bytes)
+
     def existing(self) -> ExistingBuckets:
         """Ask the platform now which buckets the owner has."""
         return self.snapshot(self._storage.list_owned_buckets(self.owner_uid))

@@ -167,6 +167,13 @@ def kinds(machine: Machine) -> set[str]:
     return {each["kind"] for each in machine.desk.json("findings", "list", "--json")}
 
 
+def wall_of(machine: Machine) -> int:
+    owner = machine.storage.find_owner(machine.uid)
+    assert owner is not None
+    assert owner.wall_bytes is not None
+    return owner.wall_bytes
+
+
 def is_open(machine: Machine) -> bool:
     return not machine.bucket.is_gate_closed()
 
@@ -314,12 +321,17 @@ def test_a_killed_pruning_leaves_a_whole_repository_and_no_closed_gate(machine: 
     order = machine.bucket.find("control/gate.json", 4096)
     assert isinstance(order, bytes)
     assert json.loads(order)["reason"] == "maintenance"
-    machine.desk.coffre("supervise")
-    assert not is_open(machine), "supervision leaves a living pruning alone"
-    run.kill()
-    machine.restic("check")
-    machine.desk.coffre("supervise")
-    assert is_open(machine), "and opens the gate of a dead one"
+    wall = wall_of(machine)
+    with machine.storage.extra_room(machine.uid, MIB):  # as a pruning of a full tenant raises it
+        raised = wall_of(machine)
+        machine.desk.coffre("supervise")
+        assert not is_open(machine), "supervision leaves a living pruning alone"
+        assert wall_of(machine) == raised > wall
+        run.kill()
+        machine.restic("check")
+        machine.desk.coffre("supervise")
+        assert is_open(machine), "and opens the gate of a dead one"
+        assert wall_of(machine) == wall, "and puts back the wall that it left raised"
     assert "packs_gone" not in kinds(machine)
     machine.back_up(datetime.now(UTC), is_seen=False)
     assert prune(machine, *agreed("amount"))["problem"] == ""

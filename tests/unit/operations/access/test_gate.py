@@ -26,6 +26,7 @@ from coffre.orders.control import GateOrder, find_gate_order
 from coffre.records.database.store import Records
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
 from coffre.records.facts.retention import PruningBegan, PruningEnded
+from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.tenant.access import SUSPENDED
 from coffre.tenant.opening import OpenTenant
@@ -148,6 +149,34 @@ def test_a_gate_is_closed_for_maintenance_until_somebody_settles_it(opened: Open
     assert told(estate, COMPTA) == GateOrder(is_closed=False, reason="")
     assert not is_in_maintenance(opened.log)
     assert len(opened.log.list((PruningBegan, PruningEnded))) == 2, "each once"
+
+
+def test_a_wall_that_a_killed_pruning_left_raised_is_put_back_before_its_end_is_recorded(
+    opened: OpenTenant, estate: InMemoryEstate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid, wall = opened.buckets.owner_uid, wall_bytes(SOLD_BYTES, opened.platform)
+
+    def found() -> int | None:
+        owner = opened.storage.find_owner(uid)
+        assert owner is not None
+        return owner.wall_bytes
+
+    estate.storage.set_wall(uid, wall + KIB)
+    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
+    assert found() == wall + KIB, "no pruning: somebody else raised it"
+    close_for_maintenance(estate.buckets, opened.log, COMPTA)
+    with monkeypatch.context() as killed:
+
+        def kill(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        killed.setattr(module, "measure", kill)
+        with pytest.raises(KeyboardInterrupt):
+            settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
+    assert (found(), is_in_maintenance(opened.log)) == (wall, True)
+    estate.storage.set_wall(uid, wall - KIB)
+    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
+    assert (found(), is_in_maintenance(opened.log)) == (wall - KIB, False), "a lower one is an operator's"
 
 
 def test_after_maintenance_a_full_tenant_is_told_of_its_quota(opened: OpenTenant, estate: InMemoryEstate) -> None:
