@@ -148,6 +148,8 @@ class Report(_ReportModel):
     ``missing_packs`` how many packs the index names but storage lacks. ``bytes_new`` is what the repository did not
     have, before compression (``bytes_added`` is what that came to), 0 from an older agent. ``changes`` is None without
     an earlier snapshot to compare with, ``bait`` without bait files, both from an older agent.
+    ``upload_bytes_per_second`` is ``bytes_added`` over the seconds that the agent's program ran (None: too little was
+    stored to tell, or an older agent); a machine may claim anything there.
     """
 
     version: Annotated[int, Field(ge=1, le=1)]
@@ -186,6 +188,7 @@ class Report(_ReportModel):
     bytes_new: Count = 0
     changes: ReportChanges | None = None
     bait: ReportBait | None = None
+    upload_bytes_per_second: Annotated[int, Field(ge=1, le=LARGEST_NUMBER)] | None = None
 
     def by_server(self, moment: datetime) -> datetime:
         """Convert a time of the machine's own clock to the server's, as far as the two were compared."""

@@ -4,7 +4,7 @@ The content of a repository comes from a customer's machine: every reader here t
 """
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -64,10 +64,14 @@ class Node:
 
 @dataclass(frozen=True)
 class RestoreSummary:
-    """The result of a restore; files are entries of any type."""
+    """The result of a restore; files are entries of any type.
+
+    ``seconds`` is how long a restore on a machine took, None when programs were sent first, or when it was here.
+    """
 
     files: int
     restored_bytes: int
+    seconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

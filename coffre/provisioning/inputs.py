@@ -32,6 +32,7 @@ CHANGES_NOTHING = frozenset(
     {
         EventKind.PASSWORD_USED,
         EventKind.DRILL,
+        EventKind.RESTORED,
         EventKind.VERIFICATION,
         EventKind.VERIFICATION_ROUND,
         EventKind.COPY,

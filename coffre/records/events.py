@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     COMMISSIONED = "commissioned"
     PASSWORD_USED = "password_used"  # noqa: S105 (the name of an event)
     DRILL = "drill"
+    RESTORED = "restored"
     VERIFICATION = "verification"
     VERIFICATION_ROUND = "verification_round"
     COPY = "copy"

@@ -59,7 +59,8 @@ type Sample struct {
 // PathsCount is how many the plan has. Integrity is what reading the snapshot back showed, "" when there is none;
 // MissingPacks counts the packs that the index names and the storage lacks or has shorter. BytesNew are the bytes that the
 // repository did not have, before compression: BytesAdded is what they came to. Changes are null when there was no snapshot
-// to compare with, Bait when the machine has no bait files.
+// to compare with, Bait when the machine has no bait files. UploadBytesPerSecond is BytesAdded over the seconds that restic
+// ran, null when too little was stored to tell.
 type Report struct {
 	Version                int                `json:"version"`
 	Number                 int64              `json:"number"`
@@ -97,6 +98,7 @@ type Report struct {
 	BytesNew               uint64             `json:"bytes_new"`
 	Changes                *Changes           `json:"changes"`
 	Bait                   *Bait              `json:"bait"`
+	UploadBytesPerSecond   *int64             `json:"upload_bytes_per_second,omitempty"`
 }
 
 // Changes are the files of a snapshot against those of the snapshot before. FilesRemoved counts those of before that are no

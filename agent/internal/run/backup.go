@@ -37,7 +37,9 @@ type task struct {
 // backup is what a backup found: what restic did, and what storage and files said of it afterwards.
 type backup struct {
 	// summary is nil when restic saved no snapshot.
-	summary      *restic.Summary
+	summary *restic.Summary
+	// took is how long restic ran.
+	took         time.Duration
 	unreadable   []string
 	paths        judgedPaths
 	missingPacks int
@@ -70,6 +72,7 @@ func (t task) backUp(ctx context.Context) (backup, error) {
 	readBack := t.startReadingBack(ctx)
 	started := time.Now()
 	ran, err := t.runRestic(ctx, command, heard)
+	found.took = time.Since(started)
 	found.notes = append(found.notes, ran.notes...)
 	if err != nil {
 		return found, err

@@ -3,6 +3,7 @@ package run
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"coffre.invalid/agent/internal/report"
 )
@@ -49,12 +50,26 @@ func reportBackup(made *report.Report, found backup) {
 		made.BytesAdded, made.BytesNew = summary.DataAddedPacked, summary.DataAdded
 		made.BytesProcessed = summary.TotalBytesProcessed
 		made.FilesProcessed = summary.TotalFilesProcessed
+		made.UploadBytesPerSecond = uploadRate(summary.DataAddedPacked, found.took)
 	}
 	made.Unreadable, made.UnreadableCount = found.unreadable, found.facts.unreadable
 	made.Paths, made.PathsCount = found.paths.reported, found.paths.count
 	made.Integrity, made.MissingPacks = found.facts.integrity, found.missingPacks
 	made.Samples = found.samples
 	made.Changes, made.Bait = found.changes, found.bait
+}
+
+// measuredBytes is the least that a run must store to tell how fast the line is: less is gone in the seconds in which restic
+// starts, and reads what has not changed.
+const measuredBytes = 16 << 20
+
+// uploadRate is how many bytes a second restic has stored, nil when that says nothing about the line.
+func uploadRate(stored uint64, took time.Duration) *int64 {
+	if stored < measuredBytes || took <= 0 {
+		return nil
+	}
+	rate := int64(min(float64(stored)/took.Seconds(), 1<<52))
+	return &rate
 }
 
 // message is the verdict's own, and after it what the steps had to say that did not decide the result.

@@ -41,7 +41,8 @@ func everything() findings {
 		orders:  inForce{document: document, failure: &apply.Failure{Generation: 6, Reason: "no zone"}, notes: []string{"orders"}},
 		storage: answers{generation: 7, missing: &snapshot{"lost", minutes(-30)}, clockOffset: pointer(9.0), notes: []string{"storage"}},
 		backup: backup{
-			summary:    &restic.Summary{SnapshotID: "new", DataAdded: 9, DataAddedPacked: 1, TotalBytesProcessed: 2, TotalFilesProcessed: 3},
+			summary:    &restic.Summary{SnapshotID: "new", DataAdded: 9, DataAddedPacked: 64 << 20, TotalBytesProcessed: 2, TotalFilesProcessed: 3},
+			took:       32 * time.Second,
 			unreadable: []string{"/x"}, missingPacks: 4, samples: []report.Sample{{Path: "/s"}},
 			paths:   judgedPaths{reported: []report.Path{{Path: "/p"}}, count: 201},
 			changes: &report.Changes{FilesNew: 1}, bait: &report.Bait{Intact: 2},
@@ -58,7 +59,7 @@ func TestTheReportSaysWhatEachStepFound(t *testing.T) {
 	want := report.Report{
 		Version: 1, TenantID: "t1", Machine: "ws1", RunID: "run", StartedAt: noon, FinishedAt: minutes(2),
 		Result: report.Partial, Message: "verdict; memory; orders; storage; backup; sighting",
-		SnapshotID: pointer("new"), ResticExitCode: pointer(3), BytesAdded: 1, BytesProcessed: 2, FilesProcessed: 3,
+		SnapshotID: pointer("new"), ResticExitCode: pointer(3), BytesAdded: 64 << 20, BytesProcessed: 2, FilesProcessed: 3,
 		Unreadable: []string{"/x"}, UnreadableCount: 21, AgentVersion: "1.2.3", ResticVersion: "0.18.1",
 		GenerationApplied: 5, GenerationSeen: 7, AccessKeyID: "AK", FailedGeneration: pointer(int64(6)),
 		FailedGenerationReason: "no zone", OrdersSeenAt: pointer(minutes(-10)), ClockOffsetSeconds: pointer(1.5),
@@ -66,7 +67,7 @@ func TestTheReportSaysWhatEachStepFound(t *testing.T) {
 		Identity: &identity.Identity{HostName: "host", BootedAt: pointer(minutes(-50))},
 		Samples:  []report.Sample{{Path: "/s"}}, Paths: []report.Path{{Path: "/p"}}, PathsCount: 201,
 		Integrity: report.PacksMissing, MissingPacks: 4, BytesNew: 9, Changes: &report.Changes{FilesNew: 1},
-		Bait: &report.Bait{Intact: 2},
+		Bait: &report.Bait{Intact: 2}, UploadBytesPerSecond: pointer(int64(2 << 20)),
 	}
 	got := begun().compose(everything())
 	if !reflect.DeepEqual(got, want) {
@@ -89,6 +90,28 @@ func TestARunThatEndedAtItsFirstStepSaysThatAlone(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("%+v\nis not\n%+v", got, want)
+	}
+}
+
+func TestARunThatStoredLittleSaysNothingAboutTheLine(t *testing.T) {
+	for _, test := range []struct {
+		stored uint64
+		took   time.Duration
+		want   *int64
+	}{
+		{0, time.Second, nil}, {measuredBytes - 1, time.Second, nil}, {measuredBytes, 0, nil},
+		{measuredBytes, 16 * time.Second, pointer(int64(1 << 20))},
+		{1 << 40, 1, pointer(int64(1 << 52))},
+	} {
+		if got := uploadRate(test.stored, test.took); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+	found := everything()
+	found.backup.summary.DataAddedPacked = 1
+	body, err := begun().compose(found).Encode()
+	if err != nil || strings.Contains(string(body), "upload_bytes_per_second") {
+		t.Fatalf("%v %s", err, body)
 	}
 }
 

@@ -77,6 +77,7 @@ _REASONS: Mapping[EventKind, RetentionReason | None] = {
     EventKind.ORDERS_WRITTEN: None,
     EventKind.PASSWORD_USED: None,
     EventKind.DRILL: None,
+    EventKind.RESTORED: None,
     EventKind.GATE_WORD: None,
     EventKind.VERIFICATION: None,
     EventKind.VERIFICATION_ROUND: None,

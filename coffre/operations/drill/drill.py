@@ -3,6 +3,7 @@
 The backed-up data belongs to the customer: a drill writes no file of it here. Files are streamed, counted and hashed.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from coffre.observation.upkeep import refuse_while_pruned
 from coffre.operations.drill.sampling import ReportedHash, Sample, SnapshotFile, choose_sample, find_empty, readable
 from coffre.operations.drill.streaming import compare, stream_sample
 from coffre.operations.repository import open_repository
-from coffre.records.facts.backups import Drilled
+from coffre.records.facts.backups import Drilled, Reading
 from coffre.records.facts.fact import RecordedFinding
 from coffre.records.facts.password_uses import DrillUse
 from coffre.spec.tenant import Tenant
@@ -41,7 +42,8 @@ class Drill:
     """The result of a drill. ``problems`` is empty when every file was read completely and matches.
 
     ``losses`` is what storage had before and has lost, ``gaps`` the paths of the plan without any file in the snapshot:
-    with either of them no drill passes, even if all files match. ``others`` names the machines that back up under
+    with either of them no drill passes, even if all files match. ``read_seconds`` is how long the files of the sample took.
+    ``others`` names the machines that back up under
     this one's name: their snapshots are not drilled.
     """
 
@@ -55,6 +57,7 @@ class Drill:
     losses: tuple[Finding, ...] = ()
     others: tuple[Finding, ...] = ()
     gaps: tuple[Finding, ...] = ()
+    read_seconds: float | None = None
 
     @property
     def is_passed(self) -> bool:
@@ -120,9 +123,18 @@ def _settle(opened: OpenTenant, done: Drill, paths: Sequence[str]) -> Drill:
         losses=tuple(RecordedFinding(loss.kind.value, loss.evidence) for loss in done.losses),
         gaps=tuple(RecordedFinding(gap.kind.value, gap.evidence) for gap in done.gaps),
         copied_to=opened.tenant.copied_to,
+        reading=_reading(opened.tenant, done),
     )
     opened.log.append(drilled, done.machine)
     return done
+
+
+def _reading(tenant: Tenant, done: Drill) -> Reading | None:
+    """Return how long the sample took; None when something of it did not come back as it should."""
+    if done.read_seconds is None or done.problems:
+        return None
+    files = done.compared_by_hash + done.compared_by_size
+    return Reading(round(done.read_seconds, 3), done.read_bytes, files, tenant.storage.platform)
 
 
 @dataclass(frozen=True)
@@ -213,11 +225,20 @@ def _list_files(repository: Repository, snapshot_id: str) -> list[SnapshotFile]:
 
 def _read_and_compare(machine: str, repository: Repository, snapshot_id: str, sample: Sample) -> Drill:
     problems = [] if sample.reported else ["the snapshot has none of the files whose hashes the agent reported"]
+    began = time.monotonic()
     streamed = stream_sample(repository, snapshot_id, sample)
+    seconds = time.monotonic() - began
     problems += compare(sample, streamed)
     read_bytes = sum(each.size_bytes for each in streamed.values())
     return Drill(
-        machine, sample.seed, snapshot_id, len(sample.reported), len(sample.others), read_bytes, tuple(problems)
+        machine,
+        sample.seed,
+        snapshot_id,
+        len(sample.reported),
+        len(sample.others),
+        read_bytes,
+        tuple(problems),
+        read_seconds=seconds,
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ from coffre.observation.sighting import look_at_reports
 from coffre.operations.repository import open_repository, storage_of
 from coffre.operations.restore.apart import Apart, hand_apart
 from coffre.outside.files import read_plain
+from coffre.records.facts.backups import Reading
+from coffre.records.facts.backups import Restored as RestoredFact
 from coffre.records.facts.password_uses import RemoteRestoreUse, RestoreUse
 from coffre.records.memory import Memory
 from coffre.secrets import rotations
@@ -138,6 +141,7 @@ def restore_to_directory(opened: OpenTenant, wanted: RestoreSource, target: Path
     if target.exists() and unfinished is None and (not target.is_dir() or any(target.iterdir())):
         raise RefusedError(f"{target} is not an empty directory", "Name a new directory: a restore never overwrites.")
     repository = open_repository(opened, wanted.machine, RestoreUse(wanted.snapshot, str(target)))
+    began = time.monotonic()
     choice = _choose(opened, repository, wanted, path)
     chosen = choice.snapshot
     mark = f"{chosen.id} {path or '/'}"
@@ -147,9 +151,10 @@ def restore_to_directory(opened: OpenTenant, wanted: RestoreSource, target: Path
     marker = target / MARKER
     marker.write_text(mark + "\n", encoding="utf-8", errors="surrogateescape")
     includes = [path] if path else []
-    apart = None
+    apart, seconds = None, 0.0
     try:
         summary = repository.restore(chosen.id, target, includes=includes, on_progress=watcher.on_progress)
+        seconds = time.monotonic() - began
     except IncompleteRestoreError as problem:
         summary = problem.summary
         watcher.on_step(
@@ -157,6 +162,9 @@ def restore_to_directory(opened: OpenTenant, wanted: RestoreSource, target: Path
             "writing the other files into a separate folder"
         )
         apart = hand_apart(repository, chosen.id, path, target)
+    # A part that was there before, or files that went another way, say nothing about the line.
+    is_whole = unfinished is None and apart is None
+    _record(opened, wanted.machine, chosen, summary, seconds if is_whole else None)
     with suppress(IsADirectoryError):  # the restored files may have a folder of that name
         marker.unlink(missing_ok=True)
     return Restored(wanted.machine, chosen, str(target), summary, choice.is_others, choice.left_out, apart)
@@ -194,8 +202,27 @@ def restore_to_machine(
         password = use_password(opened.secrets, opened.log, wanted.machine, handed_over)
         storage = storage_of(opened.storage.endpoint, opened.buckets.name(wanted.machine), key, password)
         summary = formats.restore_on(ssh, RemoteRestore(storage, chosen.id, folder, path), watcher)
+    # In place, what is there already is compared on the disk, and not read.
+    seconds = None if destination.in_place else summary.seconds
+    _record(opened, wanted.machine, chosen, summary, seconds, destination.machine)
     where = f"{destination.machine}, {folder or 'in place'}"
     return Restored(wanted.machine, chosen, where, summary, choice.is_others, choice.left_out)
+
+
+def _record(
+    opened: OpenTenant,
+    machine: str,
+    snapshot: Snapshot,
+    summary: RestoreSummary,
+    seconds: float | None,
+    onto: str | None = None,
+) -> None:
+    """Record that a snapshot was restored, and how long that took unless ``seconds`` is None."""
+    reading = None
+    if seconds is not None:
+        platform = opened.tenant.storage.platform
+        reading = Reading(round(seconds, 3), summary.restored_bytes, summary.files, platform, onto)
+    opened.log.append(RestoredFact(snapshot.id, reading), machine)
 
 
 def choose_folder(destination: MachineDestination, source: str, snapshot: Snapshot) -> str | None:

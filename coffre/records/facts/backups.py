@@ -38,10 +38,34 @@ class PasswordUsed(Fact):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How long files of a backup took to be read: ``seconds`` by a clock that never jumps.
+
+    ``read_bytes`` are those of the files, not those of the storage. ``platform`` is where they came from, ``onto`` the
+    machine that read them; None is the computer on which Coffre ran. Both together are the line.
+    """
+
+    seconds: float
+    read_bytes: int
+    files: int
+    platform: str
+    onto: Annotated[str | None, OPTIONAL] = None
+
+
+@dataclass(frozen=True)
+class Restored(Fact):
+    """Files of a snapshot were restored; ``reading`` is None when its time says nothing about the line."""
+
+    snapshot_id: Annotated[str, Stored("snapshot")]
+    reading: Annotated[Reading | None, OPTIONAL] = None
+
+
+@dataclass(frozen=True)
 class Drilled(Fact):
     """A drill read a sample of a snapshot's files back; ``problems`` are the messages of restic or the comparison.
 
-    ``copied_to`` is the platform of the second copy, for a drill from that.
+    ``copied_to`` is the platform of the second copy, for a drill from that. ``reading`` is None for a drill that failed,
+    and for one of an earlier version.
     """
 
     seed: int
@@ -51,6 +75,7 @@ class Drilled(Fact):
     losses: tuple[RecordedFinding, ...] = ()
     gaps: tuple[RecordedFinding, ...] = ()
     copied_to: Annotated[str | None, OPTIONAL] = None
+    reading: Annotated[Reading | None, OPTIONAL] = None
 
 
 @dataclass(frozen=True)

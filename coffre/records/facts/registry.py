@@ -43,6 +43,7 @@ FACTS: Mapping[EventKind, type[Fact]] = {
     EventKind.COMMISSIONED: contract.Commissioned,
     EventKind.PASSWORD_USED: backups.PasswordUsed,
     EventKind.DRILL: backups.Drilled,
+    EventKind.RESTORED: backups.Restored,
     EventKind.VERIFICATION: backups.VerificationRun,
     EventKind.VERIFICATION_ROUND: backups.VerificationRound,
     EventKind.COPY: backups.CopyRun,

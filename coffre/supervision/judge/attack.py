@@ -45,6 +45,7 @@ class SeenRun:
     saw the report. ``repository_bytes`` is what the repository had then, ``grown_bytes`` how much more than at the last
     run of which that is known. ``reported_bytes`` is what reports explain of that: what they say was added, and how
     much more there is on the machine, since a run that was cut off uploads without a report.
+    ``upload_bytes_per_second`` is what the machine claims of its line.
     """
 
     number: int
@@ -70,6 +71,7 @@ class SeenRun:
     repository_bytes: int | None = None
     grown_bytes: int | None = None
     reported_bytes: int | None = None
+    upload_bytes_per_second: int | None = None
 
     @property
     def files_before(self) -> int:

@@ -69,6 +69,7 @@ def _see(
         repository_bytes=repository_bytes,
         grown_bytes=grown,
         reported_bytes=reported,
+        upload_bytes_per_second=report.upload_bytes_per_second,
     )
 
 
@@ -93,10 +94,13 @@ def pack_runs(runs: Sequence[SeenRun]) -> str:
 
 
 def unpack_runs(text: str) -> tuple[SeenRun, ...]:
-    """Return packed runs; none for a text of another version, since it is only a memory."""
+    """Return packed runs; none for a text of another version, since it is only a memory.
+
+    The rows of an earlier version lack the last fields: what usually happens on a machine stays known after an update.
+    """
     try:
         rows = json.loads(text)
-        return tuple(_unpack(dict(zip(_NAMES, row, strict=True))) for row in rows)
+        return tuple(_unpack(dict(zip(_NAMES[: _length(row)], row, strict=True))) for row in rows)
     except (ValueError, TypeError, OverflowError):
         return ()
 
@@ -104,6 +108,11 @@ def unpack_runs(text: str) -> tuple[SeenRun, ...]:
 def _pack(run: SeenRun, name: str) -> object:
     value = getattr(run, name)
     return int(value.timestamp()) if isinstance(value, datetime) else value
+
+
+def _length(row: list[object]) -> int:
+    """Return how many fields a row has: never fewer than the first version that packed rows."""
+    return max(len(row), _NAMES.index("reported_bytes") + 1)
 
 
 def _unpack(values: dict[str, object]) -> SeenRun:

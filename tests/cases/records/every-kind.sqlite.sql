@@ -104,6 +104,9 @@ INSERT INTO "chain" VALUES(84,1,'event',84,'k7f3q9wz2m','platform_maintenance_wi
 INSERT INTO "chain" VALUES(85,1,'event',85,'k7f3q9wz2m','change_window_declared','b5c541bd591fe554f9824ff5dd8c06f5','d6d18b449c8f6be5c80859b63d4a1e67f7fb9c33639a2e86ba57df8486b20f41','887a0c64e49d15a98f09f868a033194bf1f98507cf8072ae467d7b9cf8dea2eb');
 INSERT INTO "chain" VALUES(86,1,'event',86,'k7f3q9wz2m','time_excluded','bcc6d9b2cbbce7972f096193016b3777','23f128ef5585ac3e010c9fef49fe065f22fa51d04dca676906c1ccfe072bbf8e','0f5ac06d983044dd93ab276d0d8582d9040895b5923ffab718044d136c69968a');
 INSERT INTO "chain" VALUES(87,1,'event',87,'k7f3q9wz2m','exclusion_revoked','b6ee13f1d3bf311ceaff440dbad6eeec','58bbccd97daeb8c2f7fe77383a11c2ca4ffe0307107b79da26208c9568dcae78','3bca689b4cb30c7f5fa954ae53b2f7664c44a230ba365103339b8e42a48eddff');
+INSERT INTO "chain" VALUES(88,1,'event',88,'k7f3q9wz2m','drill','0f8df78e9b4e9586c8583a172f1e874f','9f8ca5eb319eac7f7348ef2fbc99211345a7cf841a882c2dcc1ad69381d248e7','0862d7b8d2d58bba47d138965d5f48baa8513a25affabb3df791e0ede87a13ce');
+INSERT INTO "chain" VALUES(89,1,'event',89,'k7f3q9wz2m','restored','343efe720bc4d2ffca2beb94ea05f895','8d3d95812497f376ea6bd52246a45ecb9c13612a54524bcf9f57a5714619d846','d3109adf0ebe59113dfa5732e4b96cbbd748fffde2fa096f4f79ff58407ac2d1');
+INSERT INTO "chain" VALUES(90,1,'event',90,'k7f3q9wz2m','restored','f872f41f7c121dff4f2f5f6e9dd68543','756b6ffb1627d0aa509960e078dfb3e32f6fd6e6c9786f40b777a5c20af94e90','2178666917f2f00e79c6dc3058e2775ccfb3b203bc7a415cfe72f8393cd7c696');
 CREATE TABLE chain_tip (
 	id INTEGER NOT NULL, 
 	database_id TEXT NOT NULL, 
@@ -111,7 +114,7 @@ CREATE TABLE chain_tip (
 	hash TEXT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',87,'3bca689b4cb30c7f5fa954ae53b2f7664c44a230ba365103339b8e42a48eddff');
+INSERT INTO "chain_tip" VALUES(1,'6d8001906ee46c08c43ca6b84e106c7c',90,'2178666917f2f00e79c6dc3058e2775ccfb3b203bc7a415cfe72f8393cd7c696');
 CREATE TABLE coffre_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT coffre_version_pkc PRIMARY KEY (version_num)
@@ -215,6 +218,9 @@ INSERT INTO "events" VALUES(84,'k7f3q9wz2m','boulangerie-martin','platform_maint
 INSERT INTO "events" VALUES(85,'k7f3q9wz2m','boulangerie-martin','change_window_declared','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"begins_at": "2026-11-20T03:04:05+00:00", "ends_at": "2026-11-20T05:04:05+00:00", "reason": "the move that Mme Martin asked for"}');
 INSERT INTO "events" VALUES(86,'k7f3q9wz2m','boulangerie-martin','time_excluded','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"platform": "lab", "begins_at": "2026-11-20T03:04:05+00:00", "ends_at": "2026-11-20T05:04:05+00:00", "reason": "the river flooded the site", "cause": "third_party"}');
 INSERT INTO "events" VALUES(87,'k7f3q9wz2m','boulangerie-martin','exclusion_revoked','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"platform": "lab", "begins_at": "2026-11-20T03:04:05+00:00", "ends_at": "2026-11-20T05:04:05+00:00", "reason": "it was another site"}');
+INSERT INTO "events" VALUES(88,'k7f3q9wz2m','boulangerie-martin','drill','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"seed": 9, "snapshot": "abababababababababababababababababababababababababababababababab", "files": ["/srv/a"], "problems": [], "losses": [], "gaps": [], "reading": {"seconds": 12.345, "read_bytes": 268435456, "files": 20, "platform": "ceph-1"}}');
+INSERT INTO "events" VALUES(89,'k7f3q9wz2m','boulangerie-martin','restored','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"snapshot": "abababababababababababababababababababababababababababababababab", "reading": {"seconds": 61.5, "read_bytes": 1073741824, "files": 4211, "platform": "ceph-1", "onto": "caisse-01"}}');
+INSERT INTO "events" VALUES(90,'k7f3q9wz2m','boulangerie-martin','restored','2026-11-30 02:02:04.000000','claire@smileo.example',NULL,'compta-01','{"snapshot": "abababababababababababababababababababababababababababababababab"}');
 CREATE TABLE heads (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	database_id TEXT NOT NULL, 
@@ -399,5 +405,5 @@ CREATE INDEX messages_by_subject ON messages (about, occurrence);
 CREATE INDEX messages_by_outcome ON messages (outcome, outcome_at);
 CREATE INDEX messages_by_tenant ON messages (tenant_id);
 DELETE FROM "sqlite_sequence";
-INSERT INTO "sqlite_sequence" VALUES('events',87);
+INSERT INTO "sqlite_sequence" VALUES('events',90);
 COMMIT;

@@ -76,9 +76,18 @@ def test_what_changed_and_the_baits_are_read_and_an_older_agent_says_neither():
     assert (report.bait.intact, report.bait.changed, report.bait.read) == (3, 1, 2)
 
 
+def test_the_rate_of_an_upload_is_read_and_an_older_agent_says_none():
+    assert parse_report(body()).upload_bytes_per_second is None
+    assert parse_report(body(upload_bytes_per_second=2_500_000)).upload_bytes_per_second == 2_500_000
+
+
 @pytest.mark.parametrize(
     "changes",
     [
+        {"upload_bytes_per_second": 0},
+        {"upload_bytes_per_second": 1.5},
+        {"upload_bytes_per_second": 2**80},
+        {"upload_bytes_per_second": "fast"},
         {"bytes_new": -1},
         {"bytes_new": 2**80},
         {"changes": {"files_new": -1}},

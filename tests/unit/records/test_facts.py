@@ -185,6 +185,9 @@ EXPECTED: list[Fact] = [
         availability.ExclusionCause.THIRD_PARTY,
     ),
     availability.ExclusionRevoked("lab", MOMENT, MOMENT + timedelta(hours=2), "it was another site"),
+    backups.Drilled(9, HASH, ("/srv/a",), reading=backups.Reading(12.345, 268_435_456, 20, "ceph-1")),
+    backups.Restored(HASH, backups.Reading(61.5, 1_073_741_824, 4211, "ceph-1", "caisse-01")),
+    backups.Restored(HASH),
 ]
 """What the events of `every-kind.sqlite.sql` say, in their order."""
 

@@ -6,8 +6,9 @@ A restore into a folder uses the agent's own program, in a cage where the machin
 import base64
 import contextlib
 import platform
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coffre import toolchain
@@ -142,10 +143,12 @@ def restore_on(machine: SshMachine, restore: RemoteRestore, watcher: Watcher) ->
     refuse_ours(restore.path if restore.folder is None else None, machine.name)
     with machine.started(["sh", "-c", _SCRIPT, "coffre-restore", *build_call(restore, programs, sent)]) as started:
         _send(started, restore.storage, sent, watcher)
+        began = time.monotonic()
         summary = _follow(started, watcher)
         ended = started.end()
+    seconds = time.monotonic() - began
     _raise_for(machine, restore, ended.exit_code, ended.stderr.splitlines())
-    return summary
+    return summary if sent else replace(summary, seconds=seconds)
 
 
 def build_call(restore: RemoteRestore, programs: Sequence[Program], sent: Sequence[Program]) -> list[str]:
