@@ -20,7 +20,7 @@ from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
 from coffre.cli.house import platform, records, secrets, signers, team, unit
 from coffre.cli.service import brake, drift, gate, hold, status, welcome
-from coffre.cli.supervision import exporter, findings, pause, quota, site, supervise, usage, why
+from coffre.cli.supervision import exporter, findings, forecast, pause, quota, site, supervise, usage, why
 from coffre.cli.telling import advise, messages, notify
 from coffre.cli.tenants import enrol, files, importing, init, inventory, provisioning, review, rotate, trust
 from coffre.cli.unexpected import explain_os_error, remember_root, tell_unexpected
@@ -58,6 +58,7 @@ for room in (
     drift,
     supervise,
     findings,
+    forecast,
     messages,
     notify,
     why,

@@ -55,6 +55,30 @@ def format_siren(siren: str) -> str:
     return _NO_BREAK.join((siren[:3], siren[3:6], siren[6:]))
 
 
+def format_duration(seconds: float) -> str:
+    """Write a duration with its two largest units, like 3 h 20, rounded up: nobody is told less than it takes."""
+    whole = -int(-seconds // 1)
+    if whole < 120:
+        return f"{whole}{_NO_BREAK}s"
+    minutes = -(-whole // 60)
+    if minutes < 60:
+        return f"{minutes}{_NO_BREAK}min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60}{_NO_BREAK}h{_NO_BREAK}{minutes % 60:02}"
+    hours = -(-whole // 3600)
+    days = count(hours // 24, "jour", "jours")
+    return f"{days} et {hours % 24}{_NO_BREAK}h" if hours % 24 else days
+
+
+def format_rate(bits_per_second: int) -> str:
+    """Write the rate of a line, like 20 Mbit/s."""
+    for unit, factor in (("Gbit/s", 10**9), ("Mbit/s", 10**6), ("kbit/s", 10**3)):
+        if bits_per_second >= factor:
+            figure = f"{bits_per_second / factor:.1f}".removesuffix(".0").replace(".", ",")
+            return f"{figure}{_NO_BREAK}{unit}"
+    return f"{bits_per_second}{_NO_BREAK}bit/s"
+
+
 def count(number: int, one: str, several: str) -> str:
     """Write a number with its noun, like 2 machines."""
     return f"{format_count(number)}{_NO_BREAK}{one if number < 2 else several}"

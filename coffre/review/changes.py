@@ -11,9 +11,11 @@ from itertools import product
 from typing import Final
 
 from coffre.spec.leaving import Leaving
-from coffre.spec.machine import Connection, Machine, PullConnection
+from coffre.spec.machine import Connection, InternetLine, Machine, PullConnection
 from coffre.spec.plan import Keep, Plan
 from coffre.spec.tenant import Contract, Hold, Tenant
+from coffre.spec.values.rates import format_rate
+from coffre.spec.values.sizes import write_size
 
 
 class ChangeKind(StrEnum):
@@ -39,6 +41,8 @@ class ChangeKind(StrEnum):
     SECOND_COPY = "second_copy"
     COPY_BANDWIDTH = "copy_bandwidth"
     """The most that a run of the second copy reads per second, in bytes."""
+    LINE = "line"
+    """The rate of a line: the tenant's, or that of the machine which is the subject."""
     LICENCES = "licences"
     """The subject is the kind of machine."""
     OPTION = "option"
@@ -53,6 +57,7 @@ class ChangeKind(StrEnum):
     MACHINE_AGENT = "machine_agent"
     MACHINE_PLAN = "machine_plan"
     MACHINE_CONNECTION = "machine_connection"
+    MACHINE_VOLUME = "machine_volume"
     PLAN_ADDED = "plan_added"
     PLAN_GONE = "plan_gone"
     PATHS = "paths"
@@ -117,12 +122,17 @@ def _compare_tenant(before: Tenant, after: Tenant) -> Iterator[FileChange]:
     for key in ("name", "email", "phone"):
         yield from _differ(ChangeKind.CONTACT, key, getattr(before.contact, key), getattr(after.contact, key))
     yield from _differ(ChangeKind.TIMEZONE, None, before.timezone, after.timezone)
+    yield from _differ(ChangeKind.LINE, None, _rate_text(before.line), _rate_text(after.line))
     yield from _differ(ChangeKind.STATUS, None, before.status.value, after.status.value)
     held = _hold_text(before.hold), _hold_text(after.hold)
     yield from _differ(ChangeKind.HOLD, None, *held, is_weaker=before.hold is not None and after.hold is None)
     if before.leaving != after.leaving:
         was, now = _apart(_leaving_texts(before.leaving), _leaving_texts(after.leaving))
         yield FileChange(ChangeKind.LEAVING, None, was or None, now or None)
+
+
+def _rate_text(line: InternetLine | None) -> str | None:
+    return None if line is None else format_rate(line.upload_bits_per_second)
 
 
 def _leaving_texts(leaving: Leaving | None) -> list[str]:
@@ -207,6 +217,9 @@ def _compare_machine(name: str, before: Machine, after: Machine) -> Iterator[Fil
     yield from _differ(ChangeKind.MACHINE_KIND, name, before.kind.value, after.kind.value)
     yield from _differ(ChangeKind.MACHINE_SYSTEM, name, before.os.value, after.os.value)
     yield from _differ(ChangeKind.MACHINE_AGENT, name, before.agent.value, after.agent.value)
+    volumes = [None if each.volume_bytes is None else write_size(each.volume_bytes) for each in (before, after)]
+    yield from _differ(ChangeKind.MACHINE_VOLUME, name, *volumes)
+    yield from _differ(ChangeKind.LINE, name, _rate_text(before.line), _rate_text(after.line))
     if before.connection != after.connection:
         connections = _connection_text(before.connection), _connection_text(after.connection)
         yield FileChange(ChangeKind.MACHINE_CONNECTION, name, *connections)

@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from coffre.spec.plan import OperatingSystem
-from coffre.spec.values.fields import Count, CredentialName, Day, FileModel, Flag, Host, Name, Text, matching
+from coffre.spec.values.fields import (
+    Count,
+    CredentialName,
+    Day,
+    FileModel,
+    Flag,
+    Host,
+    Name,
+    Rate,
+    Size,
+    Text,
+    matching,
+)
 
 
 class MachineKind(StrEnum):
@@ -90,6 +102,14 @@ class Retirement(FileModel):
     keep_until: Annotated[Day, Field(description="The day until which its backups stay, like 2027-03-31")]
 
 
+class InternetLine(FileModel):
+    """The line over which machines back up: it must be enough for their volume (contract, article 6)."""
+
+    upload_bits_per_second: Annotated[
+        Rate, Field(alias="upload", description="The rate at which it sends, like 20 Mbit/s, as its provider sells it")
+    ]
+
+
 class Machine(FileModel):
     """A workstation or server under licence."""
 
@@ -100,6 +120,13 @@ class Machine(FileModel):
     connection: Annotated[Connection, Field(description="The way to reach it, like {via: ssh, host: …, user: …}")]
     retired: Annotated[
         Retirement | None, Field(description="Frees the licence and deletes the key at once; the backups stay")
+    ] = None
+    volume_bytes: Annotated[
+        Size | None,
+        Field(alias="volume", description="The volume that its first backup is expected to read, like 200 GiB"),
+    ] = None
+    line: Annotated[
+        InternetLine | None, Field(description="Its own line, where it is not that of the other machines")
     ] = None
 
     @property

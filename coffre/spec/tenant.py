@@ -10,6 +10,7 @@ from coffre.spec.leaving import Leaving
 from coffre.spec.machine import (
     AgentKind,
     Connection,
+    InternetLine,
     Machine,
     MachineKind,
     PullConnection,
@@ -208,6 +209,9 @@ class Tenant(FileModel):
         default_factory=list,
         description="Days on which the customer is closed, besides the public holidays of France: a workstation is off",
     )
+    line: Annotated[
+        InternetLine | None, Field(description="The line of the machines, like {upload: 20 Mbit/s} (article 6)")
+    ] = None
     options: list[Option] = Field(default_factory=list, description="The options ordered (article 16)")
     plans: Annotated[dict[Name, Plan], Field(description="The backup plans by name")]
     machines: Annotated[dict[Name, Machine], Field(description="The machines by name")]

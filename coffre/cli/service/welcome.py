@@ -23,9 +23,11 @@ def welcome(
     were ordered, and what article 15 warns of.
     """
     from coffre.operations.welcome.paper import write_welcome
+    from coffre.supervision.lines import read_uploads
     from coffre.tenant.opening import open_tenant
     from coffre.workspace.clock import utc_now
 
     with open_tenant(open_checkout(context), tenant, output.warning) as opened:
-        path, is_new = write_welcome(opened, utc_now().date(), is_renewed=renew)
+        uploads = read_uploads(opened.records, opened.tenant)
+        path, is_new = write_welcome(opened, utc_now().date(), uploads, is_renewed=renew)
     output.result(f"{tenant}: {path}" if is_new else f"{tenant}: {path}, as it was written before")

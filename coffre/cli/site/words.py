@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from coffre.cli.site.curve import Curve, draw
 from coffre.cli.words.supervision.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
+from coffre.cli.words.supervision.french_lines import say_restore
 from coffre.cli.words.supervision.why import STATUSES, say_licences, say_looked, say_machine, say_outlook
 from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
 from coffre.records.kept_findings import KeptFinding
@@ -144,6 +145,7 @@ def tenant_facts(found: TenantOverview, audience: Audience) -> dict[str, Any]:
         "findings": [_finding(each, picture, audience) for each in told],
         "availability": None if audience.is_customer else _availability(found.availability, tenant.timezone),
         "drills": [_drill(each, tenant.timezone) for each in found.drills],
+        "restores": [typeset(say_restore(each)) for each in found.restores],
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.context import open_checkout
+from coffre.cli.context import open_checkout, open_records
 from coffre.cli.supervision.drawing import draw_tenant
 
 
@@ -22,6 +22,11 @@ def why(
     It asks no platform and no machine; it says when somebody last looked.
     """
     from coffre.cli.words.supervision.why import describe_tenant
+    from coffre.supervision.lines import TimedReadings
 
-    for line in describe_tenant(draw_tenant(open_checkout(context), tenant)):
+    checkout = open_checkout(context)
+    picture = draw_tenant(checkout, tenant)
+    with open_records(checkout) as records:
+        restores = TimedReadings(records, picture.drawn_at).foresee(picture.tenant, picture.machines)
+    for line in describe_tenant(picture, restores):
         output.result(line)

@@ -52,6 +52,16 @@ def new(
     path = place_tenant(checkout.root, tenant, _fill_in(checkout, tenant, answers))
     shown = path.relative_to(checkout.root)
     output.result(f"wrote {shown}: read it, have it reviewed, then run coffre plan {tenant}")
+    _tell_first_backups(context, tenant)
+
+
+def _tell_first_backups(context: typer.Context, slug: str) -> None:
+    """Say how long the first backups take over the line, which the customer is told in writing (article 6)."""
+    from coffre.cli.words.lines import describe_uploads
+    from coffre.supervision.lines import read_uploads
+
+    for line in describe_uploads(read_uploads(None, open_checkout(context).tenants[slug])):
+        output.progress(line)
 
 
 def _fill_in(checkout: "Checkout", slug: str, answers: Path | None) -> str:

@@ -21,6 +21,7 @@ from coffre.cli.words.rotation import describe_rotation
 from coffre.errors import UsageError
 
 if TYPE_CHECKING:
+    from coffre.observation.judge.uplink import Uploads
     from coffre.provisioning.apply import TenantOutcome
     from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.drift.values import Drift, Unseen
@@ -93,14 +94,16 @@ def plan(
     compared = sort_tenants(checkout, names, is_offline=offline) if is_quick else Compared(names)
     plans, exact = [], []
     on_machines: dict[str, Sequence[Drift | Unseen]] = {}
+    first_backups: dict[str, Uploads] = {}
     failed = list(compared.failed)
     for name in compared.to_plan:
         with turn_of(name, failed, alone=len(names) == 1):
             exact.append(plan_exactly(checkout, name, output.warning))
             on_machines[name] = _ask(checkout, name) if connect else ()
             plans.append(exact[-1].plan)
+            first_backups[name] = _foresee(checkout, name)
             if not as_json:
-                show_plan(plans[-1], on_machines[name])
+                show_plan(plans[-1], on_machines[name], first_backups[name])
     needed = {planned.tenant for planned in plans if planned.is_needed or _has_drift(on_machines[planned.tenant])}
     is_needed = compared.has_changed or bool(needed)
     if is_needed:
@@ -111,6 +114,7 @@ def plan(
             {
                 **asdict(planned),
                 "is_needed": planned.tenant in needed,
+                "first_backups": first_backups[planned.tenant],
                 **({"on_machines": on_machines[planned.tenant]} if connect else {}),
             }
             for planned in plans
@@ -290,6 +294,15 @@ def _apply_in_turn(
             if not outcome.is_complete:
                 failed.append(name)
     return failed
+
+
+def _foresee(checkout: "Checkout", name: str) -> "Uploads":
+    """Return how long the first backups of a tenant take."""
+    from coffre.supervision.lines import read_uploads
+    from coffre.tenant.past import open_existing_records
+
+    with open_existing_records(checkout, output.warning) as records:
+        return read_uploads(records, checkout.tenants[name])
 
 
 def _ask(checkout: "Checkout", name: str) -> "Sequence[Drift | Unseen]":

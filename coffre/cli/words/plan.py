@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from coffre.cli import output
+from coffre.cli.words.lines import describe_uploads
 from coffre.cli.words.machines import describe_retired
 from coffre.secrets.identifiers import describe
 from coffre.spec.values.sizes import format_bytes, format_sold
 
 if TYPE_CHECKING:
+    from coffre.observation.judge.uplink import Uploads
     from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.drift.values import Drift, Unseen
     from coffre.provisioning.plan import TenantPlan
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
 
 
-def show_plan(planned: "TenantPlan", on_machines: "Sequence[Drift | Unseen]" = ()) -> None:
-    """Print a plan, with what the machines say if they were asked."""
+def show_plan(
+    planned: "TenantPlan", on_machines: "Sequence[Drift | Unseen]" = (), uploads: "Uploads | None" = None
+) -> None:
+    """Print a plan, with what the machines say if they were asked, and how long the first backups take."""
     is_needed = planned.is_needed or bool(on_machines)
     output.result(f"{planned.tenant}:" if is_needed else f"{planned.tenant}: nothing to change")
     for line in (*say_plan(planned), *_say_machines(on_machines)):
         output.result(f"  {line}")
+    for line in () if uploads is None else describe_uploads(uploads):
+        output.result(f"  ! {line}")
 
 
 def say_plan(planned: "TenantPlan") -> Iterator[str]:

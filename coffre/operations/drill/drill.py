@@ -42,9 +42,8 @@ class Drill:
     """The result of a drill. ``problems`` is empty when every file was read completely and matches.
 
     ``losses`` is what storage had before and has lost, ``gaps`` the paths of the plan without any file in the snapshot:
-    with either of them no drill passes, even if all files match. ``read_seconds`` is how long the files of the sample took.
-    ``others`` names the machines that back up under
-    this one's name: their snapshots are not drilled.
+    with either of them no drill passes, even if all files match. ``others`` names the machines that back up under
+    this one's name: their snapshots are not drilled. ``read_seconds`` is how long the sample took.
     """
 
     machine: str

@@ -10,6 +10,7 @@ from coffre.correspondence.documents import tenant_folder
 from coffre.correspondence.french import count, describe_reach
 from coffre.correspondence.pages import render_pdf
 from coffre.errors import RefusedError
+from coffre.observation.judge.uplink import Uploads
 from coffre.operations.welcome import words
 from coffre.records.facts.contract import Commissioned
 from coffre.spec.loader import Checkout
@@ -21,8 +22,8 @@ from coffre.workspace.files import write_atomically
 STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css", "bienvenue/bienvenue.css")
 
 
-def write_welcome(opened: OpenTenant, today: date, *, is_renewed: bool = False) -> tuple[Path, bool]:
-    """Return the welcome paper of a tenant, and whether it was written now.
+def write_welcome(opened: OpenTenant, today: date, uploads: Uploads, *, is_renewed: bool = False) -> tuple[Path, bool]:
+    """Return the welcome paper of a tenant, and whether it was written now; ``uploads`` are its first backups.
 
     It is written once; ``is_renewed`` writes it again, as the tenant is now. RefusedError before the delivery of the
     service (contract, article 1c): there is nothing to confirm.
@@ -42,6 +43,7 @@ def write_welcome(opened: OpenTenant, today: date, *, is_renewed: bool = False) 
         opened.checkout,
         delivered.at.astimezone(zone).date(),
         today,
+        uploads,
         is_specimen=opened.embedded.is_proved,
     )
     write_atomically(path, render_pdf("bienvenue/bienvenue.html.j2", STYLE_SHEETS, facts))
@@ -54,7 +56,7 @@ def welcome_path(checkout: Checkout, tenant: Tenant) -> Path:
 
 
 def collect(
-    tenant: Tenant, checkout: Checkout, delivered_on: date, today: date, *, is_specimen: bool
+    tenant: Tenant, checkout: Checkout, delivered_on: date, today: date, uploads: Uploads, *, is_specimen: bool
 ) -> Mapping[str, object]:
     """Return the values of the template. Pure."""
     machines, provider = tenant.active_machines(), checkout.settings.provider
@@ -94,6 +96,7 @@ def collect(
             for name, plan in tenant.plans.items()
             if name in used
         ],
+        "first_backups": words.describe_first_backups(uploads),
         "unix": [names.SYSTEMS[system] for system in systems if system is not OperatingSystem.WINDOWS],
         "has_windows": OperatingSystem.WINDOWS in systems,
         "tasks": [

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
 
-from coffre.correspondence.french import count
+from coffre.correspondence.french import count, format_duration, format_rate, format_rounded_size, typeset
+from coffre.observation.judge.uplink import Uploads
 from coffre.spec.plan import Keep
 from coffre.spec.tenant import Option
 from coffre.spec.values.schedule import Schedule, Weekday
@@ -99,6 +100,19 @@ def describe_keep(keep: Keep) -> str:
         if number
     ]
     return _enumerate(parts)
+
+
+def describe_first_backups(uploads: Uploads) -> Sequence[str]:
+    """Return how long the first backups take that are still to come, where that is known."""
+    told = [
+        f"{each.machine} : {format_rounded_size(each.volume_bytes)} à {format_rate(each.bits_per_second)}, "
+        f"soit {format_duration(each.seconds)} sans interruption"
+        for each in uploads.first
+        if each.seconds is not None and each.volume_bytes is not None and each.bits_per_second is not None
+    ]
+    if uploads.shared_seconds is not None:
+        told.append(f"toutes les machines de la même ligne ensemble : {format_duration(uploads.shared_seconds)}")
+    return [typeset(each) for each in told]
 
 
 def _enumerate(parts: Sequence[str]) -> str:

@@ -64,8 +64,8 @@ class Restored(Fact):
 class Drilled(Fact):
     """A drill read a sample of a snapshot's files back; ``problems`` are the messages of restic or the comparison.
 
-    ``copied_to`` is the platform of the second copy, for a drill from that. ``reading`` is None for a drill that failed,
-    and for one of an earlier version.
+    ``copied_to`` is the platform of the second copy, for a drill from that. ``reading`` is None for a drill that
+    failed, and for one of an earlier version.
     """
 
     seed: int

@@ -242,6 +242,12 @@ def _ask_storage(sheet: Sheet) -> Iterator[Question]:
     for kind in MachineKind:
         yield Question(("licences", kind.value), f"Licences sold: {kind.value}s", default="0", kind=number)
     yield Question(
+        ("line", "upload"),
+        "Upload rate of the customer's line",
+        "as its provider sells it, like 20 Mbit/s; empty when unknown",
+        is_optional=True,
+    )
+    yield Question(
         ("options",),
         f"Options (article 16), with {_SIGN} between them",
         f"of {', '.join(option.value for option in Option)}; empty for none",
@@ -271,6 +277,9 @@ def _ask_machine(sheet: Sheet, loc: Loc, plan: str) -> Iterator[Question]:
     for key, value in (("agent", "restic"), ("plan", plan)):
         if find_at(sheet.data, (*loc, key)) is None:
             _put(sheet.data, (*loc, key), value)
+    yield Question(
+        (*loc, "volume"), "  Volume to back up", "like 200 GiB or 200 Go; empty when unknown", is_optional=True
+    )
     yield Question((*loc, "connection", "via"), "  Reached by", "ssh, winrm, or pull", "ssh")
     via = find_at(sheet.data, (*loc, "connection", "via"))
     if via == "pull":

@@ -30,6 +30,7 @@ _COMMENTS = {
     "storage.quota": "for all machines together; GiB counts in 1024, Go in 1000",
     "storage.undelete_days": "how long deleted or overwritten objects can be brought back: 7 to 90",
     "licences": "as sold; never more machines than licences",
+    "line": "what the customer's provider sells; the first backup takes its time (article 6)",
     "options": "article 16",
     "plans.*.schedule": "DAYS HH:MM: daily, Mon, Mon,Wed or Mon..Fri",
     "plans.*.keep": "by age, never by count: one a day for so many days, …",

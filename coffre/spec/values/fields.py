@@ -19,6 +19,9 @@ from pydantic_core import PydanticCustomError
 
 from coffre.spec import naming
 from coffre.spec.problems.quoting import on_one_line
+from coffre.spec.values.rates import EXAMPLE as RATE_EXAMPLE
+from coffre.spec.values.rates import PATTERN as RATE_PATTERN
+from coffre.spec.values.rates import parse_rate
 from coffre.spec.values.sizes import SizeError, parse_size
 from coffre.spec.values.timezones import is_timezone, suggest_timezone
 
@@ -103,6 +106,18 @@ def _parse_size(value: Any, info: ValidationInfo) -> Any:
     return count
 
 
+def _parse_rate(value: Any, info: ValidationInfo) -> Any:
+    # As for a size: only code gives plain bits a second.
+    if info.context is None and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        refuse(f"{VALUE} is not the rate of a line", RATE_EXAMPLE)
+    try:
+        return parse_rate(str(value))
+    except SizeError as error:
+        refuse(f"{VALUE} {error.problem}", error.hint)
+
+
 def is_luhn_valid(digits: str) -> bool:
     """Tell whether the last of ``digits`` is the check digit that the Luhn formula gives."""
     total = 0
@@ -175,6 +190,7 @@ Day = Annotated[
 ]
 SIZE_SCHEMA_PATTERN = r"^\d[\d ,.]* ?([KMGTP]iB|[kMGTP]o)$"
 Size = Annotated[int, BeforeValidator(_parse_size), WithJsonSchema({"type": "string", "pattern": SIZE_SCHEMA_PATTERN})]
+Rate = Annotated[int, BeforeValidator(_parse_rate), WithJsonSchema({"type": "string", "pattern": RATE_PATTERN})]
 Siren = Annotated[str, BeforeValidator(_check_siren), WithJsonSchema({"type": "string", "pattern": "^[0-9]{9}$"})]
 Timezone = Annotated[Text, AfterValidator(_check_timezone), text_schema("IANA time zone, like Europe/Paris")]
 Name = Annotated[Text, AfterValidator(_check_name), text_schema(NAME_RULE, pattern=f"^{naming.NAME_PATTERN}$")]

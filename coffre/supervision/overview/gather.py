@@ -21,6 +21,7 @@ from coffre.spec.values.working_hours import public_holidays
 from coffre.supervision.applied import AppliedReader, UnknownTenant
 from coffre.supervision.availability.known import KnownPlatforms, list_change_windows, read_platforms
 from coffre.supervision.judge.availability import Availability
+from coffre.supervision.lines import MachineRestore, TimedReadings
 from coffre.supervision.metrics.figures import list_ended
 from coffre.supervision.overview.calendar import Day, first_day, list_days
 from coffre.supervision.picture import TenantPicture, draw_applied
@@ -49,6 +50,7 @@ class TenantOverview:
     """What the page of a tenant shows; ``sizes`` has the current bytes of each measured day.
 
     ``availability`` is that of its platform for this tenant, this year: None when no platform was ever probed.
+    ``restores`` are how long full restores take, by machine and line.
     """
 
     picture: TenantPicture
@@ -56,6 +58,7 @@ class TenantOverview:
     calendars: Mapping[str, Sequence[Day]]
     drills: Sequence[Drill]
     availability: Availability | None = None
+    restores: Sequence[MachineRestore] = ()
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,11 @@ def gather(records: Records, root: Path, now: datetime, only: str | None = None)
     platforms = _list_platform_findings(records, now)
     zone = None if house.checkout is None else house.checkout.settings.working_hours.timezone
     probed = None if zone is None else _Probed(records, now, zone)
+    timed = TimedReadings(records, now)
     read = (
         replace(
             _read_tenant(
-                records, draw_applied(records, each, now), looks, platforms.get(each.tenant.storage.platform, [])
+                records, draw_applied(records, each, now), looks, timed, platforms.get(each.tenant.storage.platform, [])
             ),
             availability=None if probed is None else probed.judge(each.tenant),
         )
@@ -95,7 +99,11 @@ def gather(records: Records, root: Path, now: datetime, only: str | None = None)
 
 
 def _read_tenant(
-    records: Records, picture: TenantPicture, looks: "_Looks", of_platform: Sequence[KeptFinding]
+    records: Records,
+    picture: TenantPicture,
+    looks: "_Looks",
+    timed: TimedReadings,
+    of_platform: Sequence[KeptFinding],
 ) -> TenantOverview:
     tenant, now = picture.tenant, picture.drawn_at
     zone = ZoneInfo(tenant.timezone)
@@ -119,7 +127,13 @@ def _read_tenant(
     sizes: dict[date, int] = defaultdict(int)
     for usage in records.list_usage(tenant.id, today - timedelta(days=CURVE_DAYS), today):
         sizes[usage.measured_on] += usage.current_bytes
-    return TenantOverview(picture, dict(sizes), calendars, _list_drills(records, tenant.id, now))
+    return TenantOverview(
+        picture,
+        dict(sizes),
+        calendars,
+        _list_drills(records, tenant.id, now),
+        restores=timed.foresee(tenant, picture.machines),
+    )
 
 
 def _duty_of(tenant: Tenant, name: str, pauses: Sequence[Event]) -> Duty:

@@ -12,6 +12,7 @@ import pytest
 import weasyprint
 
 from coffre.correspondence.pages import render_pdf
+from coffre.observation.judge.uplink import Uploads
 from coffre.offboarding.notices.letters import LetterKind, write_letter
 from coffre.operations.welcome.paper import STYLE_SHEETS, collect
 from coffre.spec.loader import load_checkout
@@ -49,7 +50,12 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
 def welcome(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkout = load_checkout(ROOT)
     facts = collect(
-        checkout.tenants["boulangerie-martin"], checkout, date(2026, 12, 1), date(2026, 12, 2), is_specimen=True
+        checkout.tenants["boulangerie-martin"],
+        checkout,
+        date(2026, 12, 1),
+        date(2026, 12, 2),
+        Uploads(),
+        is_specimen=True,
     )
     path = tmp_path_factory.mktemp("welcome") / "bienvenue.pdf"
     path.write_bytes(render_pdf("bienvenue/bienvenue.html.j2", STYLE_SHEETS, facts))

@@ -7,8 +7,9 @@ import pypdf
 import pytest
 
 from coffre.correspondence.pages import render_pdf
+from coffre.observation.judge.uplink import FirstBackup, RateSource, Uploads
 from coffre.operations.welcome.paper import STYLE_SHEETS, collect
-from coffre.operations.welcome.words import TASKS, describe_keep, describe_schedule
+from coffre.operations.welcome.words import TASKS, describe_first_backups, describe_keep, describe_schedule
 from coffre.spec.loader import load_checkout
 from coffre.spec.plan import Keep
 from coffre.spec.tenant import Option
@@ -16,6 +17,14 @@ from coffre.spec.values.schedule import parse_schedule
 
 ROOT = Path(__file__).resolve().parents[3]
 SLUG = "boulangerie-martin"
+UPLOADS = Uploads(
+    (
+        FirstBackup("compta-01", 200 * 2**30, 20 * 10**6, RateSource.DECLARED, 85_900.0),
+        FirstBackup("caisse-01", 2 * 2**30, 20 * 10**6, RateSource.DECLARED, 859.0),
+        FirstBackup("poste-01", None, 20 * 10**6, RateSource.DECLARED, None),
+    ),
+    shared_seconds=200_000.0,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +51,15 @@ def test_a_retention_in_words() -> None:
     assert describe_keep(Keep(daily=7)).replace("\u00a0", " ") == "une par jour pendant 7 jours"
 
 
+def test_first_backups_in_words_are_those_whose_length_is_known() -> None:
+    assert [each.replace("\u00a0", " ") for each in describe_first_backups(UPLOADS)] == [
+        "compta-01 : 200,00 Gio à 20 Mbit/s, soit 23 h 52 sans interruption",
+        "caisse-01 : 2,00 Gio à 20 Mbit/s, soit 15 min sans interruption",
+        "toutes les machines de la même ligne ensemble : 2 jours et 8 h",
+    ]
+    assert describe_first_backups(Uploads()) == []
+
+
 def test_an_option_makes_its_task_the_providers() -> None:
     tests = next(task for task in TASKS if task.option is Option.RESTORE_TESTS)
     assert (tests.is_providers([Option.RESTORE_TESTS]), tests.is_providers([])) == (True, False)
@@ -50,13 +68,13 @@ def test_an_option_makes_its_task_the_providers() -> None:
 
 def test_the_paper_of_the_example_says_everything(tmp_path: Path) -> None:
     checkout = load_checkout(ROOT)
-    facts = collect(checkout.tenants[SLUG], checkout, date(2026, 12, 1), date(2026, 12, 2), is_specimen=False)
+    facts = collect(checkout.tenants[SLUG], checkout, date(2026, 12, 1), date(2026, 12, 2), UPLOADS, is_specimen=False)
     (path := tmp_path / "bienvenue.pdf").write_bytes(render_pdf("bienvenue/bienvenue.html.j2", STYLE_SHEETS, facts))
     reader = pypdf.PdfReader(path)
     text = " ".join(" ".join(page.extract_text() for page in reader.pages).replace("\u00a0", " ").split())
     for said in (
         "mis en service le 1er décembre 2026",
-        "compta-01",
+        "compta-01 : 200,00 Gio à 20 Mbit/s, soit 23 h 52 sans interruption",
         "caisse-01",
         "/home, /etc",
         "du lundi au vendredi à 12 h 30 ; tous les jours à 19 h 00",

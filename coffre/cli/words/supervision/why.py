@@ -1,10 +1,11 @@
 """The French words of `coffre why`: one screen about a tenant, to be read on the phone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from coffre.cli.words.supervision.french_findings import ACTIONS, ATTRIBUTIONS, CONSEQUENCES, describe
+from coffre.cli.words.supervision.french_lines import say_restore
 from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
 from coffre.correspondence.names import KINDS
 from coffre.outside.text import visible
@@ -14,6 +15,7 @@ from coffre.spec.tenant import TenantStatus
 from coffre.supervision.findings.life import as_finding
 from coffre.supervision.findings.standing import find_standing
 from coffre.supervision.judge.forecast import Forecast, Outlook
+from coffre.supervision.lines import MachineRestore
 from coffre.supervision.observe.seen import SeenMachine
 from coffre.supervision.overview.ranking import is_old
 from coffre.supervision.picture import TenantPicture
@@ -38,18 +40,20 @@ STATUSES = {
 }
 
 
-def describe_tenant(picture: TenantPicture) -> Iterator[str]:
-    """Yield the lines of the screen."""
-    for line in _lines(picture):
+def describe_tenant(picture: TenantPicture, restores: Sequence[MachineRestore] = ()) -> Iterator[str]:
+    """Yield the lines of the screen; ``restores`` are shown where their time is known."""
+    for line in _lines(picture, [each for each in restores if each.time.unknown is None]):
         yield typeset(line)
 
 
-def _lines(picture: TenantPicture) -> Iterator[str]:
+def _lines(picture: TenantPicture, restores: Sequence[MachineRestore]) -> Iterator[str]:
     tenant = picture.tenant
     yield f"{tenant.name} ({tenant.slug}) : service {STATUSES[tenant.status]}"
     yield say_looked(picture)
     yield _space(picture)
     yield f"Licences : {say_licences(picture)}"
+    for each in restores:
+        yield f"Restauration complète de {say_restore(each)}"
     yield ""
     yield "Machines"
     for name, machine in tenant.machines.items():
