@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -138,6 +139,29 @@ func TestASuccessfulRunIsReportedWithSamples(t *testing.T) {
 	if snapshots := machine.Server.Keys("restic/snapshots/"); len(snapshots) != 1 ||
 		snapshots[0] != "restic/snapshots/"+*got.SnapshotID {
 		t.Fatalf("%v", snapshots)
+	}
+}
+
+func TestARunThatStoredMuchSaysHowFast(t *testing.T) {
+	machine := withRestic(t)
+	content := make([]byte, 20<<20)
+	if _, err := rand.Read(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(machine.Data, "film"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	machine.Applied(4, nil)
+	began := time.Now()
+	got, exit := backUp(t, machine)
+	expect(t, got, exit, report.Success, 0, "")
+	if rate := got.UploadBytesPerSecond; rate == nil || *rate < int64(float64(20<<20)/time.Since(began).Seconds()) {
+		t.Fatalf("%v of %d in %s", rate, got.BytesAdded, time.Since(began))
+	}
+	again, exit := backUp(t, machine)
+	expect(t, again, exit, report.Success, 0, "")
+	if again.UploadBytesPerSecond != nil {
+		t.Fatalf("a run that stored %d tells nothing of the line: %d", again.BytesAdded, *again.UploadBytesPerSecond)
 	}
 }
 
