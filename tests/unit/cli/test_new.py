@@ -140,6 +140,7 @@ QUESTIONS = {
     "undone": "",
     "workstations": "0",
     "servers": "0",
+    "Upload rate": "20 Mbit/s",
     "Options": "",
     "Name of the backup plan": "",
     "Paths": "",
@@ -162,6 +163,7 @@ def test_on_a_terminal_the_questions_are_asked_and_a_wrong_answer_again(root: Pa
     assert terminal.end() == 0, terminal.said
     assert files(root) == ["garage-blanc.yaml"]
     assert run(root, "check").code == 0
+    assert "line: {upload: 20 Mbit/s}" in (root / "tenants" / "garage-blanc.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])

@@ -73,6 +73,8 @@ def test_the_answers_make_a_file_that_says_them() -> None:
     ("question", "answers", "said"),
     [
         ("Storage sold", ["2 TB", "200 Go"], '"2 TB" is ambiguous; write 2 TiB'),
+        ("Upload rate of the customer's line", ["20 MB/s", "20 Mbit/s"], "write 20 kbit/s, 20 Mbit/s or 20 Gbit/s"),
+        ("Volume to back up", ["200", "200 Go"], '"200" has no unit'),
         ("SIREN, 9 digits", ["987 000 114", "987000114"], 'has separators; write "987000114"'),
         ("Planned first day of service", ["2026-10-01", "2026-12-01"], "is before signed_on (2026-11-02)"),
         ("Time zone of the schedules", ["Europe/Pari", ""], "did you mean Europe/Paris?"),
