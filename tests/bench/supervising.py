@@ -6,7 +6,10 @@ machines that made one since the pass before.
 
 import os
 import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 from coffre.records.database.store import Records
 from coffre.spec.loader import load_checkout
@@ -22,6 +25,8 @@ from tests.bench.standing import record_inputs, stand_as_applied
 TENANTS = int(os.environ.get("COFFRE_BENCH_TENANTS", "1000"))
 MACHINES = 10
 RUNS = 3
+LATER_PASSES, GROWN_MIB = 2, 16.0
+"""A supervision runs for months: its memory stays as it is after the first passes."""
 MODEL = "applied-one"
 
 
@@ -31,6 +36,7 @@ def measure_supervision(desk: Desk, say: Say) -> list[Row]:
     first = desk.coffre("supervise")
     looks = [desk.coffre("supervise") for _ in range(RUNS)]
     asked = list_requests(desk)
+    grown_mib = measure_memory(desk)
     floor = statistics.median(timed(lambda: send(asked, WORKERS)) for _ in range(RUNS))
     desk.copy_example()
     what = f"supervise, {TENANTS} tenants of {MACHINES} machines"
@@ -43,6 +49,7 @@ def measure_supervision(desk: Desk, say: Say) -> list[Row]:
             limit=60.0 * TENANTS / 1000),
         Row("of it, work of the command's own process", statistics.median(each.cpu_seconds for each in looks)),
         Row("most memory of it", max(each.peak_mib for each in looks), unit="MiB"),
+        Row(f"growth of it over {LATER_PASSES} later passes of a process", grown_mib, limit=GROWN_MIB, unit="MiB"),
     ]  # fmt: skip
 
 
@@ -70,11 +77,31 @@ def list_requests(desk: Desk) -> list[Ask]:
     return asked
 
 
+def measure_memory(desk: Desk) -> float:
+    """Return by how many MiB this process grows from its second pass on, over so many later ones."""
+    with _supervising(desk) as supervisor:
+        for _ in range(2):
+            supervisor.run()
+        before = _resident_mib()
+        for _ in range(LATER_PASSES):
+            supervisor.run()
+        return _resident_mib() - before
+
+
 def run_pass(desk: Desk) -> PassResult:
     """Make a pass in this process."""
+    with _supervising(desk) as supervisor:
+        return supervisor.run()
+
+
+@contextmanager
+def _supervising(desk: Desk) -> Iterator[Supervisor]:
     settings = load_checkout(desk.root).settings
     with Records.open(settings.records, desk.root) as records:
-        supervisor = Supervisor(
-            desk.root, records, lambda _: None, lambda _, problem: None, utc_now, timedelta(minutes=5)
-        )
-        return supervisor.run()
+        yield Supervisor(desk.root, records, lambda _: None, lambda _, problem: None, utc_now, timedelta(minutes=5))
+
+
+def _resident_mib() -> float:
+    """Return how much memory this process has now (proc(5), statm)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
