@@ -71,7 +71,7 @@ class TimedReadings:
 
     def _house(self) -> Mapping[Line, Sequence[Sample]]:
         if self._of_all is None:
-            self._of_all = {line: each for line, each in self._read(None).items() if line.onto is None}
+            self._of_all = self._read(None)
         return self._of_all
 
     def _read(self, tenant_id: str | None) -> dict[Line, list[Sample]]:

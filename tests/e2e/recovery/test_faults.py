@@ -446,7 +446,7 @@ def test_records_that_are_locked_newer_or_rubbish(applied: Trial) -> None:
 
 def lasting(records: Records, tenant_id: str) -> list[EventKind]:
     """Return a tenant's events but those that each command adds."""
-    passing = (EventKind.PASSWORD_USED, EventKind.OUT_OF_HOURS_APPLY, EventKind.DRILL)
+    passing = (EventKind.PASSWORD_USED, EventKind.OUT_OF_HOURS_APPLY, EventKind.DRILL, EventKind.RESTORED)
     return [event.kind for event in records.list_events(tenant_id) if event.kind not in passing]
 
 

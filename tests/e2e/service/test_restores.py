@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import random
 import re
 import secrets
 import signal
@@ -11,27 +12,35 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from coffre.agents.restic.address import repository_url
 from coffre.agents.restic.repository.repository import ResticError, ResticRepository
 from coffre.operations.repository import open_repository
-from coffre.operations.restore.restore import DEFAULT_FOLDER
+from coffre.operations.restore.restore import DEFAULT_FOLDER, RestoreSource, restore_to_directory
 from coffre.records.events import EventKind
-from coffre.records.facts.backups import PasswordUsed
+from coffre.records.facts.backups import PasswordUsed, Restored
 from coffre.records.facts.password_uses import RemoteRestoreUse, RoutineTask, RoutineUse
 from coffre.records.facts.registry import read_as
 from coffre.spec.loader import load_checkout
+from coffre.storage.driver import Storage
 from coffre.storage.s3.client import make_client
 from coffre.storage.values import AccessKey
+from coffre.supervision.judge.restoring.restore_time import RestoreTime, Unknown
+from coffre.supervision.lines import TimedReadings
 from coffre.tenant.opening import OpenTenant, open_tenant
+from coffre.toolchain import find_tool
 from tests.e2e.conftest import Desk
 from tests.e2e.service.test_tenant_life import Backstage, watched_processes
 from tests.forge import Forge, escaping_tree
 from tests.passwords import read_password
+from tests.slow_line import Line, slow_line
 
 SLUG = "boulangerie-martin"
 COMPTA = "compta-01.martin.example"
@@ -632,3 +641,107 @@ def test_what_no_place_below_a_folder_holds_comes_apart_or_is_named(desk: Desk, 
     assert "run the command again" not in onto.stderr
     assert all(len(line) < 1000 for line in onto.stderr.splitlines())
     assert int(desk.on_machine(COMPTA, "find /srv/profond -type f | wc -l")) >= 17
+
+
+class LineTo:
+    """A storage whose repositories are read over another line; everything else goes the usual way."""
+
+    def __init__(self, storage: Storage, line: Line) -> None:
+        self._storage, self.endpoint = storage, replace(storage.endpoint, url=line.url)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Watches a restore without a word."""
+
+    def on_step(self, _: str) -> None: ...
+
+    def on_progress(self, _: float) -> None: ...
+
+
+LINE_BYTES_PER_SECOND = 512 * 1024
+SLOW_PLATFORM = "slow-line"
+"""The line has a name of its own, so that no other restore of this module is a sample of it."""
+FIRST, AT_ONCE = 5, 8
+SIZES_MIB = [4, 6, 8, 10, 12, *random.Random(11).choices(range(5, 14), k=20)]
+
+
+def back_up_sizes(opened: OpenTenant, folder: Path) -> str:
+    """Store files of random bytes, one for each size, by restic alone; returns the snapshot's id."""
+    for number, mib in enumerate(SIZES_MIB):
+        (folder / f"{number:02}.bin").write_bytes(secrets.token_bytes(mib * 1024**2))
+    endpoint, key = opened.storage.endpoint, opened.buckets.owner_key()
+    said = subprocess.run(
+        [
+            find_tool("restic"), "--json", "--no-cache", f"--cacert={endpoint.ca_file}",
+            f"--repo={repository_url(endpoint.url, opened.buckets.name('compta-01'))}",
+            f"--option=s3.region={endpoint.region}", "backup", "--host=compta-01", str(folder),
+        ],
+        env={
+            "PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+            "RESTIC_PASSWORD": read_password(opened.secrets.data(), "compta-01"),
+        },
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    return str(json.loads(said.splitlines()[-1])["snapshot_id"])
+
+
+@pytest.mark.timeout(600)
+def test_twenty_restores_take_as_long_as_was_foreseen_from_those_before_them(
+    desk: Desk, opened: OpenTenant, tmp_path: Path
+) -> None:
+    """Each has a line of its own, of one speed: the line decides, and not how busy this computer is."""
+    (folder := tmp_path / "sizes").mkdir()
+    snapshot = back_up_sizes(opened, folder)
+
+    def on_the_line(tenant: OpenTenant, line: Line | None = None) -> OpenTenant:
+        storage = tenant.tenant.storage.model_copy(update={"platform": SLOW_PLATFORM})
+        renamed = tenant.tenant.model_copy(update={"storage": storage})
+        reached = tenant.storage if line is None else cast("Storage", LineTo(tenant.storage, line))
+        return replace(tenant, tenant=renamed, storage=reached)
+
+    def foresee(mib: int) -> RestoreTime:
+        timed = TimedReadings(opened.records, datetime.now(UTC)).foresee(on_the_line(opened).tenant, {}, mib * 1024**2)
+        return next(each.time for each in timed if each.line.onto is None)
+
+    def restore(number: int) -> float:
+        wanted = RestoreSource("compta-01", snapshot, f"{folder}/{number:02}.bin")
+        target = tmp_path / f"restored-{number:02}"
+        with (
+            open_tenant(load_checkout(desk.root), SLUG, pytest.fail) as mine,
+            slow_line(mine.storage.endpoint.url, LINE_BYTES_PER_SECOND) as line,
+        ):
+            restore_to_directory(on_the_line(mine, line), wanted, target, Silent())
+            assert line.passed_bytes > SIZES_MIB[number] * 1024**2
+            fact = mine.log.list(Restored, "compta-01")
+        mib = SIZES_MIB[number]
+        (seconds,) = [
+            each.fact.reading.seconds
+            for each in fact
+            if each.fact.reading is not None
+            and (each.fact.reading.platform, each.fact.reading.read_bytes) == (SLOW_PLATFORM, mib * 1024**2)
+        ][-1:]
+        assert (target / f"{folder}/{number:02}.bin".lstrip("/")).read_bytes() == (
+            folder / f"{number:02}.bin"
+        ).read_bytes()
+        return seconds
+
+    def foresee_and_restore(number: int) -> tuple[int, float | None, float]:
+        foreseen = foresee(SIZES_MIB[number]).median_seconds
+        return SIZES_MIB[number], foreseen, restore(number)
+
+    assert foresee(10).unknown is Unknown.TOO_FEW
+    with ThreadPoolExecutor(AT_ONCE) as executor:
+        list(executor.map(restore, range(FIRST)))
+        told = list(executor.map(foresee_and_restore, range(FIRST, len(SIZES_MIB))))
+    assert len(told) == 20
+    off = [(mib, foreseen) for mib, foreseen, seconds in told if foreseen is None or abs(seconds / foreseen - 1) > 0.25]
+    assert off == [], "\n".join(map(str, told))
+    assert foresee(200 * 1024).unknown is Unknown.TOO_FAR
+    by_line = 1024**3 / LINE_BYTES_PER_SECOND
+    assert foresee(1024).median_seconds == pytest.approx(by_line, rel=0.25), "beyond the samples the line decides"
+    assert foresee(1024).p90_seconds == pytest.approx(by_line, rel=0.5)
