@@ -51,6 +51,15 @@ class FindingKind(StrEnum):
     VERIFICATION_LATE = "verification_late"
     """Not every pack was read within the required period: `last_full_round_at`."""
 
+    DRILL_OVERDUE = "drill_overdue"
+    """A machine of a tenant with the option restore_tests was not drilled since it was due, `due_at`, for longer than
+    the grace; `last_at` its last drill (None: there was none)."""
+
+    DRILL_FAILED = "drill_failed"
+    """The last drill of a machine failed, of its second copy where `platform` names one: `at`, its `seed` and
+    `snapshot`, how many `problems` the files had, what storage had lost (`losses`), paths of the plan without data
+    (`gaps`)."""
+
     FILLS_STORAGE = "fills_storage"
     """A machine fills the storage with other data than backups: `surplus_bytes`, `objects`, `stopped` yes or no."""
 

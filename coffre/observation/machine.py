@@ -13,9 +13,11 @@ from coffre.agents.report import ReportPath
 from coffre.errors import ExpectedError
 from coffre.findings import Evidence, Finding, FindingKind, SetAside, sum_up
 from coffre.observation import sighting
+from coffre.observation.drills import DrillHistory, read_history
 from coffre.observation.duty import find_duty, find_expected_since
 from coffre.observation.judge import continuity
 from coffre.observation.judge.agent import Deployed, judge_agent
+from coffre.observation.judge.drills import judge_drills
 from coffre.observation.judge.duty import judge_duty
 from coffre.observation.judge.filling import MachineStore
 from coffre.observation.judge.gaps import judge_gaps
@@ -77,7 +79,8 @@ class MachineLook:
     """One read of a machine's bucket; the switches are None for a retired machine, which has none.
 
     ``keeps_all``: something may expire, or the platform deletes nothing by itself. ``arrivals`` is when each snapshot
-    of the bucket arrived, ``reported`` what its reports say; ``has_lock``: a run goes on, or was cut off.
+    of the bucket arrived, ``reported`` what its reports say; ``has_lock``: a run goes on, or was cut off. ``history``
+    are its drills so far.
     """
 
     status: MachineStatus
@@ -90,6 +93,7 @@ class MachineLook:
     arrivals: Mapping[str, datetime]
     reported: Reported
     has_lock: bool
+    history: DrillHistory
 
 
 def look_at_machine(opened: OpenTenant, name: str, now: datetime) -> MachineLook | Finding:
@@ -135,6 +139,7 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
     last, success = seen.reported.last, seen.reported.success
     generation, documents = _look_at_documents(opened, name, bucket)
     last_success_at = success.finished_at if success else None
+    history = read_history(opened.log, name, seen.memory)
     store = count_store(opened.buckets, name, seen.current_bytes, seen.repository_bytes)
     status = MachineStatus(
         name=name,
@@ -169,6 +174,7 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
         _judge_verification(name, status.verification),
         () if machine.is_retired else judge_agent(name, last, _find_deployed(opened.log, name, generation), now),
+        () if machine.is_retired else judge_drills(name, history.drills, tenant.second_platform),
         judge_retention(tenant, opened.log, name, seen, store.stored_bytes, now),
         () if machine.is_retired else judge_gaps(find_wanted(opened.tenant, opened.log, name), last, seen.whole_at),
     )
@@ -183,6 +189,7 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
         arrivals=seen.arrivals,
         reported=seen.reported,
         has_lock=seen.has_lock,
+        history=history,
     )
 
 

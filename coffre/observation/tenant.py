@@ -8,6 +8,9 @@ from datetime import datetime
 from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
+from coffre.observation.drills import find_drill_duty
+from coffre.observation.duty import find_duty
+from coffre.observation.judge.drills import judge_drill_duty
 from coffre.observation.judge.filling import Room, judge_filling
 from coffre.observation.judge.second_count import NEIGHBOURS, judge_second_count
 from coffre.observation.machine import (
@@ -108,7 +111,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
         if isinstance(look, MachineLook):
             looks.append(look)
             machines.append(look.status)
-            findings += look.findings
+            findings += [*look.findings, *_judge_due_drill(opened, look, now)]
             continue
         if look is None and name not in in_need:
             machines.append(hear_machine(opened.tenant, opened.log, name, now))
@@ -152,6 +155,15 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
         findings=tuple(findings),
         second_copy=copied,
     )
+
+
+def _judge_due_drill(opened: OpenTenant, look: MachineLook, now: datetime) -> list[Finding]:
+    """Return the finding of a machine whose drill is overdue."""
+    tenant, name, history = opened.tenant, look.status.name, look.history
+    backups = find_duty(tenant, opened.log, name)
+    duty = find_drill_duty(tenant, opened.checkout.settings.drills, backups, history.first_backup_at, history.last_at)
+    found = None if duty is None else judge_drill_duty(duty, now).finding
+    return [] if found is None else [found]
 
 
 def _foresee(opened: OpenTenant, wall: int | None, used_bytes: int | None) -> Overshoot:

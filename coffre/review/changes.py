@@ -46,6 +46,8 @@ class ChangeKind(StrEnum):
     LICENCES = "licences"
     """The subject is the kind of machine."""
     OPTION = "option"
+    DRILLS = "drills"
+    """The days between two restore tests; none: the house's."""
     MACHINE_ADDED = "machine_added"
     MACHINE_GONE = "machine_gone"
     MACHINE_RENAMED = "machine_renamed"
@@ -176,6 +178,10 @@ def _compare_sold(before: Tenant, after: Tenant) -> Iterator[FileChange]:
     for option in after.options:
         if option not in before.options:
             yield FileChange(ChangeKind.OPTION, None, None, option.value)
+    was, now = (None if each.drills is None else each.drills.interval_days for each in (before, after))
+    # A rhythm of one's own that ends may become shorter or longer: the house's is not in this file.
+    is_rarer = was is not None and (now is None or now > was)
+    yield from _differ(ChangeKind.DRILLS, None, was, now, is_weaker=is_rarer)
 
 
 def _compare_machines(older: Tenant, newer: Tenant) -> Iterator[FileChange]:

@@ -16,7 +16,8 @@ class GuardKind(StrEnum):
     """The reason of a refusal."""
 
     AMENDMENT_LACKING = "amendment_lacking"
-    """Quota, licences or options change without a new amendment or order (contract, article 9): `changed` kinds."""
+    """Quota, licences, options or the rhythm of restore tests change without a new amendment or order (contract,
+    article 9): `changed` kinds."""
     QUOTA_BELOW_USE = "quota_below_use"
     """`used_bytes` and the reserve exceed the new, lower `quota_bytes`: backups would stop at once."""
     LICENCES_BELOW_DEPLOYED = "licences_below_deployed"
@@ -76,7 +77,7 @@ class Authorship:
     lifts_holds: Collection[str] = ()
 
 
-SOLD = {ChangeKind.QUOTA, ChangeKind.LICENCES, ChangeKind.OPTION}
+SOLD = {ChangeKind.QUOTA, ChangeKind.LICENCES, ChangeKind.OPTION, ChangeKind.DRILLS}
 """What an order or an amendment sells (contract, articles 3 and 9)."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from coffre.spec.tenant import Option
 
-CARRIED_OUT = frozenset({Option.FILE_BACKUP, Option.RESTORE})
+CARRIED_OUT = frozenset({Option.FILE_BACKUP, Option.RESTORE, Option.RESTORE_TESTS})
 
 
 def option_status(options: Iterable[Option]) -> dict[str, str]:

@@ -192,6 +192,17 @@ class Verify(FileModel):
     run_hours: Annotated[Count, Field(ge=1, le=24, description="The maximum duration of one run for one machine")] = 8
 
 
+class Drills(FileModel):
+    """How often `coffre drill --due` drills the machines of tenants with the option restore_tests."""
+
+    interval_days: Annotated[
+        Count, Field(ge=1, le=366, description="The days between two drills of a machine, unless its tenant has others")
+    ] = 30
+    grace_days: Annotated[
+        Count, Field(ge=1, le=60, description="So many days after it was due, a drill that was not made is a finding")
+    ] = 7
+
+
 class ReviewSettings(FileModel):
     """How a reviewed change is applied after its merge: `coffre review --save-plans`, `coffre apply --reviewed`."""
 
@@ -231,6 +242,7 @@ class PlatformFile(FileModel):
         ReviewSettings()
     )
     verify: Annotated[Verify, Field(description="How `coffre verify` reads all packs in turn")] = Verify()
+    drills: Annotated[Drills, Field(description="How often `coffre drill --due` drills each machine")] = Drills()
     mail: Annotated[Mail | None, Field(description="The server that sends letters; without it they stay files")] = None
     notify: Annotated[Notify, Field(description="Whom supervision tells what it finds, by which channels")] = Notify()
     sites: dict[Name, Site] = Field(

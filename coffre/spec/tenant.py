@@ -59,6 +59,7 @@ __all__ = [
     "SecondCopy",
     "SshConnection",
     "Tenant",
+    "TenantDrills",
     "TenantStatus",
     "TenantStorage",
     "Weekday",
@@ -178,6 +179,12 @@ class TenantStorage(FileModel):
     ] = None
 
 
+class TenantDrills(FileModel):
+    """The restore tests that the customer ordered (option restore_tests)."""
+
+    interval_days: Annotated[Count, Field(ge=1, le=366, description="The days between two drills of a machine")]
+
+
 class Tenant(FileModel):
     """A customer of SMILÉO: its contract, its storage, its plans and its machines."""
 
@@ -213,6 +220,10 @@ class Tenant(FileModel):
         InternetLine | None, Field(description="The line of the machines, like {upload: 20 Mbit/s} (article 6)")
     ] = None
     options: list[Option] = Field(default_factory=list, description="The options ordered (article 16)")
+    drills: Annotated[
+        TenantDrills | None,
+        Field(description="Another rhythm of restore tests than the house's, with the option restore_tests"),
+    ] = None
     plans: Annotated[dict[Name, Plan], Field(description="The backup plans by name")]
     machines: Annotated[dict[Name, Machine], Field(description="The machines by name")]
     _frozen: frozenset[str] = PrivateAttr(default=frozenset())
@@ -240,6 +251,12 @@ class Tenant(FileModel):
         there = self.storage.model_copy(update={"platform": wanted.platform, "second_copy": None})
         fields = {name: getattr(self, name) for name in Tenant.model_fields}
         return CopiedTenant.model_construct(**{**fields, "storage": there}).with_frozen(self._frozen)
+
+    @property
+    def second_platform(self) -> str | None:
+        """The platform of its second copy; None without one."""
+        wanted = self.storage.second_copy
+        return None if wanted is None else wanted.platform
 
     @property
     def copied_to(self) -> str | None:

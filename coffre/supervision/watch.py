@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from coffre.agents.kinds import with_bucket
 from coffre.errors import BusyError
 from coffre.findings import FindingKind
+from coffre.observation.drills import find_drill_duty
 from coffre.observation.duty import find_duty
 from coffre.observation.judge.sizes import leave_out_attacked
 from coffre.observation.stores import room_of
@@ -181,7 +182,7 @@ def _settle_under_lock(checkout: Checkout, tenant: Tenant, on_notice: OnNotice) 
 def _judge(
     opened: OpenTenant, look: TenantLook, kept: Sequence[KeptFinding], now: datetime, *, is_gate_closed: bool
 ) -> TenantVerdict:
-    tenant = opened.tenant
+    tenant, settings = opened.tenant, opened.checkout.settings.drills
     seen = {name: each for name, each in look.machines.items() if name in tenant.active_machines()}
     words = {
         name: MachineWords(each.last_result, each.last_success_at, each.newest_snapshot_at, each.witnesses_agree)
@@ -201,6 +202,11 @@ def _judge(
         now,
         is_gate_closed=is_gate_closed,
         warned=list_warned(kept),
+        drills=[
+            due
+            for name, duty in duties.items()
+            if (due := find_drill_duty(tenant, settings, duty, seen[name].first_backup_at, seen[name].drilled_at))
+        ],
     )
     return replace(verdict, findings=(*verdict.findings, *judge_deployment(waiting_since, now)))
 

@@ -259,6 +259,7 @@ _CHANGES = {
     "line": "line{subject}, upload: {before} → {after}",
     "licences": "licences{subject}: {before} → {after}",
     "option": "option: {before} → {after}",
+    "drills": "days between two restore tests of a machine: {before} → {after} (none: as platform.yaml says)",
     "machine_added": "machine{subject} is new, with plan {after}",
     "machine_gone": "machine{subject} is gone from the file",
     "machine_renamed": "machine {before} is called {after} now",

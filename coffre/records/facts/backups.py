@@ -77,6 +77,11 @@ class Drilled(Fact):
     copied_to: Annotated[str | None, OPTIONAL] = None
     reading: Annotated[Reading | None, OPTIONAL] = None
 
+    @property
+    def is_passed(self) -> bool:
+        """Whether every file came back as it was, and storage has lost nothing."""
+        return not self.problems and not self.losses and not self.gaps
+
 
 @dataclass(frozen=True)
 class PackDamage:

@@ -15,6 +15,7 @@ from coffre.spec.rules.maintenance import check_maintenance
 from coffre.spec.rules.paths import check_paths
 from coffre.spec.rules.prices import check_prices
 from coffre.spec.rules.stores import check_stores
+from coffre.spec.tenant import Option
 from coffre.spec.values.hosts import HostPort, find_host_port, is_this_computer
 
 _ONE_ENTRY = "one machine has one entry; retire the one that is gone"
@@ -34,6 +35,7 @@ def check_tenant(data: Data) -> list[FileProblem]:
     rules = (
         _check_licences,
         _check_copy,
+        _check_drills,
         _check_plans_exist,
         _check_plans,
         check_hours,
@@ -98,6 +100,13 @@ def _check_copy(data: Data) -> Iterator[FileProblem]:
     if isinstance(copied_to, str) and copied_to == storage.get("platform"):
         message = "{value} is also the platform of the storage: a copy there is lost together with it"
         yield FileProblem(("storage", "copy", "platform"), message, "name another platform of platform.yaml")
+
+
+def _check_drills(data: Data) -> Iterator[FileProblem]:
+    options = data.get("options", [])
+    if data.get("drills") is not None and isinstance(options, list) and Option.RESTORE_TESTS not in options:
+        hint = "add restore_tests to options, with the amendment that sells it, or remove the block"
+        yield FileProblem(("drills",), "is given without the option restore_tests", hint, at_key=True)
 
 
 def _check_plans_exist(data: Data) -> Iterator[FileProblem]:

@@ -15,6 +15,7 @@ TELLS_APART: Mapping[FindingKind, tuple[str, ...]] = {
     FindingKind.GATE_SET_ASIDE: ("fault",),
     FindingKind.REPOSITORY_GONE: ("what",),
     FindingKind.COPY_GONE: ("what",),
+    FindingKind.DRILL_FAILED: ("platform",),
     FindingKind.PATH_NOT_SAVED: ("path",),
     FindingKind.QUOTA_NEAR: ("percent",),
     FindingKind.BUCKET_NOT_DECLARED: ("bucket",),

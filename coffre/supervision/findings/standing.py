@@ -46,6 +46,8 @@ class Consequence(StrEnum):
     """Somebody else may have read, changed or destroyed data (article 12)."""
     UNSUPERVISED = "unsupervised"
     """SMILÉO does not supervise, which is its duty (article 16)."""
+    OPTION_OWED = "option_owed"
+    """An option that the customer ordered is not carried out in time (article 16)."""
     SERVICE_LEVEL = "service_level"
     """The time counts for the availability of 99.7 % a year (article 15)."""
 
@@ -63,6 +65,7 @@ class NextAction(StrEnum):
     LOOK_AT_MACHINE = "look_at_machine"
     RUN_APPLY = "run_apply"
     RUN_VERIFY = "run_verify"
+    RUN_DRILL = "run_drill"
     RUN_PRUNE = "run_prune"
     RUN_COPY = "run_copy"
     UNDELETE = "undelete"
@@ -118,6 +121,8 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.VERSION_BEHIND: _ours(Severity.MINOR, Consequence.NONE, NextAction.RUN_APPLY),
     FindingKind.REPOSITORY_DAMAGED: _ours(Severity.MAJOR, Consequence.RESTORE_MAY_FAIL, NextAction.UNDELETE),
     FindingKind.VERIFICATION_LATE: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.RUN_VERIFY),
+    FindingKind.DRILL_OVERDUE: _ours(Severity.MINOR, Consequence.OPTION_OWED, NextAction.RUN_DRILL),
+    FindingKind.DRILL_FAILED: Standing(_OPEN, None, Consequence.RESTORE_MAY_FAIL, NextAction.RUN_VERIFY),
     FindingKind.FILLS_STORAGE: _WRITER,
     FindingKind.WALL_REACHED: _ours(Severity.CRITICAL, Consequence.BACKUPS_STOP, NextAction.FIND_WRITER),
     FindingKind.SIZES_DISAGREE: Standing(_VENDORS, None, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
@@ -178,8 +183,11 @@ _OF_PLANS = frozenset({PathState.EXCLUDED})
 
 
 def find_standing(finding: Finding) -> Standing:
-    """Return what a finding means; for a path of a plan its state says whose it is."""
+    """Return what a finding means; for a path of a plan its state says whose it is, for a drill what it found."""
     standing = STANDINGS[finding.kind]
+    if finding.kind is FindingKind.DRILL_FAILED and not (finding.evidence["problems"] or finding.evidence["losses"]):
+        # Every file came back: only paths of the plan gave none.
+        return Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.CALL_CUSTOMER)
     state = finding.evidence.get("state")
     if finding.kind is not FindingKind.PATH_NOT_SAVED:
         return standing

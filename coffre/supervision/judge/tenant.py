@@ -6,6 +6,7 @@ from datetime import datetime
 
 from coffre.agents.report import ReportResult
 from coffre.findings import Finding, FindingKind
+from coffre.observation.judge.drills import DrillDuty, judge_drill_duty
 from coffre.observation.judge.duty import Duty, judge_duty
 from coffre.supervision.judge.quota import Use, judge_quota
 
@@ -41,8 +42,11 @@ def judge_tenant(
     *,
     is_gate_closed: bool,
     warned: Collection[int] = (),
+    drills: Collection[DrillDuty] = (),
 ) -> TenantVerdict:
-    """Judge quota, due backups and witnesses; ``duties`` are those of the machines in service that were seen.
+    """Judge quota, due backups, witnesses and due drills.
+
+    ``duties`` are those of the machines in service that were seen, ``drills`` those of them that are to be drilled.
 
     A workstation whose last run failed is not late: it is on, and its failure is told. One that misses its backups
     for weeks, and a server, have missed them whatever the reason.
@@ -56,6 +60,10 @@ def judge_tenant(
             findings.append(verdict.finding)
         changes += [] if verdict.changes_at is None else [verdict.changes_at]
         findings += _judge_words(name, words)
+    for drill_duty in drills:
+        drilled = judge_drill_duty(drill_duty, now)
+        findings += [] if drilled.finding is None else [drilled.finding]
+        changes += [] if drilled.changes_at is None else [drilled.changes_at]
     return TenantVerdict(tuple(findings), min(changes, default=None))
 
 

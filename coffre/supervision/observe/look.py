@@ -173,6 +173,8 @@ def _seen(look: MachineLook, now: datetime, before: SeenMachine | None) -> SeenM
         is_stopped=look.is_stopped,
         findings=record_findings(look.findings),
         known_since=now if before is None else before.known_since or now,
+        first_backup_at=look.history.first_backup_at,
+        drilled_at=look.history.last_at,
     )
 
 

@@ -30,7 +30,8 @@ class SeenMachine:
     ``jumps`` are the paths of the plan that gave far more or less, up to the report ``jumps_number``.
 
     ``last_success_at`` and ``last_result`` are the agent's words, ``newest_snapshot_at`` is what storage has,
-    ``known_since`` the first look.
+    ``known_since`` the first look. ``first_backup_at`` is when the first backup of its repository was seen,
+    ``drilled_at`` its last drill.
     """
 
     looked_whole_at: datetime
@@ -52,6 +53,8 @@ class SeenMachine:
     known_since: Annotated[datetime | None, OPTIONAL] = None
     jumps: Annotated[tuple[Jump, ...], OPTIONAL] = ()
     jumps_number: Annotated[int, OPTIONAL] = 0
+    first_backup_at: Annotated[datetime | None, OPTIONAL] = None
+    drilled_at: Annotated[datetime | None, OPTIONAL] = None
 
     def store(self, machine: str) -> MachineStore:
         """Return the content of the bucket, for the judgement of the gate."""

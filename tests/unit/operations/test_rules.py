@@ -39,8 +39,9 @@ def test_a_retired_machine_uses_no_licence() -> None:
 
 
 def test_an_option_that_coffre_does_not_carry_out_shows_as_manual() -> None:
-    assert option_status([Option.RESTORE, Option.MALWARE_TREATMENT]) == {
+    assert option_status([Option.RESTORE, Option.RESTORE_TESTS, Option.MALWARE_TREATMENT]) == {
         "restore": "coffre",
+        "restore_tests": "coffre",
         "malware_treatment": "manual",
     }
 

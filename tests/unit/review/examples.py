@@ -137,6 +137,18 @@ EXAMPLES: tuple[Example, ...] = (
     *_both(ChangeKind.LICENCES, _BASE, tenant(licences={"workstation": 3}), "workstation"),
     *_both(ChangeKind.LICENCES, _BASE, tenant(licences={"workstation": 2, "server": 1}), "server"),
     *_both(ChangeKind.OPTION, _BASE, tenant(options=["restore_tests"]), weaker="back"),
+    *_both(
+        ChangeKind.DRILLS,
+        tenant(options=["restore_tests"]),
+        tenant(options=["restore_tests"], drills={"interval_days": 7}),
+        weaker="back",
+    ),
+    *_both(
+        ChangeKind.DRILLS,
+        tenant(options=["restore_tests"], drills={"interval_days": 7}),
+        tenant(options=["restore_tests"], drills={"interval_days": 14}),
+        weaker="there",
+    ),
     Example(ChangeKind.MACHINE_ADDED, tenant(machines={}, plans=_PLANS), machine(), subject="compta-01"),
     Example(ChangeKind.MACHINE_GONE, machine(), tenant(machines={}, plans=_PLANS), True, "compta-01"),
     *(

@@ -34,6 +34,7 @@ OFTEN_WEAKER = {
     ChangeKind.SCHEDULE,
     ChangeKind.KEEP,
     ChangeKind.BAITS,
+    ChangeKind.DRILLS,
 }
 ALWAYS_WEAKER = {ChangeKind.TENANT_GONE, ChangeKind.MACHINE_GONE, ChangeKind.MACHINE_RENAMED}
 

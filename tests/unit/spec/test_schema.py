@@ -22,7 +22,7 @@ BEYOND_SHAPES = {
     "syntax-unclosed-list", "syntax-unclosed-quotes", "syntax-windows-path", "billion-laughs", "nested-too-deeply",
     # Rules over several fields or files, or on what a text means.
     "amendments", "copy-bandwidth-too-small", "copy-beside-the-original", "copy-platform-unknown",
-    "connection-winrm-to-linux", "dates", "dates-out-of-order",
+    "connection-winrm-to-linux", "dates", "dates-out-of-order", "drills-not-ordered",
     "hold-before-contract", "keep-nothing", "leaving-dates-and-choices", "leaving-while-active",
     "leaving-without-block", "leaving-without-return", "options",
     "paths-for-windows", "paths-relative", "paths-system-missing", "plan-unknown", "plans-of-windows",

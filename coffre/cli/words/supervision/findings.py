@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from coffre.agents.report_paths import Integrity, PathState
+from coffre.cli.words.supervision import drills
 from coffre.cli.words.supervision.attack import describe_last_good
 from coffre.cli.words.supervision.availability import describe_outage, format_duration
 from coffre.findings import Evidence, Finding, FindingKind
@@ -197,6 +198,8 @@ _WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         "not all of its packs were read within the period of platform.yaml (`verify`); the last full round "
         f"ended {evidence['last_full_round_at'] or 'never'}: run `coffre verify` daily"
     ),
+    FindingKind.DRILL_OVERDUE: drills.describe_overdue,
+    FindingKind.DRILL_FAILED: drills.describe_failed,
     FindingKind.FILLS_STORAGE: lambda evidence: (
         f"fills the tenant's storage: {format_bytes(int(evidence['surplus_bytes'] or 0))} of earlier versions, reports "
         f"and locks, {evidence['objects']} objects; "

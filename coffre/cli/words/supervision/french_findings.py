@@ -31,6 +31,7 @@ CONSEQUENCES: Mapping[Consequence, str] = {
     Consequence.DELETED_BACKUP: "une sauvegarde supprimée est perdue après le délai de récupération (article 15)",
     Consequence.FOREIGN_ACCESS: "un tiers a peut-être eu accès aux données (article 12)",
     Consequence.UNSUPERVISED: "la supervision de SMILÉO est incomplète (article 16)",
+    Consequence.OPTION_OWED: "une option commandée n’est pas réalisée dans les délais (article 16)",
     Consequence.SERVICE_LEVEL: "ce temps compte dans la disponibilité de 99,7 % par an (article 15)",
 }
 
@@ -43,6 +44,7 @@ ACTIONS: Mapping[NextAction, str] = {
     NextAction.LOOK_AT_MACHINE: "examiner la machine",
     NextAction.RUN_APPLY: "SMILÉO remet le service en ordre",
     NextAction.RUN_VERIFY: "SMILÉO contrôle les sauvegardes",
+    NextAction.RUN_DRILL: "SMILÉO réalise le test de restauration",
     NextAction.RUN_PRUNE: "SMILÉO retire les sauvegardes arrivées à échéance",
     NextAction.RUN_COPY: "SMILÉO relance la seconde copie",
     NextAction.UNDELETE: "SMILÉO rétablit les sauvegardes",
@@ -119,6 +121,13 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
         f"({count(int(evidence['count'] or 0), 'élément', 'éléments')})"
     ),
     FindingKind.VERIFICATION_LATE: _plainly("le contrôle périodique de toutes les sauvegardes est en retard"),
+    FindingKind.DRILL_OVERDUE: lambda evidence, timezone: (
+        f"le test de restauration prévu le {_moment(evidence['due_at'], timezone)} n’a pas encore eu lieu"
+    ),
+    FindingKind.DRILL_FAILED: lambda evidence, timezone: (
+        f"le test de restauration {'' if evidence['platform'] is None else 'de la seconde copie '}"
+        f"du {_moment(evidence['at'], timezone)} a échoué"
+    ),
     FindingKind.FILLS_STORAGE: _plainly("la machine remplit l’espace avec autre chose que ses sauvegardes"),
     FindingKind.WALL_REACHED: _plainly("la limite technique de l’espace est atteinte"),
     FindingKind.SIZES_DISAGREE: _plainly("deux mesures de l’espace utilisé ne concordent pas"),
