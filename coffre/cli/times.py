@@ -42,6 +42,14 @@ def parse_every(text: str, usual: str, at_most: str) -> timedelta:
     return found
 
 
+def parse_within(text: str) -> timedelta:
+    """Return the time of --within, from 1 minute to a day; UsageError otherwise."""
+    found = _parse(text)
+    if found is None or not timedelta(minutes=1) <= found <= timedelta(days=1):
+        raise UsageError(f"--within {text} is no time from 1m to 24h", "Write a number with m or h, like 4h.")
+    return found
+
+
 def _parse(text: str) -> timedelta | None:
     count, unit = text[:-1], text[-1:]
     if not (count.isascii() and count.isdigit() and unit in _UNITS):

@@ -53,6 +53,14 @@ def probing_locked(checkout: Checkout) -> Iterator[None]:
 
 
 @contextmanager
+def drilling_locked(checkout: Checkout) -> Iterator[None]:
+    """Hold the lock of drills on schedule: one process makes them at a time. BusyError when another one does."""
+    busy = BusyError("another process is making the drills that are due", "Wait for it to end; one is enough.")
+    with _locked(checkout, "_drills", "the drills", busy, "drill --due"):
+        yield
+
+
+@contextmanager
 def maintenance_locked(checkout: Checkout) -> Iterator[None]:
     """Hold the lock of what is said about maintenance: customers are told once. BusyError when another one says it."""
     busy = BusyError("another command is declaring maintenance", "Wait for it to end and run the same command again.")

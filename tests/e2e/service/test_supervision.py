@@ -16,13 +16,17 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
+from coffre.records.actor import Author
 from coffre.records.database.store import Records
 from coffre.records.database.supervision import Pass
+from coffre.records.events import EventKind
+from coffre.records.facts.backups import Drilled
 from coffre.spec import naming
 from coffre.spec.loader import load_checkout
 from coffre.storage.driver import Bucket
 from coffre.storage.values import AccessKey
 from coffre.tenant.estate.keys import access_key
+from coffre.tenant.estate.log import TenantLog
 from coffre.workspace.clock import utc_now
 from tests.conftest import LAB_HOSTS
 from tests.e2e.conftest import Desk
@@ -31,6 +35,7 @@ from tests.exporting import exporting
 from tests.mail_server import Inbox, serving
 from tests.processes import read_words
 from tests.receiver import Receiver, receiving
+from tests.stopping import Stopping
 from tests.traces import list_process_ids
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
@@ -133,6 +138,59 @@ def test_pages_and_metrics_show_a_real_backup(desk: Desk) -> None:
         shown = running.scrape()
     assert f'coffre_tenant_licences_in_use{{kind="workstation",platform="lab",tenant="{SLUG}"}} 2.0' in shown
     assert f'coffre_tenant_gate_closed{{platform="lab",tenant="{SLUG}"}} 0.0' in shown
+
+
+def drill_long_ago(desk: Desk, *machines: str) -> None:
+    """Record drills that passed forty days ago, as they would be recorded by then."""
+    checkout, author = load_checkout(desk.root), Author("test@smileo.example", None)
+    with Records.open(checkout.settings.records, desk.root) as records:
+        long_ago = utc_now() - timedelta(days=40)
+        log = TenantLog(checkout.tenants[SLUG].id, SLUG, author, lambda: records, lambda: records, lambda: long_ago)
+        for machine in machines:
+            log.append(Drilled(1, "ab" * 32, ("/home/a",)), machine)
+
+
+def list_drilled(desk: Desk) -> list[str | None]:
+    """Return the machines of all drills so far, in their order."""
+    checkout = load_checkout(desk.root)
+    with Records.open(checkout.settings.records, desk.root) as records:
+        return [each.machine for each in records.select_events(checkout.tenants[SLUG].id, {EventKind.DRILL})]
+
+
+def test_what_is_due_is_drilled_after_a_kill_too_and_is_not_due_again(desk: Desk) -> None:
+    assert "no drill is due" in desk.coffre("drill", "--due").stderr, "the first one is due a month after the backup"
+    drill_long_ago(desk, COMPTA, CAISSE)
+    assert kinds(supervise(desk)["opened"]) == ["drill_overdue", "drill_overdue"]
+    before = list_drilled(desk)
+    at = f"{SLUG}/{COMPTA}: reading the list of files"
+    killed = Stopping(("drill", "--due"), at=[at], cwd=desk.root, environment=desk.environment)
+    assert killed.reaches()
+    assert "another process" in desk.coffre("drill", "--due", expect=5).stderr
+    killed.kill_group()
+    assert list_drilled(desk) == [*before, CAISSE], "the first one was recorded at its end"
+    [result] = desk.json("drill", "--due", "--json")
+    assert (result["machine"], result["outcome"], result["drill"]["problems"]) == (COMPTA, "passed", [])
+    assert "no drill is due" in desk.coffre("drill", "--due").stderr
+    assert kinds(supervise(desk)["closed"]) == ["drill_overdue", "drill_overdue"]
+
+
+def test_a_failed_drill_is_a_finding_until_one_passes(desk: Desk) -> None:
+    bucket = bucket_of(desk, COMPTA)
+    packs = {each.key: bucket.find(each.key, 200 * MIB) for each in bucket.list_objects("restic/data/")}
+    bodies = {key: body for key, body in packs.items() if isinstance(body, bytes)}
+    for key, body in bodies.items():
+        bucket.put(key, bytes(len(body)))
+    drill_long_ago(desk, COMPTA)
+    failed = desk.coffre("drill", "--due", expect=1)
+    assert f"{SLUG}/{COMPTA}: drill FAILED" in failed.stdout
+    assert "1 drilled, 1 failed" in failed.stderr
+    opened = [each for each in supervise(desk)["opened"] if each["place"]["kind"] == "drill_failed"]
+    assert [each["place"]["machine"] for each in opened] == [COMPTA]
+    assert "/home" not in json.dumps(opened), "no name of a customer's file is in what others read"
+    for key, body in bodies.items():
+        bucket.put(key, body)
+    desk.coffre("drill", SLUG, "--machine", COMPTA)
+    assert "drill_failed" in kinds(supervise(desk)["closed"])
 
 
 def test_the_gate_follows_what_was_applied_and_not_the_file_that_lies_here(
