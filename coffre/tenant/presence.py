@@ -1,12 +1,14 @@
 """Tells whether a tenant's storage exists: checked before a request is signed with a key that no platform knows."""
 
 from collections.abc import Collection, Mapping
+from enum import StrEnum
 
 from coffre.agents.kinds import with_bucket
 from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
 from coffre.records.facts.contract import Commissioned
 from coffre.spec.tenant import Tenant
+from coffre.tenant.access import HELD, find_reason
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log
@@ -32,6 +34,25 @@ def refuse_unapplied(tenant: Tenant, buckets: TenantBuckets, log: Log, machines:
     missing = _list_missing(tenant, buckets, log, machines)
     if missing:
         raise _explain(tenant, log, missing)
+
+
+class PassedOver(StrEnum):
+    """Why a command over all tenants passes one over: nothing of it can be read, and nothing is wrong."""
+
+    NEVER_APPLIED = "never_applied"
+    LEFT = "left"
+    """Its backups are erased."""
+    HELD = "hold"
+    """A hold blocks every access."""
+
+
+def find_passed_over(tenant: Tenant, log: Log) -> PassedOver | None:
+    """Return why a command over all tenants passes one over, by its file and the records; None when it does not."""
+    if find_stage(log) in AFTER_ERASURE:
+        return PassedOver.LEFT
+    if not log.has(_LEFT_TRACES):
+        return PassedOver.NEVER_APPLIED
+    return PassedOver.HELD if find_reason(tenant) == HELD else None
 
 
 def find_unapplied(

@@ -14,3 +14,10 @@ FromCopy = Annotated[
 ]
 
 FAILED, REFUSED = 1, 4
+
+PASSED_OVER = {
+    "never_applied": "it was never applied",
+    "left": "it has left, and its backups are erased",
+    "hold": "a hold blocks every access",
+}
+"""Why a command over all tenants passes one over; a test compares them with `PassedOver`."""

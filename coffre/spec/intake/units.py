@@ -1,4 +1,4 @@
-"""Units of systemd for the commands that go on all the time on SMILÉO's computer."""
+"""Units of systemd for SMILÉO's computer: commands that go on all the time, and commands that a timer starts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,37 +15,94 @@ _SPECIAL = frozenset("\"'\\$;")
 
 @dataclass(frozen=True)
 class Service:
-    """A command that goes on: its arguments, what it does, and how long it may take to stop."""
+    """A command: its arguments, what it does, and how long it may take to stop.
+
+    ``starts_at`` is the calendar event of systemd that starts it; without one it goes on all the time.
+    ``delay_seconds`` spreads the start. ``has_folder``: it takes a folder for its output.
+    """
 
     arguments: Sequence[str]
     description: str
     stop_seconds: int
+    starts_at: str | None = None
+    delay_seconds: int = 0
+    has_folder: bool = False
 
 
 SERVICES: Mapping[str, Service] = {
     "supervise": Service(("supervise", "--every", "5m"), "supervision of all tenants", 180),
     "exporter": Service(("exporter",), "metrics for Prometheus", 30),
     "probe": Service(("probe", "--every", "1m"), "probes of the storage platforms", 90),
+    "drill": Service(("drill", "--due"), "restore tests that are due", 600, "*-*-* 00:30", 900),
+    "copy": Service(("copy", "--all"), "second copies of all tenants", 180, "*-*-* 02:30", 900),
+    "prune": Service(("prune", "--all"), "backups that are no longer kept", 600, "*-*-* 04:30", 900),
+    "verify": Service(("verify", "--all"), "verification of all repositories", 180, "*-*-* 06:30", 900),
+    "site": Service(("site",), "pages of all tenants", 60, "*-*-* *:00/15", 60, has_folder=True),
 }
+"""By name. A machine that is pruned can be neither drilled nor verified, so these begin hours apart."""
 
 
-def render_unit(name: str, program: Path, root: Path, user: str) -> str:
-    """Return the unit of a service: ``program`` is run for the repository in ``root`` by ``user``, from the start on.
+@dataclass(frozen=True)
+class Place:
+    """Where a unit runs: ``program`` for the repository in ``root``, by ``user``; ``folder`` is for its output."""
 
-    UsageError for a service that does not exist, and for a path with a character that a unit cannot hold.
+    program: Path
+    root: Path
+    user: str
+    folder: Path | None = None
+
+
+def render_unit(name: str, place: Place) -> str:
+    """Return the unit of a service; one that a timer starts ends when its command does.
+
+    UsageError for a service that does not exist, a folder that lacks or has no use, and for a path with a character
+    that a unit cannot hold.
     """
+    service = _find(name)
+    if service.has_folder != (place.folder is not None):
+        raise UsageError(
+            f"{name} writes into a folder" if service.has_folder else f"{name} writes into no folder",
+            f"Add --output FOLDER, like `coffre unit {name} --output /srv/www/coffre`."
+            if service.has_folder
+            else "Leave out --output.",
+        )
+    folder = [] if place.folder is None else [str(place.folder)]
+    return _render(
+        "service.j2" if service.starts_at is None else "timed-service.j2",
+        description=service.description,
+        user=place.user,
+        root=_escape(str(place.root)),
+        command=" ".join(map(_quote, [str(place.program), *service.arguments, *folder])),
+        stop_seconds=service.stop_seconds,
+    )
+
+
+def render_timer(name: str) -> str:
+    """Return the timer of a service; UsageError for one that does not exist or goes on all the time."""
+    service = _find(name)
+    if service.starts_at is None:
+        timed = ", ".join(each for each, found in SERVICES.items() if found.starts_at is not None)
+        raise UsageError(f"{name} goes on all the time: no timer starts it", f"These have a timer: {timed}.")
+    return _render(
+        "timer.j2",
+        description=service.description,
+        name=name,
+        starts_at=service.starts_at,
+        delay_seconds=service.delay_seconds,
+    )
+
+
+def _find(name: str) -> Service:
     service = SERVICES.get(name)
     if service is None:
         raise UsageError(f"there is no service {name}", f"Choose one: {', '.join(SERVICES)}.")
+    return service
+
+
+def _render(template: str, **values: object) -> str:
     environment = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)  # noqa: S701 - plain text
-    text = (toolchain.bundled("templates") / "systemd" / "service.j2").read_text(encoding="utf-8")
-    return environment.from_string(text).render(
-        description=service.description,
-        user=user,
-        root=_escape(str(root)),
-        command=" ".join(map(_quote, [str(program), *service.arguments])),
-        stop_seconds=service.stop_seconds,
-    )
+    text = (toolchain.bundled("templates") / "systemd" / template).read_text(encoding="utf-8")
+    return environment.from_string(text).render(values)
 
 
 def _escape(text: str) -> str:
