@@ -13,11 +13,11 @@ from coffre.agents.report import ReportPath
 from coffre.errors import ExpectedError
 from coffre.findings import Evidence, Finding, FindingKind, SetAside, sum_up
 from coffre.observation import sighting
-from coffre.observation.drills import DrillHistory, read_history
+from coffre.observation.drills.history import DrillHistory, read_history
+from coffre.observation.drills.judge import judge_drills
 from coffre.observation.duty import find_duty, find_expected_since
 from coffre.observation.judge import continuity
 from coffre.observation.judge.agent import Deployed, judge_agent
-from coffre.observation.judge.drills import judge_drills
 from coffre.observation.judge.duty import judge_duty
 from coffre.observation.judge.filling import MachineStore
 from coffre.observation.judge.gaps import judge_gaps

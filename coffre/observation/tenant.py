@@ -8,9 +8,9 @@ from datetime import datetime
 from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
-from coffre.observation.drills import find_drill_duty
+from coffre.observation.drills.history import find_drill_duty
+from coffre.observation.drills.judge import judge_drill_duty
 from coffre.observation.duty import find_duty
-from coffre.observation.judge.drills import judge_drill_duty
 from coffre.observation.judge.filling import Room, judge_filling
 from coffre.observation.judge.second_count import NEIGHBOURS, judge_second_count
 from coffre.observation.machine import (

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from coffre.agents.kinds import with_bucket
 from coffre.errors import BusyError
 from coffre.findings import FindingKind
-from coffre.observation.drills import find_drill_duty
+from coffre.observation.drills.history import find_drill_duty
 from coffre.observation.duty import find_duty
 from coffre.observation.judge.sizes import leave_out_attacked
 from coffre.observation.stores import room_of

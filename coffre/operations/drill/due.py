@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from coffre.agents.kinds import with_repository
 from coffre.errors import BusyError, ExpectedError
-from coffre.observation.drills import find_drill_duty, read_history
+from coffre.observation.drills.history import find_drill_duty, read_history
+from coffre.observation.drills.judge import DrillDuty, find_due, find_planned
 from coffre.observation.duty import find_duty
-from coffre.observation.judge.drills import DrillDuty, find_due, find_planned
 from coffre.operations.drill.drill import Drill
 from coffre.spec.platform import Drills
 from coffre.spec.tenant import Option, Tenant

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from coffre.agents.report import ReportResult
 from coffre.findings import Finding, FindingKind
-from coffre.observation.judge.drills import DrillDuty, judge_drill_duty
+from coffre.observation.drills.judge import DrillDuty, judge_drill_duty
 from coffre.observation.judge.duty import Duty, judge_duty
 from coffre.supervision.judge.quota import Use, judge_quota
 

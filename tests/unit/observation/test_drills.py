@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coffre.findings import Finding, FindingKind
-from coffre.observation.drills import find_drill_duty, read_history
-from coffre.observation.judge.drills import (
+from coffre.observation.drills.history import find_drill_duty, read_history
+from coffre.observation.drills.judge import (
     DrillDuty,
     find_due,
     find_planned,

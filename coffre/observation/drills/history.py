@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from coffre.observation.judge.drills import DrillDuty, PastDrill
+from coffre.observation.drills.judge import DrillDuty, PastDrill
 from coffre.observation.judge.duty import Duty
 from coffre.records.facts.backups import Drilled
 from coffre.records.memory import Memory
