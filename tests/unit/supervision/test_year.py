@@ -18,8 +18,10 @@ from zoneinfo import ZoneInfo
 
 from coffre.agents.report import Report, parse_report
 from coffre.findings import FindingKind
+from coffre.observation.drills.judge import DrillDuty, PastDrill, judge_drills
 from coffre.observation.judge.agent import CLOCK_OFF_SECONDS, Deployed, judge_agent
 from coffre.observation.judge.duty import Duty
+from coffre.records.facts.backups import Drilled
 from coffre.records.facts.supervision import Pause
 from coffre.records.kept_findings import KeptFinding
 from coffre.spec.tenant import MachineKind
@@ -83,6 +85,35 @@ class Machine:
     clocks: list[tuple[datetime, Report]] = field(default_factory=list)
     """What its reports say of its clock."""
     expected: list[Seen] = field(default_factory=list)
+    drills: list[PastDrill] = field(default_factory=list)
+
+    @property
+    def is_drilled(self) -> bool:
+        """Whether its tenant ordered restore tests."""
+        return self.fault in {"", "undrilled", "drill fails"}
+
+    def be_drilled(self) -> None:
+        """Drill it at night, a month after its first backup and after each drill; not during the fault."""
+        day, end = self.words[0][0].astimezone(self.zone).date() + 30 * DAY, END.date()
+        while day < end:
+            due = datetime.combine(day, time.min, self.zone).astimezone(UTC)
+            back = self.on + DAY * self.days
+            night = back if self.fault == "undrilled" and self.on <= day < back else day
+            at = datetime.combine(night, time(1), self.zone).astimezone(UTC)
+            if due + 7 * DAY < at:
+                self.expected.append(Seen(FindingKind.DRILL_OVERDUE, self.name, due + 7 * DAY))
+            fails = self.fault == "drill fails" and not any(each.fact.problems for each in self.drills)
+            self.drills.append(PastDrill(at, Drilled(1, "ab", problems=("a: not restored",) if fails else ())))
+            if fails:
+                self.expected.append(Seen(FindingKind.DRILL_FAILED, self.name, at))
+            day = night + DAY * (1 if fails else 30)
+
+    def drill_duty(self, now: datetime) -> DrillDuty:
+        done = [each.at for each in self.drills if each.at <= now]
+        first = self.words[0][0]
+        return DrillDuty(
+            self.name, str(self.zone), 30, 7, BEGIN, first if first <= now else None, done[-1] if done else None
+        )
 
     def live(self, rng: random.Random) -> None:
         last = BEGIN
@@ -200,7 +231,9 @@ class TenantYear:
         told_from = clocks_from = 0
         kept: list[KeptFinding] = []
         opened: list[Seen] = []
+        drilled = [machine for machine in self.machines if machine.is_drilled]
         passes = [next_pass(at) for at, _, said in told if said.last_result != "success" or not said.witnesses_agree]
+        passes += [next_pass(each.at) for machine in drilled for each in machine.drills if each.fact.problems]
         # A run after an absence, or a failed one, ends a finding: that pass is one in which something changes.
         passes += [next_pass(BEGIN + DAY * turn) for turn in range((END - BEGIN).days)]
         if self.fills:
@@ -223,11 +256,25 @@ class TenantYear:
                 words[name], told_from = said, told_from + 1
             use = Use(now, self.use_at(now), self.use_at(now))
             is_closed = use.stored_bytes >= QUOTA
-            verdict = judge_tenant(use, QUOTA, words, duties, now, is_gate_closed=is_closed, warned=list_warned(kept))
+            verdict = judge_tenant(
+                use,
+                QUOTA,
+                words,
+                duties,
+                now,
+                is_gate_closed=is_closed,
+                warned=list_warned(kept),
+                drills=[machine.drill_duty(now) for machine in drilled],
+            )
             of_agents = [
                 found for name, report in reports.items() for found in judge_agent(name, report, DEPLOYED, now)
             ]
-            settled = settle(Subject("t", "t"), kept, [*verdict.findings, *of_agents], lambda _: True, now)
+            failed = [
+                each
+                for machine in drilled
+                for each in judge_drills(machine.name, [each for each in machine.drills if each.at <= now], None)
+            ]
+            settled = settle(Subject("t", "t"), kept, [*verdict.findings, *of_agents, *failed], lambda _: True, now)
             opened += [Seen(FindingKind(each.place.kind), each.place.machine, now) for each in settled.opened]
             gone = {each.place for each in [*settled.closed, *settled.changed]}
             kept = [each for each in kept if each.place not in gone] + [*settled.opened, *settled.changed]
@@ -248,14 +295,15 @@ def make_tenant(rng: random.Random, number: int, platform: PlatformYear) -> Tena
     machines = []
     for turn in range(rng.randint(1, 4)):
         kind = SERVER if rng.random() < 0.3 else WORKSTATION
-        faults = ["", "", "fails", "lies", "clock"] + (
-            ["dead"] if kind is SERVER else ["off", "off", "paused", "catches up"]
-        )
+        faults = ["", "", "fails", "lies", "clock", "undrilled", "drill fails"]
+        faults += ["dead"] if kind is SERVER else ["off", "off", "paused", "catches up"]
         schedule = parse_schedule(rng.choice(SCHEDULES))
         machine = Machine(f"pc-{turn}", kind, schedule, zone, days_off, platform, rng.choice(faults))
         machine.on = (BEGIN + DAY * rng.randint(14, 300)).date()
         machine.days = rng.choice([2, 4, 9, 30, 45])
         machine.live(random.Random(f"{number} {turn}"))
+        if machine.is_drilled:
+            machine.be_drilled()
         machines.append(machine)
     return TenantYear(machines, number % 10 == 0, platform)
 
