@@ -1,6 +1,7 @@
 """drill: restore a sample with SMILÉO's key and compare it; of one tenant, or of all machines that are due."""
 
 import secrets
+import signal
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,7 +132,7 @@ def _drill_due(checkout: "Checkout", at_most: int | None, within: str, *, as_jso
     from coffre.workspace.clock import utc_now
 
     until = utc_now() + parse_within(within)
-    with drilling_locked(checkout), stopping() as stop:
+    with drilling_locked(checkout), stopping([signal.SIGTERM]) as stop:
         with open_records(checkout) as records:
             house, author = AppliedReader(checkout.root).read(records), read_author(checkout.root)
             tenants = {slug: each.tenant for slug, each in house.tenants.items()}

@@ -27,13 +27,15 @@ class Service:
     starts_at: str | None = None
     delay_seconds: int = 0
     has_folder: bool = False
+    stops_alone: bool = False
+    """Whether its programs go on until it has completed its work; those of others get the signal too."""
 
 
 SERVICES: Mapping[str, Service] = {
     "supervise": Service(("supervise", "--every", "5m"), "supervision of all tenants", 180),
     "exporter": Service(("exporter",), "metrics for Prometheus", 30),
     "probe": Service(("probe", "--every", "1m"), "probes of the storage platforms", 90),
-    "drill": Service(("drill", "--due"), "restore tests that are due", 600, "*-*-* 00:30", 900),
+    "drill": Service(("drill", "--due"), "restore tests that are due", 600, "*-*-* 00:30", 900, stops_alone=True),
     "copy": Service(("copy", "--all"), "second copies of all tenants", 180, "*-*-* 02:30", 900),
     "prune": Service(("prune", "--all"), "backups that are no longer kept", 600, "*-*-* 04:30", 900),
     "verify": Service(("verify", "--all"), "verification of all repositories", 180, "*-*-* 06:30", 900),
@@ -74,6 +76,7 @@ def render_unit(name: str, place: Place) -> str:
         root=_escape(str(place.root)),
         command=" ".join(map(_quote, [str(place.program), *service.arguments, *folder])),
         stop_seconds=service.stop_seconds,
+        kill_mode="mixed" if service.stops_alone else "control-group",
     )
 
 
