@@ -237,7 +237,7 @@ def test_a_drill_fails_on_one_changed_byte_of_a_pack(desk: Desk, backstage: Back
 
 def test_verify_reads_every_pack_and_names_one_that_is_lost_or_altered(desk: Desk, backstage: Backstage) -> None:
     uses_before = len(backstage.events(EventKind.PASSWORD_USED))
-    sound = desk.json("verify", SLUG, "--json")
+    sound = desk.json("verify", "--all", "--json")
     assert [(each["machine"], each["position"], each["problem"]) for each in sound] == [(m, 1.0, "") for m in HOSTS]
     assert all(each["read_packs"] > 0 for each in sound)
     reasons = [event.details["reason"] for event in backstage.events(EventKind.PASSWORD_USED)[uses_before:]]

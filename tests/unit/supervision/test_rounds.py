@@ -11,10 +11,13 @@ import sqlalchemy as sa
 from coffre.records.database import tables
 from coffre.records.database.connection import writing
 from coffre.records.events import EventKind
+from coffre.records.facts.backups import Drilled
 from coffre.spec.loader import load_checkout
 from coffre.storage.values import PlatformAwayError
+from coffre.tenant.estate.log import TenantLog
 from tests.builders import PLATFORM
-from tests.doubles.watching import Watching, watching
+from tests.doubles.opening import AUTHOR
+from tests.doubles.watching import FIVE_MINUTES, Watching, watching
 from tests.doubles.workshop import CAISSE, COMPTA, SLUG, Workshop, open_workshop
 
 MIB = 1024**2
@@ -146,6 +149,30 @@ def test_an_unexpected_error_is_that_tenants_and_ends_no_pass(workshop: Workshop
     assert result.unseen == {SLUG: "ZeroDivisionError"}
     assert [type(each) for each in desk.problems] == [ZeroDivisionError]
     assert kinds(desk) == [("tenant_not_seen", "")]
+
+
+def test_a_drill_that_nobody_made_is_a_finding_and_one_that_failed_until_one_passes(
+    workshop: Workshop, desk: Watching
+) -> None:
+    workshop.write_file(options=["restore_tests"])
+    workshop.apply()
+    workshop.back_up(COMPTA)
+    records, tenant = desk.desk.records, load_checkout(workshop.root).tenants[SLUG]
+    log = TenantLog(tenant.id, SLUG, AUTHOR, lambda: records, lambda: records, lambda: desk.now)
+
+    def drills_found(after: timedelta = FIVE_MINUTES) -> list[tuple[str, str]]:
+        desk.look(after)
+        return [each for each in kinds(desk) if each[0].startswith("drill")]
+
+    assert drills_found() == []
+    assert drills_found(timedelta(days=36)) == [], "it is due since six days"
+    assert drills_found(timedelta(days=2)) == [("drill_overdue", COMPTA)], "and the other one never backed up"
+    log.append(Drilled(1, "ab" * 32, problems=("/home/a: not restored",)), COMPTA)
+    assert drills_found() == [("drill_failed", COMPTA)]
+    log.append(Drilled(2, "ab" * 32, copied_to="elsewhere"), COMPTA)
+    assert drills_found() == [("drill_failed", COMPTA)]
+    log.append(Drilled(3, "ab" * 32), COMPTA)
+    assert drills_found() == []
 
 
 def test_findings_are_events_too(workshop: Workshop, desk: Watching) -> None:

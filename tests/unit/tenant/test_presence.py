@@ -4,13 +4,14 @@ from datetime import date
 
 import pytest
 
+from coffre.cli.backups.arguments import PASSED_OVER
 from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install
 from coffre.records.facts.departure import DepartureStage, Stage
 from coffre.records.facts.fact import Fact
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.buckets import TenantBuckets
-from coffre.tenant.presence import find_unapplied, refuse_unapplied
+from coffre.tenant.presence import PassedOver, find_passed_over, find_unapplied, refuse_unapplied
 from tests.builders import machine_with, tenant_with
 from tests.doubles.buckets import InMemoryEstate
 from tests.doubles.log import InMemoryLog
@@ -77,3 +78,16 @@ def test_work_goes_on_with_the_machines_that_have_storage() -> None:
 def test_there_is_no_going_on_with_none(owned: list[str], said: str) -> None:
     with pytest.raises(RefusedError, match=said):
         find_unapplied(*seen(owned, [(INSTALL, COMPTA)]), [COMPTA])
+
+
+def test_a_command_over_all_tenants_passes_over_what_nobody_can_or_may_read() -> None:
+    tenant, log = tenant_with(), InMemoryLog()
+    assert find_passed_over(tenant, log) is PassedOver.NEVER_APPLIED
+    log.append(INSTALL, "compta-01")
+    assert find_passed_over(tenant, log) is None
+    blocked = {"reference": "ORD-7", "since": "2026-11-10", "kind": "block_access"}
+    assert find_passed_over(tenant_with(hold=blocked), log) is PassedOver.HELD
+    assert find_passed_over(tenant_with(hold={**blocked, "kind": "preserve"}), log) is None
+    log.append(ERASED)
+    assert find_passed_over(tenant, log) is PassedOver.LEFT
+    assert set(PASSED_OVER) == {each.value for each in PassedOver}
