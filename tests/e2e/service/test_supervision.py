@@ -161,14 +161,14 @@ def test_what_is_due_is_drilled_after_a_kill_too_and_is_not_due_again(desk: Desk
     assert "no drill is due" in desk.coffre("drill", "--due").stderr, "the first one is due a month after the backup"
     drill_long_ago(desk, COMPTA, CAISSE)
     before = list_drilled(desk)
-    at = f"{SLUG}/{COMPTA}: reading the list of files"
+    at = f"{SLUG}/{CAISSE}: reading the list of files"
     killed = Stopping(("drill", "--due"), at=[at], cwd=desk.root, environment=desk.environment)
     assert killed.reaches()
     assert "another process" in desk.coffre("drill", "--due", expect=5).stderr
     killed.kill_group()
-    assert list_drilled(desk) == [*before, CAISSE], "the first one was recorded at its end"
+    assert list_drilled(desk) == [*before, COMPTA], "it was installed first, is due first, and was recorded at its end"
     [result] = desk.json("drill", "--due", "--json")
-    assert (result["machine"], result["outcome"], result["drill"]["problems"]) == (COMPTA, "passed", [])
+    assert (result["machine"], result["outcome"], result["drill"]["problems"]) == (CAISSE, "passed", [])
     assert "no drill is due" in desk.coffre("drill", "--due").stderr
 
 
