@@ -1,19 +1,23 @@
 """Makes foreign text safe to show: it cannot control a terminal or forge a line. Pure."""
 
+import re
 import unicodedata
+from collections.abc import Callable
 
 _STEERING = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 """The Unicode categories of control and formatting characters, and of those that mean nothing or anything."""
+_BEYOND_ASCII = re.compile(r"[^ -~\n\t]+")
+"""All that needs a look: not the printable characters of ASCII, line ends and tabs."""
 
 
 def visible(text: str) -> str:
     """Return a text with characters that control, format or have no meaning escaped; line ends and tabs stay."""
-    return "".join(_written_out(each) if unicodedata.category(each) in _STEERING else each for each in text)
+    return _rewritten(text, _written_out)
 
 
 def visible_json(text: str) -> str:
     """Return a JSON document with such characters as JSON escapes: the values are the same for a reader."""
-    return "".join(_escaped(each) if unicodedata.category(each) in _STEERING else each for each in text)
+    return _rewritten(text, _escaped)
 
 
 def split_lines(text: str) -> list[str]:
@@ -30,12 +34,21 @@ def one_line(text: str, limit: int) -> str:
     return line if len(line) <= limit and len(text) <= limit else line[: limit - 1] + "…"
 
 
+def _rewritten(text: str, rewrite: Callable[[str], str]) -> str:
+    """Return a text with its steering characters rewritten; it takes little time for a text without one."""
+    return _BEYOND_ASCII.sub(lambda found: _each_rewritten(found[0], rewrite), text)
+
+
+def _each_rewritten(part: str, rewrite: Callable[[str], str]) -> str:
+    if part.isprintable():  # a printable character is of none of these categories
+        return part
+    return "".join(rewrite(each) if unicodedata.category(each) in _STEERING else each for each in part)
+
+
 def _escaped(character: str) -> str:
-    if character in "\n\t":  # between values; inside a value, JSON has already escaped them
-        return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[place]:02x}{units[place + 1]:02x}" for place in range(0, len(units), 2))
 
 
 def _written_out(character: str) -> str:
-    return character if character in "\n\t" else character.encode("unicode_escape").decode()
+    return character.encode("unicode_escape").decode()
