@@ -93,4 +93,4 @@ def tenant_file(**changes: Any) -> str:
     """Return the text of the example tenant's file, with top-level fields replaced."""
     fields = {**deepcopy(_TENANT), **changes}
     del fields["slug"]
-    return yaml.safe_dump(fields, allow_unicode=True, sort_keys=False)
+    return str(yaml.dump(fields, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False))

@@ -1,5 +1,6 @@
 """The three tiers of tests, by directory, and the lab that the upper two run against."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -22,21 +23,32 @@ LONGEST_FIRST = (
     "e2e/recovery/test_faults.py",
     "e2e/cluster/test_losses.py",
     "e2e/githost/test_pull_requests.py",
-    "e2e/service/test_rotation.py",
-    "e2e/service/test_states.py",
-    "e2e/service/test_restores.py",
     "e2e/aws/test_tenant_on_aws.py",
+    "e2e/aws/test_second_copy.py",
+    "e2e/test_other_kinds.py",
+    "e2e/service/test_restores.py",
+    "e2e/service/test_supervision.py",
+    "e2e/service/test_supervised_fleet.py",
+    "e2e/test_upgrade.py",
+    "e2e/service/test_states.py",
+    "e2e/service/test_rotation.py",
     "integration/storage/aws/test_stack.py",
     "integration/offboarding/test_erasing_faults.py",
     "e2e/recovery/test_killed.py",
     "e2e/offboarding/test_offboarding.py",
+    "e2e/offboarding/test_offboarding_faults.py",
     "integration/offboarding/test_erasing.py",
     "e2e/recovery/test_replace_machine.py",
+    "e2e/recovery/test_platform_lost.py",
+    "e2e/service/test_sites.py",
     "e2e/recovery/test_rollback.py",
+    "e2e/recovery/test_team.py",
     "e2e/service/test_plans_and_state.py",
-    "e2e/offboarding/test_offboarding_faults.py",
     "integration/test_lab_releases.py",
+    "integration/storage/ceph/provider/test_provider_stack.py",
+    "integration/agents/test_sites.py",
     "integration/test_lab_crash.py",
+    "integration/test_lab.py",
     "integration/agents/test_refusals.py",
     "integration/agents/test_life.py",
     "integration/offboarding/test_end_of_a_tenant.py",
@@ -44,6 +56,8 @@ LONGEST_FIRST = (
     "integration/agents/test_by_itself.py",
     "e2e/service/test_reviewed_change.py",
     "e2e/service/test_trust.py",
+    "integration/test_hold_expiry.py",
+    "integration/supervision/test_telling.py",
 )
 """The modules of two minutes and more: begun first, none of them is left to run on alone when the others are done.
 
@@ -88,6 +102,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item.get_closest_marker("unit") is not None]
     items.sort(key=_rank)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave alone what collecting brought into memory: no collection of garbage has to look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 def _rank(item: pytest.Item) -> int:

@@ -34,7 +34,9 @@ GIB = 1024**3
 def write_checkout(root: Path) -> str:
     """Write a checkout without tenants; returns the reference of its records."""
     (root / "tenants").mkdir()
-    (root / "platform.yaml").write_text(yaml.safe_dump(PLATFORM, allow_unicode=True), encoding="utf-8")
+    (root / "platform.yaml").write_text(
+        yaml.dump(PLATFORM, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8"
+    )
     return str(PLATFORM["records"])
 
 
@@ -59,7 +61,7 @@ class KeptTenant:
 
     def keep(self, records: Records, now: datetime) -> None:
         """Write all of it."""
-        platform = AppliedFile(None, yaml.safe_dump(PLATFORM, allow_unicode=True).encode())
+        platform = AppliedFile(None, yaml.dump(PLATFORM, Dumper=yaml.CSafeDumper, allow_unicode=True).encode())
         machines = {name: machine_with(connection=self._connection(name)) for name in self.machines}
         licences = {"workstation": len(machines)}
         own = AppliedFile(

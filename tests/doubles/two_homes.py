@@ -185,5 +185,7 @@ def _write_settings(root: Path, keys: KeyOrigin) -> dict[str, Any]:
     there["hosting"]["site"] = "Paris"
     platforms = {HERE: deepcopy(PLATFORM["platforms"]["lab"]), THERE: there}
     settings = {**PLATFORM, "platforms": platforms, "escrow": str(root.parent / "escrow")}
-    (root / "platform.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    (root / "platform.yaml").write_text(
+        yaml.dump(settings, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8"
+    )
     return platforms

@@ -136,7 +136,9 @@ def open_workshop(root: Path, monkeypatch: pytest.MonkeyPatch, keys: KeyOrigin =
     """
     (root / "tenants").mkdir()
     platform = PLATFORM if keys is KeyOrigin.CHOSEN else AWS_PLATFORM
-    (root / "platform.yaml").write_text(yaml.safe_dump(platform, allow_unicode=True), encoding="utf-8")
+    (root / "platform.yaml").write_text(
+        yaml.dump(platform, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8"
+    )
     write_tenant(root)
     estate = InMemoryEstate.empty(load_checkout(root).tenants[SLUG], keys)
     if keys is KeyOrigin.GIVEN:

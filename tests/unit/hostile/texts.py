@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -110,16 +111,22 @@ def make_room(fields: dict[str, Any], place: str) -> None:
         fields["hold"] = {"since": "2027-01-15", "kind": "preserve"}
 
 
-class Plainly(yaml.SafeDumper):
+class Plainly(yaml.CSafeDumper):
     """Writes a value out as often as it occurs: a tenant file has no aliases."""
 
     def ignore_aliases(self, _data: object) -> bool:
         return True
 
 
+@cache
+def _valid_fields() -> dict[str, Any]:
+    fields: dict[str, Any] = yaml.safe_load(tenant_file(slug="martin"))
+    return fields
+
+
 def fields_with(place: str, value: object) -> dict[str, Any]:
     """Return the fields of a valid file, but for the text at a place."""
-    fields: dict[str, Any] = yaml.safe_load(tenant_file(slug="martin"))
+    fields = deepcopy(_valid_fields())
     del fields["machines"]["caisse-01"]
     fields["contract"]["amendments"] = [{"reference": "AV-1", "signed_on": "2026-11-20"}]
     fields["plans"]["office"]["exclude"] = ["*.tmp"]
