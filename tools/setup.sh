@@ -75,8 +75,11 @@ install_python_packages() {
   fi
   say "installing the locked Python packages (about a minute the first time)"
   local pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet install)
-  "${pip[@]}" --require-hashes -r "$root/requirements.txt" ||
+  # pip compiles one file after another, also the 4,600 of pulumi-aws and moto, of which a few are ever read. What
+  # cannot be compiled is no failure to pip either: it is another program's template.
+  "${pip[@]}" --no-compile --require-hashes -r "$root/requirements.txt" ||
     fail "pip could not install requirements.txt" "see its messages above"
+  "$venv/bin/python" -m compileall -q -j 0 -x '/(pulumi_aws|moto)/' "$venv/lib" >/dev/null || true
   "${pip[@]}" --no-deps --no-build-isolation -e "$root" -e "$root/lab"
   printf '%s\n' "$wanted" >"$stamp"
 }
