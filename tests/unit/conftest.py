@@ -6,10 +6,15 @@ import pytest
 import sqlalchemy as sa
 import typer.main
 import typer.testing
+from hypothesis import HealthCheck, settings
 
 from coffre.records.chain.linking import write_first_tip
 from coffre.records.database import schema
 from coffre.records.database.location import Location
+
+# How long an example takes says how busy the computer is, not whether the property holds.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 _migrate = schema._migrate
 
