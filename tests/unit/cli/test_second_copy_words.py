@@ -117,12 +117,12 @@ def done(**changes: Any) -> MachineCopy:
 
 
 def test_a_run_says_what_it_copied(capsys: Shown) -> None:
-    _show(done())
+    _show("compta-01", done())
     assert capsys.readouterr().out == ("compta-01: snapshots on aws-paris: 2; objects copied now: 12 (3 MiB)\n")
 
 
 def test_a_run_names_what_it_left_out_and_whether_it_is_complete(capsys: Shown) -> None:
-    _show(done(is_complete=False, fault_count=3, faults={"restic/data/ab/x": CopyFault.ALTERED}))
+    _show("compta-01", done(is_complete=False, fault_count=3, faults={"restic/data/ab/x": CopyFault.ALTERED}))
     said = " ".join(capsys.readouterr().out.split())
     assert "NOT complete: the bucket has more snapshots than one run copies" in said
     assert "restic/data/ab/x is left out: it does not match the hash in its name" in said
