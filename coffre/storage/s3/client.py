@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -193,17 +194,34 @@ def _end_in_time(request: AWSRequest, **_event: object) -> None:
         raise ReadTimeoutError(endpoint_url=str(request.url), error=f"read timeout={READ_SECONDS:.0f}")
 
 
+MAX_CLIENTS = 64
+"""More than the workers of any command, with a second copy each."""
+
+
 class ClientCache:
-    """The S3 clients of one endpoint, one per key, for a process with many buckets of few owners."""
+    """The S3 clients of one endpoint, one per key: those used last, since each takes memory.
+
+    A pass of supervision goes through thousands of owners. Safe to use from many threads; a client that is left out
+    still serves whoever has it.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._clients: dict[AccessKey, S3Client] = {}
+        self._guard = threading.Lock()
+        self._clients: OrderedDict[AccessKey, S3Client] = OrderedDict()
 
     def get(self, key: AccessKey) -> S3Client:
-        client = self._clients.get(key)
-        if client is None:
-            client = self._clients.setdefault(key, make_client(self._endpoint, key))
+        with self._guard:
+            client = self._clients.get(key)
+            if client is not None:
+                self._clients.move_to_end(key)
+                return client
+        made = make_client(self._endpoint, key)
+        with self._guard:
+            client = self._clients.setdefault(key, made)
+            self._clients.move_to_end(key)
+            while len(self._clients) > MAX_CLIENTS:
+                self._clients.popitem(last=False)
         return client
 
 
