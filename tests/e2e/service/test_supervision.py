@@ -174,19 +174,24 @@ def test_what_is_due_is_drilled_after_a_kill_too_and_is_not_due_again(desk: Desk
 
 def test_a_failed_drill_is_a_finding_until_one_passes(desk: Desk) -> None:
     bucket = bucket_of(desk, COMPTA)
-    packs = {each.key: bucket.find(each.key, 200 * MIB) for each in bucket.list_objects("restic/data/")}
-    bodies = {key: body for key, body in packs.items() if isinstance(body, bytes)}
-    for key, body in bodies.items():
-        bucket.put(key, bytes(len(body)))
+    sizes = {each.key: each.size_bytes for each in bucket.list_objects("restic/data/")}
+    for key, size_bytes in sizes.items():
+        bucket.put(key, bytes(size_bytes))
     drill_long_ago(desk, COMPTA)
     failed = desk.coffre("drill", "--due", expect=1)
     assert f"{SLUG}/{COMPTA}: drill FAILED" in failed.stdout
     assert "1 drilled, 1 failed" in failed.stderr
+    backstage = Backstage(desk)
+    eraser = backstage.storage.open_eraser(
+        bucket.name, access_key(backstage.secrets.get_control(SLUG, backstage.tenant.id).owner_key)
+    )
+    written = [each for each in eraser.walk_versions() if each.key in sizes and each.is_latest]
+    assert list(eraser.delete_versions(written)) == [], (
+        "the packs are as they were, with no trace of this for the others"
+    )
     opened = [each for each in supervise(desk)["opened"] if each["place"]["kind"] == "drill_failed"]
     assert [each["place"]["machine"] for each in opened] == [COMPTA]
     assert "/home" not in json.dumps(opened), "no name of a customer's file is in what others read"
-    for key, body in bodies.items():
-        bucket.put(key, body)
     desk.coffre("drill", SLUG, "--machine", COMPTA)
     assert "drill_failed" in kinds(supervise(desk)["closed"])
 
