@@ -349,8 +349,9 @@ def test_each_path_tells_what_it_gave_and_a_success_means_all_of_them(
     desk.edit(SLUG, '"*.csv"', '"*.tmp"')
     desk.coffre("apply", SLUG, "--yes")
     assert "caisse-01: success" in desk.coffre("backup", SLUG, *caisse).stdout
-    assert states_of(desk, "caisse-01", expect=0)["/srv/disque"] == "accepted"
+    assert "its last drill" in desk.coffre("status", SLUG, expect=1).stdout
     desk.coffre("drill", SLUG, *caisse)
+    assert states_of(desk, "caisse-01", expect=0)["/srv/disque"] == "accepted"
 
     desk.on_machine(host, "rm /home && mv /home.before /home && rm -r /data /srv/disque /srv/vue /srv/tableaux")
     desk.edit(SLUG, PATHS, "paths: [/home, /etc]")
