@@ -16,7 +16,7 @@ def describe_failed(evidence: Evidence) -> str:
     is_copy = evidence["platform"] is not None
     whose = f"the last drill of its second copy on {evidence['platform']}" if is_copy else "its last drill"
     counted = ", ".join(f"{words}: {evidence[name]}" for name, words in _COUNTED if evidence[name])
-    again = f"coffre drill --seed {evidence['seed']}" + (" --from-copy" if is_copy else "")
+    again = f"coffre drill TENANT --seed {evidence['seed']}" + (" --from-copy" if is_copy else "")
     return (
         f"{whose} failed at {evidence['at']}, snapshot {str(evidence['snapshot'])[:8]} ({counted}): `{again}` repeats "
         "it and names the files; `coffre verify` reads all packs"
