@@ -1,5 +1,6 @@
 """A line of known speed on loopback: it passes TCP on, and what comes back is limited to so many bytes a second."""
 
+import select
 import socket
 import threading
 import time
@@ -18,14 +19,19 @@ class Line:
     bytes_per_second: float
     url: str = ""
     passed_bytes: int = 0
-    _free_at: float = 0.0
+    _free_at: float = field(default_factory=time.monotonic)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def wait_for(self, count: int) -> None:
-        """Return when so many bytes more have had their time: nothing may come faster, not even at the start."""
+    def wait_for(self, count: int, *, is_first: bool) -> None:
+        """Return when so many bytes more have had their time: nothing may come faster, not even at the start.
+
+        ``is_first``: they came after a pause. Otherwise they waited here: a relay that a busy computer wakes late makes
+        up for it, so that the line keeps its speed.
+        """
         with self._guard:
             self.passed_bytes += count
-            self._free_at = max(self._free_at, time.monotonic()) + count / self.bytes_per_second
+            begins_at = max(self._free_at, time.monotonic()) if is_first else self._free_at
+            self._free_at = begins_at + count / self.bytes_per_second
             until = self._free_at
         time.sleep(max(0.0, until - time.monotonic()))
 
@@ -62,8 +68,11 @@ def slow_line(url: str, bytes_per_second: float) -> Iterator[Line]:
 
 def _pass_on(source: socket.socket, target: socket.socket, line: Line | None) -> None:
     with suppress(OSError):  # one of both ends hung up
-        while block := source.recv(_BLOCK_BYTES):
+        while True:
+            has_waited, _, _ = select.select([source], [], [], 0)
+            if not (block := source.recv(_BLOCK_BYTES)):
+                break
             if line is not None:
-                line.wait_for(len(block))
+                line.wait_for(len(block), is_first=not has_waited)
             target.sendall(block)
         target.shutdown(socket.SHUT_WR)

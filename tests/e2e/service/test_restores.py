@@ -662,10 +662,10 @@ class Silent:
     def on_progress(self, _: float) -> None: ...
 
 
-LINE_BYTES_PER_SECOND = 512 * 1024
+LINE_BYTES_PER_SECOND = 256 * 1024
 SLOW_PLATFORM = "slow-line"
 """The line has a name of its own, so that no other restore of this module is a sample of it."""
-FIRST, AT_ONCE = 5, 8
+FIRST, AT_ONCE = 5, 10
 SIZES_MIB = [4, 6, 8, 10, 12, *random.Random(11).choices(range(5, 14), k=20)]
 
 
