@@ -18,7 +18,7 @@ from coffre.cli.backups import acknowledge, backup, copy, drill, prune, restore,
 from coffre.cli.completion import attach_completions
 from coffre.cli.context import Globals
 from coffre.cli.departure import certificate, disclose, offboard
-from coffre.cli.house import platform, records, secrets, signers, team, unit
+from coffre.cli.house import acronis, platform, records, secrets, signers, team, unit
 from coffre.cli.service import brake, drift, gate, hold, status, welcome
 from coffre.cli.supervision import exporter, findings, forecast, pause, quota, site, supervise, usage, why
 from coffre.cli.telling import advise, messages, notify
@@ -88,6 +88,7 @@ for room in (
     team,
     inventory,
     platform,
+    acronis,
     unit,
 ):
     room.register(app)
