@@ -99,6 +99,13 @@ SIBLING_NAMES = Assumption(
     ShownBy.CHANGING,
     True,
 )
+CONTACT_IS_KEPT = Assumption(
+    "contact-is-kept",
+    "A change of a tenant's contact keeps the entries that it does not name.",
+    "Entries of a customer's contact that its file does not name are emptied when another one changes.",
+    ShownBy.CHANGING,
+    None,
+)
 SEARCH = Assumption(
     "search",
     "The search finds parts of words, and late: Coffre lists the tenants below the partner instead.",
@@ -179,6 +186,14 @@ LOGIN_CHARACTERS = Assumption(
     "The service refuses the login, and says why.",
     ShownBy.CHANGING,
     "[A-Za-z0-9._@+-]{1,256}",
+)
+
+USER_DETAILS_CHANGE = Assumption(
+    "user-details-change",
+    "A change of a user takes contact and language in the form of its creation, and keeps what it does not name.",
+    "The service refuses to change the name or the address of a user, and says why: change it in the portal.",
+    ShownBy.CHANGING,
+    None,
 )
 
 # Registration tokens

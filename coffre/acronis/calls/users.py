@@ -1,6 +1,6 @@
 """Users: the owner of a customer's agents, and its administrators."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from coffre.acronis.calls.tenants import BATCH, read_ids
@@ -9,6 +9,7 @@ from coffre.acronis.errors import AmbiguousError, ConflictError
 from coffre.acronis.exchange import Question, absurd
 from coffre.acronis.identifiers import TenantUuid, UserUuid
 from coffre.acronis.session import Session
+from coffre.acronis.values.tenants import ContactDetails
 from coffre.acronis.values.users import AccessPolicy, Grant, NewUser, User, merge_policies
 from coffre.acronis.writing import Made, Written, change, create_once, remove
 from coffre.errors import RefusedError
@@ -108,13 +109,39 @@ class Users:
         self._session.create(f"send user {user} the activation mail", _of(user, "send-activation-email"))
         return True
 
+    def update(
+        self,
+        user: UserUuid,
+        *,
+        contact: ContactDetails | None = None,
+        language: str | None = None,
+        enabled: bool | None = None,
+    ) -> Written[User]:
+        """Write what of a user is to be otherwise; None leaves it as it is."""
+
+        def differing(held: User) -> dict[str, Any] | None:
+            wanted: dict[str, Any] = {}
+            if contact is not None and contact.differs_from(held.contact):
+                wanted["contact"] = contact.body()
+            if language is not None and language != held.language:
+                wanted["language"] = language
+            if enabled is not None and enabled != held.enabled:
+                wanted["enabled"] = enabled
+            return wanted or None
+
+        def write(held: User, wanted: dict[str, Any]) -> User:
+            self._session.set(f"change user {user}", "PUT", _of(user), body={"version": held.version, **wanted})
+            return self.read(user)
+
+        return change(lambda: self.read(user), differing, write)
+
     def suspend(self, user: UserUuid) -> Written[User]:
         """Disable a user."""
-        return self._set_enabled(user, is_enabled=False)
+        return self.update(user, enabled=False)
 
     def resume(self, user: UserUuid) -> Written[User]:
         """Enable a user."""
-        return self._set_enabled(user, is_enabled=True)
+        return self.update(user, enabled=True)
 
     def delete(self, user: UserUuid) -> bool:
         """Delete a user; False when it was gone already."""
@@ -124,15 +151,6 @@ class Users:
             return held
 
         return remove(lambda: change(lambda: self.read(user), lambda held: held.version, write))
-
-    def _set_enabled(self, user: UserUuid, *, is_enabled: bool) -> Written[User]:
-        def write(held: User, wanted: bool) -> User:
-            body = {"version": held.version, "enabled": wanted}
-            self._session.set(f"change user {user}", "PUT", _of(user), body=body)
-            return self.read(user)
-
-        decide: Callable[[User], bool | None] = lambda held: None if held.enabled == is_enabled else is_enabled  # noqa: E731
-        return change(lambda: self.read(user), decide, write)
 
     def _held(self, doing: str, user: UserUuid) -> list[Any]:
         items = self._session.items_of(doing, self._session.read(doing, _of(user, "access_policies")))

@@ -18,7 +18,7 @@ from coffre.storage.survey import ResourceDrift
 from coffre.storage.values import AccessKey, Endpoint
 
 if TYPE_CHECKING:
-    from coffre.storage.ceph.provider.resources.base import Resource
+    from coffre.storage.ceph.provider.resources.base import RgwResource
     from coffre.storage.ceph.provider.shell import RgwProvider
 
 
@@ -123,7 +123,7 @@ def _digest_sources() -> bytes:
     return digest.digest()
 
 
-def _complete(kind: "type[Resource] | None", inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _complete(kind: "type[RgwResource] | None", inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return a resource's inputs with their defaults; None for a kind that this version does not know."""
     return None if kind is None else kind.check(inputs)[0]
 

@@ -10,10 +10,9 @@ from coffre.errors import RemoteError
 from coffre.storage.ceph.api.admin import AdminBucket, AdminClient, AdminUser
 from coffre.storage.ceph.api.admin_http import AdminHttp
 from coffre.storage.ceph.provider.dispatch import RESOURCES
-from coffre.storage.ceph.provider.fields import find_entry
 from coffre.storage.ceph.provider.platform import RgwPlatform
 from coffre.storage.ceph.provider.resources.access_key import AccessKey as KeyResource
-from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.ceph.provider.resources.base import RgwResource
 from coffre.storage.ceph.provider.resources.bucket import Bucket
 from coffre.storage.ceph.provider.resources.bucket_lifecycle import BucketLifecycle
 from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
@@ -21,6 +20,7 @@ from coffre.storage.ceph.provider.resources.public_access_block import PublicAcc
 from coffre.storage.ceph.provider.resources.user import User
 from coffre.storage.ceph.provider.resources.user_quota import UserQuota
 from coffre.storage.platform import RecordedResource
+from coffre.storage.provider.fields import find_entry
 from coffre.storage.s3.faults import PlatformUnreachableError, UnavailableError
 from coffre.storage.survey import Part, ResourceDrift
 from coffre.storage.values import AccessKey, Endpoint
@@ -30,7 +30,7 @@ T = TypeVar("T")
 THREADS = 8
 """More threads would only wait for each other: a read is mostly work of this process."""
 
-_PARTS: Mapping[type[Resource], Part] = {
+_PARTS: Mapping[type[RgwResource], Part] = {
     User: Part.USER,
     KeyResource: Part.KEY,
     UserQuota: Part.WALL,
@@ -77,7 +77,7 @@ def compare(platform: RgwPlatform, recorded: RecordedResource) -> Iterator[Resou
 
 
 def _describe(
-    kind: type[Resource], part: Part, holder: str, path: str, wanted: Mapping[str, Any], live: Mapping[str, Any]
+    kind: type[RgwResource], part: Part, holder: str, path: str, wanted: Mapping[str, Any], live: Mapping[str, Any]
 ) -> ResourceDrift:
     if path == "versioning":
         return ResourceDrift(Part.VERSIONING, holder, "", wanted[path], live[path])
@@ -89,7 +89,7 @@ def _describe(
     return ResourceDrift(part, holder, ".".join(shown), expected, found)
 
 
-def _whole(kind: type[Resource], inputs: Mapping[str, Any]) -> Any:
+def _whole(kind: type[RgwResource], inputs: Mapping[str, Any]) -> Any:
     """Return the value of a missing resource that has only one: the bytes of a wall, the id of a key."""
     return inputs.get({UserQuota: "max_bytes", KeyResource: "access_key_id"}.get(kind, ""))
 

@@ -7,7 +7,7 @@ from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.api.admin import AdminClient
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.platform import RgwPlatform
-from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.ceph.provider.resources.base import RgwResource
 from coffre.storage.ceph.storage import CephStorage
 from coffre.storage.s3 import lifecycle
 from coffre.storage.s3.client import make_client
@@ -46,7 +46,7 @@ class World:
         self.storage = CephStorage(endpoint, admin_key)
         self._platform = RgwPlatform(endpoint, self.admin)
 
-    def resource(self, kind: str) -> Resource:
+    def resource(self, kind: str) -> RgwResource:
         return RESOURCES[f"rgw:index:{kind}"](self._platform)
 
     def create(self, kind: str, **given):

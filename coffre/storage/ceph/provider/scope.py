@@ -13,19 +13,17 @@ from coffre.spec import naming
 from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.layout import MachineStorage, StorageLayout
 from coffre.storage.ceph.provider.dispatch import RESOURCES
-from coffre.storage.ceph.provider.fields import Inputs
 from coffre.storage.ceph.provider.resources.access_key import AccessKey
-from coffre.storage.ceph.provider.resources.base import Resource
 from coffre.storage.ceph.provider.resources.bucket import Bucket
 from coffre.storage.ceph.provider.resources.bucket_lifecycle import BucketLifecycle
 from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
 from coffre.storage.ceph.provider.resources.public_access_block import PublicAccessBlock
 from coffre.storage.ceph.provider.resources.user import User
 from coffre.storage.ceph.provider.resources.user_quota import UserQuota
+from coffre.storage.provider.fields import Inputs
+from coffre.storage.provider.package import Kind
 from coffre.storage.s3 import lifecycle, policy
 from coffre.storage.values import AccessKey as Key
-
-Kind = type[Resource]
 
 _MACHINE = re.compile(naming.NAME_PATTERN)
 _OWNER_FIELDS = ("uid", "owner")
@@ -51,8 +49,9 @@ class TenantScope:
     def refuse_foreign(self, kind: Kind, values: Mapping[str, Any]) -> None:
         """Raise RefusedError for inputs, or a state, that name a user who is not the tenant's."""
         named = [values[name] for name in _OWNER_FIELDS if name in values]
-        if kind is BucketPolicy:
-            named += policy.list_principals(values.get("statements") or {})
+        statements = values.get("statements")
+        if kind is BucketPolicy and isinstance(statements, Mapping):
+            named += policy.list_principals(statements)
         for uid in named:
             if isinstance(uid, str) and not self.has_uid(uid):
                 raise self.refusal(f"user {uid}")

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from coffre.storage.ceph.api.faults import NoSuchUserError
-from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs
-from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.ceph.provider import names
+from coffre.storage.ceph.provider.resources.base import RgwResource
+from coffre.storage.provider import inputs
+from coffre.storage.provider.fields import Field, Inputs
 from coffre.storage.s3.faults import UnknownKeyError
 from coffre.storage.values import AccessKey as Key
 
 
-class AccessKey(Resource):
+class AccessKey(RgwResource):
     """A key pair. Another user or another key id replaces it; another secret is put in place.
 
     The resource's id is the key id, which RGW holds unique over all users. Adopted when the same user has it with the
@@ -21,7 +22,7 @@ class AccessKey(Resource):
     word = "access key"
     written = "uid"
     fields: ClassVar[Mapping[str, Field]] = {
-        "uid": Field(inputs.uid, "The id of the user whose key it is; the user must exist.", replaces=True),
+        "uid": Field(names.uid, "The id of the user whose key it is; the user must exist.", replaces=True),
         "access_key_id": Field(
             inputs.text,
             "The key's id, chosen by the program; no other user of the platform may have it.",
@@ -37,7 +38,7 @@ class AccessKey(Resource):
         return str(values["access_key_id"])
 
     def find(self, resource_id: str) -> Inputs | None:
-        user = self._rgw.admin.find_user_of_key(resource_id)
+        user = self._platform.admin.find_user_of_key(resource_id)
         if user is None:
             return None
         secrets = [key.secret_access_key for key in user.keys if key.access_key_id == resource_id]
@@ -53,9 +54,9 @@ class AccessKey(Resource):
 
     def remove(self, state: Inputs) -> None:
         try:
-            self._rgw.admin.delete_key(state["uid"], state["access_key_id"])
+            self._platform.admin.delete_key(state["uid"], state["access_key_id"])
         except (UnknownKeyError, NoSuchUserError):
             return
 
     def _put(self, wanted: Inputs) -> None:
-        self._rgw.admin.put_key(wanted["uid"], Key(wanted["access_key_id"], wanted["secret_access_key"]))
+        self._platform.admin.put_key(wanted["uid"], Key(wanted["access_key_id"], wanted["secret_access_key"]))

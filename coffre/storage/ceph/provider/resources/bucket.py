@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from coffre.errors import RefusedError
-from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
+from coffre.storage.ceph.provider import names
 from coffre.storage.ceph.provider.platform import OpenBucket
-from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.ceph.provider.resources.base import RgwResource
+from coffre.storage.provider import inputs
+from coffre.storage.provider.fields import Field, Inputs, Shape
 from coffre.storage.s3.faults import BucketAlreadyExistsError, BucketNotEmptyError, s3_errors
 
 _WHY_VERSIONED = "the rights of a machine do not stop it from overwriting, versions do"
 
 
-class Bucket(Resource):
+class Bucket(RgwResource):
     """A bucket with versioning on. Another name or owner replaces it; versioning and tags are set in place.
 
     Deleting is refused while it holds any version, delete marker or unfinished upload. Adopted when owner, versioning
@@ -25,12 +26,12 @@ class Bucket(Resource):
     written = "name"
     fields: ClassVar[Mapping[str, Field]] = {
         "name": Field(
-            inputs.bucket_name,
+            names.bucket_name,
             "The bucket's name: 3 to 63 small letters, digits, `.` and `-`; one space of names for the whole platform.",
             replaces=True,
         ),
         "owner": Field(
-            inputs.uid, "The id of the user who owns the bucket; the user must have an access key.", replaces=True
+            names.uid, "The id of the user who owns the bucket; the user must have an access key.", replaces=True
         ),
         "versioning": Field(
             inputs.exactly("Enabled", _WHY_VERSIONED),
@@ -52,7 +53,7 @@ class Bucket(Resource):
         return str(values["name"])
 
     def find(self, resource_id: str) -> Inputs | None:
-        bucket = self._rgw.find_bucket(resource_id)
+        bucket = self._platform.find_bucket(resource_id)
         if bucket is None:
             return None
         return {
@@ -68,15 +69,15 @@ class Bucket(Resource):
         begun = {**wanted, "tags": {}}
         if live not in (begun, {**begun, "versioning": "never enabled"}):
             return False
-        if _count(self._rgw.get_bucket(wanted["name"])):
+        if _count(self._platform.get_bucket(wanted["name"])):
             return False
         self.change(wanted)
         return True
 
     def make(self, wanted: Inputs) -> None:
-        s3 = self._rgw.client_of(wanted["owner"])
+        s3 = self._platform.client_of(wanted["owner"])
         try:
-            with s3_errors(f"create bucket {wanted['name']}", self._rgw.url):
+            with s3_errors(f"create bucket {wanted['name']}", self._platform.url):
                 s3.create_bucket(Bucket=wanted["name"])
         except BucketAlreadyExistsError as error:
             raise RefusedError(
@@ -87,10 +88,10 @@ class Bucket(Resource):
 
     def change(self, wanted: Inputs) -> None:
         name = wanted["name"]
-        s3 = self._rgw.client_of(wanted["owner"])
-        with s3_errors(f"set versioning of bucket {name}", self._rgw.url):
+        s3 = self._platform.client_of(wanted["owner"])
+        with s3_errors(f"set versioning of bucket {name}", self._platform.url):
             s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        with s3_errors(f"set tags of bucket {name}", self._rgw.url):
+        with s3_errors(f"set tags of bucket {name}", self._platform.url):
             if wanted["tags"]:
                 tags = [{"Key": key, "Value": value} for key, value in sorted(wanted["tags"].items())]
                 s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})  # type: ignore[typeddict-item]
@@ -99,7 +100,7 @@ class Bucket(Resource):
 
     def remove(self, state: Inputs) -> None:
         name = state["name"]
-        bucket = self._rgw.find_bucket(name)
+        bucket = self._platform.find_bucket(name)
         if bucket is None:
             return
         if bucket.facts.owner != state["owner"]:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from coffre.errors import RemoteError
-from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
-from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.ceph.provider import names
+from coffre.storage.ceph.provider.resources.base import RgwResource
+from coffre.storage.provider import inputs
+from coffre.storage.provider.fields import Field, Inputs, Shape
 from coffre.storage.s3 import policy
 
 
@@ -24,7 +25,7 @@ def _normalise(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {sid: policy.normalise(statement) for sid, statement in sorted(value.items())}
 
 
-class BucketPolicy(Resource):
+class BucketPolicy(RgwResource):
     """A bucket's policy as a map of statements by Sid. Another bucket replaces it; statements change in place.
 
     Statements with the Sids `CoffreGateClosed`, `CoffreWritesStopped` and `CoffreSuspended` are switched while the
@@ -36,7 +37,7 @@ class BucketPolicy(Resource):
     word = "policy of bucket"
     written = "bucket"
     fields: ClassVar[Mapping[str, Field]] = {
-        "bucket": Field(inputs.bucket_name, "The name of the bucket whose policy it is.", replaces=True),
+        "bucket": Field(names.bucket_name, "The name of the bucket whose policy it is.", replaces=True),
         "statements": Field(
             _statements_problem,
             "Every statement of the policy in the form of S3, by Sid, the Sid itself left out: `Effect`, `Principal`, "
@@ -52,7 +53,7 @@ class BucketPolicy(Resource):
         return str(values["bucket"])
 
     def find(self, resource_id: str) -> Inputs | None:
-        bucket = self._rgw.find_bucket(resource_id)
+        bucket = self._platform.find_bucket(resource_id)
         if bucket is None:
             return None
         statements = policy.owned(bucket.read_policy())
@@ -65,7 +66,7 @@ class BucketPolicy(Resource):
         self._write(wanted)
 
     def remove(self, state: Inputs) -> None:
-        bucket = self._rgw.find_bucket(state["bucket"])
+        bucket = self._platform.find_bucket(state["bucket"])
         if bucket is None:
             return
         switches = policy.with_statements(bucket.read_policy(), {})
@@ -77,7 +78,7 @@ class BucketPolicy(Resource):
 
     def _write(self, wanted: Inputs) -> None:
         name = wanted["bucket"]
-        bucket = self._rgw.get_bucket(name)
+        bucket = self._platform.get_bucket(name)
         self._require_users(name, wanted["statements"])
         document = policy.with_statements(bucket.read_policy(), wanted["statements"])
         policy.refuse_lockout(document, bucket.facts.owner)
@@ -85,7 +86,7 @@ class BucketPolicy(Resource):
             bucket.s3.put_bucket_policy(Bucket=name, Policy=policy.render(document))
 
     def _require_users(self, name: str, statements: Mapping[str, policy.PolicyStatement]) -> None:
-        missing = [uid for uid in policy.list_uids(statements) if self._rgw.admin.find_user(uid) is None]
+        missing = [uid for uid in policy.list_uids(statements) if self._platform.admin.find_user(uid) is None]
         if missing:
             raise RemoteError(
                 f"policy of bucket {name} names users that do not exist: {', '.join(missing)}",

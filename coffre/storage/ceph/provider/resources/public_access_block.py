@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from coffre.storage.ceph.provider import inputs
-from coffre.storage.ceph.provider.fields import Field, Inputs, Shape
-from coffre.storage.ceph.provider.resources.base import Resource
+from coffre.storage.ceph.provider import names
+from coffre.storage.ceph.provider.resources.base import RgwResource
+from coffre.storage.provider import inputs
+from coffre.storage.provider.fields import Field, Inputs, Shape
 
 _SWITCHES = {
     "block_public_acls": "BlockPublicAcls",
@@ -22,7 +23,7 @@ def _switch(meaning: str, *, on: bool) -> Field:
     return Field(inputs.exactly(on, _WHY_ON if on else _WHY_OFF), description, Shape.SWITCH, default=on)
 
 
-class PublicAccessBlock(Resource):
+class PublicAccessBlock(RgwResource):
     """A bucket's public access block with IgnorePublicAcls alone. Another bucket replaces it.
 
     The other three switches must stay off on RGW; they are inputs so that one switched on elsewhere shows and is put
@@ -32,7 +33,7 @@ class PublicAccessBlock(Resource):
     word = "public access block of bucket"
     written = "bucket"
     fields: ClassVar[Mapping[str, Field]] = {
-        "bucket": Field(inputs.bucket_name, "The name of the bucket whose access block it is.", replaces=True),
+        "bucket": Field(names.bucket_name, "The name of the bucket whose access block it is.", replaces=True),
         "block_public_acls": _switch("Whether a write that brings a public ACL is refused", on=False),
         "block_public_policy": _switch("Whether a policy that gives public access is refused", on=False),
         "ignore_public_acls": _switch("Whether public ACLs, of the bucket and of its objects, are ignored", on=True),
@@ -44,7 +45,7 @@ class PublicAccessBlock(Resource):
         return str(values["bucket"])
 
     def find(self, resource_id: str) -> Inputs | None:
-        bucket = self._rgw.find_bucket(resource_id)
+        bucket = self._platform.find_bucket(resource_id)
         if bucket is None:
             return None
         live = bucket.read_public_access()
@@ -52,7 +53,7 @@ class PublicAccessBlock(Resource):
         return {"bucket": resource_id, **switches} if any(switches.values()) else None
 
     def make(self, wanted: Inputs) -> None:
-        bucket = self._rgw.get_bucket(wanted["bucket"])
+        bucket = self._platform.get_bucket(wanted["bucket"])
         switches: Any = {theirs: wanted[name] for name, theirs in _SWITCHES.items()}
         with bucket.doing("write the public access block"):
             bucket.s3.put_public_access_block(Bucket=wanted["bucket"], PublicAccessBlockConfiguration=switches)
@@ -61,7 +62,7 @@ class PublicAccessBlock(Resource):
         self.make(wanted)
 
     def remove(self, state: Inputs) -> None:
-        bucket = self._rgw.find_bucket(state["bucket"])
+        bucket = self._platform.find_bucket(state["bucket"])
         if bucket is None:
             return
         with bucket.if_there(), bucket.doing("delete the public access block"):

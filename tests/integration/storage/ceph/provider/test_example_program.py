@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pulumi.automation import CommandError
 
-from coffre.storage.ceph.provider.environment import variable, write_environment
+from coffre.storage.ceph.provider.environment import SETTINGS, write_environment
 from coffre.storage.s3 import lifecycle, policy
 from tests.integration.storage.ceph.provider.stack import RealStack
 from tests.integration.storage.world import User, empty_bucket, new_key
@@ -37,7 +37,7 @@ def stack(world, owner, bucket, tmp_path_factory):
     names = ("endpoint", "region", "ca_file", "admin_access_key_id", "owner")
     stack.configure(
         {
-            **{f"rgw:{name}": told[variable(name)] for name in names},
+            **{f"rgw:{name}": told[SETTINGS.variable(name)] for name in names},
             "owner": owner.uid,
             "bucket": bucket,
             "access_key_id": owner.key.access_key_id,

@@ -4,7 +4,7 @@ import pytest
 
 from coffre.storage.ceph import bucket_policy
 from coffre.storage.ceph.provider.dispatch import RESOURCES
-from coffre.storage.ceph.provider.fields import UNKNOWN, InputChangeKind, describe
+from coffre.storage.provider.fields import UNKNOWN, InputChangeKind, describe
 from coffre.storage.s3 import lifecycle, policy
 
 LAWFUL = {

@@ -14,8 +14,9 @@ from coffre.storage.ceph.layout import tenant_storage
 from coffre.storage.ceph.provider.dispatch import RESOURCES
 from coffre.storage.ceph.provider.resources.bucket_policy import BucketPolicy
 from coffre.storage.ceph.provider.scope import TenantScope, scope_of
-from coffre.storage.ceph.provider.shell import RgwProvider, to_property
+from coffre.storage.ceph.provider.shell import RgwProvider
 from coffre.storage.platform import TenantKeys
+from coffre.storage.provider.values import to_property
 from coffre.storage.values import AccessKey
 from tests.builders import tenant_with
 from tests.unit.stacks.test_ceph import declare

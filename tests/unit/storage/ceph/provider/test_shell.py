@@ -9,8 +9,10 @@ from pulumi.provider.experimental.property_value import Computed, PropertyValue
 
 from coffre.errors import UsageError
 from coffre.storage.ceph.provider.environment import read_environment, write_environment
-from coffre.storage.ceph.provider.fields import UNKNOWN
-from coffre.storage.ceph.provider.shell import RgwProvider, to_plain, to_property
+from coffre.storage.ceph.provider.resources.bucket import Bucket
+from coffre.storage.ceph.provider.shell import RgwProvider
+from coffre.storage.provider.fields import UNKNOWN
+from coffre.storage.provider.values import to_plain, to_property
 from coffre.storage.values import AccessKey, Endpoint
 
 URN = "urn:pulumi:stack::project::rgw:index:{}::name"
@@ -25,7 +27,16 @@ def test_values_come_back_as_they_went(value):
 
 def test_unknown_goes_both_ways():
     assert to_plain(PropertyValue(Computed())) is UNKNOWN
-    assert isinstance(to_property(UNKNOWN).value, Computed)
+    there = PropertyValue.unmarshal(to_property(UNKNOWN, is_secret=True).marshal())
+    assert to_plain(there) is UNKNOWN
+    assert there.is_secret
+
+
+def test_what_is_not_known_in_a_map_is_not_known_at_all():
+    known, _ = Bucket.check({"name": "b-b", "owner": "one", "tags": {"a": "1"}})
+    inputs, failures = Bucket.check({"name": "b-b", "owner": "one", "tags": {"a": "1", "b": UNKNOWN}})
+    assert (inputs["tags"], failures) == (UNKNOWN, [])
+    assert [change.path for change in Bucket.diff(known, inputs)] == ["tags"]
 
 
 def diff(kind: str, old: dict, new: dict) -> protocol.DiffResponse:

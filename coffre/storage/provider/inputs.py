@@ -1,23 +1,7 @@
 """The kinds of value that resources take: each says in a sentence what is wrong with one, or None."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
-
-_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-
-
-def uid(value: Any) -> str | None:
-    if isinstance(value, str) and _UID.fullmatch(value):
-        return None
-    return f"must be a uid of letters, digits, '.', '_' and '-', not {value!r}"
-
-
-def bucket_name(value: Any) -> str | None:
-    if isinstance(value, str) and _BUCKET.fullmatch(value):
-        return None
-    return f"must be 3 to 63 small letters, digits, '.' or '-', not {value!r}"
 
 
 def text(value: Any) -> str | None:
@@ -58,3 +42,7 @@ def map_of_maps(value: Any) -> str | None:
     if isinstance(value, Mapping) and value and all(isinstance(item, Mapping) for item in value.values()):
         return None
     return "must be a map, not empty, of maps"
+
+
+def switch(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"

@@ -1,6 +1,6 @@
 """What a resource's inputs may be, and how two sets of them differ: pure, and the same for every resource."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -40,6 +40,7 @@ class Shape(Enum):
     BYTES = "bytes"  # a whole number too, and one that does not fit in 32 bits
     SWITCH = "switch"
     TEXTS = "map of texts"
+    COUNTS = "map of whole numbers"
     MAPS = "map of maps"
 
 
@@ -60,6 +61,14 @@ class Field:
     secret: bool = False
     by_entry: bool = False
     normalise: Callable[[Any], Any] = lambda value: value
+
+
+@dataclass(frozen=True)
+class Output:
+    """A value that the platform alone decides; ``description`` is as that of a field."""
+
+    description: str
+    shape: Shape = Shape.TEXT
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ def check(fields: Mapping[str, Field], given: Mapping[str, Any]) -> tuple[Inputs
     ]
     for name, field in fields.items():
         value = given.get(name)
-        if value is UNKNOWN:
+        if _has_unknown(value):
             result[name] = UNKNOWN
             continue
         if value is None and field.default is REQUIRED:
@@ -118,9 +127,26 @@ def diff(fields: Mapping[str, Field], old: Mapping[str, Any], new: Mapping[str, 
     return changes
 
 
-def describe(fields: Mapping[str, Field], live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Say each difference in words for a refusal: what is there, and what was asked."""
-    return [_sentence(change.path, fields, live, wanted) for change in diff(fields, live, wanted)]
+def describe(
+    fields: Mapping[str, Field],
+    live: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    changes: Iterable[InputChange] | None = None,
+) -> list[str]:
+    """Say each difference, or these, in words for a refusal: what is there, and what was asked."""
+    return [
+        _sentence(change.path, fields, live, wanted)
+        for change in (diff(fields, live, wanted) if changes is None else changes)
+    ]
+
+
+def _has_unknown(value: Any) -> bool:
+    """Tell whether a value, or anything in it, is not known yet."""
+    if isinstance(value, Mapping):
+        return any(_has_unknown(each) for each in value.values())
+    if isinstance(value, list):
+        return any(_has_unknown(each) for each in value)
+    return value is UNKNOWN
 
 
 def entry_path(name: str, key: str) -> str:
@@ -157,12 +183,12 @@ def _kind(was: bool, will_be: bool) -> InputChangeKind:
 
 def _sentence(path: str, fields: Mapping[str, Field], live: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     if path not in fields:
-        name = next(name for name in fields if path.startswith(name))
-        there = {entry_path(name, key) for key in live[name]}
-        asked = {entry_path(name, key) for key in wanted[name]}
-        if path not in there:
+        _, _, asked, there = find_entry(path, wanted, live)
+        if there is None:
             return f"{path} is missing"
-        return f"{path} differs" if path in asked else f"{path} is there and was not asked for"
+        if asked is None:
+            return f"{path} is there and was not asked for"
+        return f"{path} is {there}, not {asked}" if isinstance(there, int) else f"{path} differs"
     if fields[path].secret:
         return f"{path} is another (not shown)"
     return f"{path} is {_show(live.get(path))}, not {_show(wanted.get(path))}"
