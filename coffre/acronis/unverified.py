@@ -149,6 +149,13 @@ SEVERAL_STORAGES = Assumption(
     ShownBy.CHANGING,
     True,
 )
+ITEMS_NAME_TENANTS = Assumption(
+    "items-name-tenants",
+    "The offering items of many tenants come as a list of tenants, each with its own items, of all editions if asked.",
+    "The answer is not understood: items are then read one tenant at a time.",
+    ShownBy.READING,
+    ("tenant_id", "offering_items"),
+)
 RESTORE_BEYOND_QUOTA = Assumption(
     "restore-beyond-quota",
     "What is already backed up can be restored when the quota is used up.",

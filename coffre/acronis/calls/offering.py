@@ -1,10 +1,13 @@
 """Offering items: what a tenant may use, and how much of it."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from coffre.acronis.data_center import ACCOUNT, path
-from coffre.acronis.identifiers import TenantUuid
+from coffre.acronis.exchange import absurd
+from coffre.acronis.identifiers import InvalidIdentifierError, TenantUuid
 from coffre.acronis.session import Session
+from coffre.acronis.unverified import ITEMS_NAME_TENANTS
 from coffre.acronis.values.offering import ALL_EDITIONS, ItemChange, OfferingItem, differing
 from coffre.acronis.values.tenants import TenantKind
 from coffre.acronis.writing import Written, change
@@ -29,6 +32,25 @@ class Offering:
         doing = f"list the offering items of tenant {tenant}"
         value = self._session.read(doing, _of(tenant), {"edition": ALL_EDITIONS})
         return list(self._session.parts(doing, OfferingItem, self._session.items_of(doing, value)))
+
+    def read_below(self, root: TenantUuid) -> dict[TenantUuid, list[OfferingItem]]:
+        """Return the items of every tenant below one, and of itself, of all editions, with few calls."""
+        doing, found = f"list the offering items below {root}", dict[TenantUuid, list[OfferingItem]]()
+        query = {"subtree_root_tenant_id": TenantUuid.text(root), "edition": ALL_EDITIONS}
+        for entry in self._session.pages(doing, path(ACCOUNT, "tenants", "offering_items"), query):
+            tenant, items = self._of_tenant(doing, entry)
+            found.setdefault(tenant, []).extend(self._session.parts(doing, OfferingItem, items))
+        return found
+
+    def _of_tenant(self, doing: str, entry: Any) -> tuple[TenantUuid, list[Any]]:
+        tenant_key, items_key = ITEMS_NAME_TENANTS.value
+        named, items = (entry.get(tenant_key), entry.get(items_key)) if isinstance(entry, dict) else (None, None)
+        try:
+            if isinstance(named, str) and isinstance(items, list):
+                return TenantUuid(named), items
+        except InvalidIdentifierError:
+            pass
+        raise absurd(doing, self._session.url, "an entry is no tenant with its items")
 
     def update(
         self, tenant: TenantUuid, decide: Callable[[Sequence[OfferingItem]], Sequence[ItemChange]]

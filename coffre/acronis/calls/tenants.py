@@ -126,13 +126,16 @@ class Tenants:
         """Suspend a tenant: its data stays, and it is billed still."""
         return self.update(tenant, lambda _: TenantChange(enabled=False))
 
-    def delete(self, tenant: TenantUuid) -> bool:
+    def delete_tenant(self, tenant: TenantUuid, confirm: Callable[[Tenant], None] | None = None) -> bool:
         """Delete a disabled tenant with everything below it, backups included; False when it was gone already.
 
-        RefusedError while it is enabled. Nothing undoes it.
+        RefusedError while it is enabled. ``confirm`` gets the tenant as it is right before each attempt, and raises
+        when it is not the one that was meant. Nothing undoes it.
         """
 
         def refuse_enabled(held: Tenant) -> int | None:
+            if confirm is not None and held.is_live:
+                confirm(held)
             if held.enabled:
                 raise RefusedError(
                     f"tenant {tenant} is still enabled at Acronis", "Disable it first: data is deleted with it."

@@ -33,6 +33,7 @@ class InCustomer:
     tokens: list[RegistrationToken] | AcronisError
     usages: list[Usage] | AcronisError
     usages_of_several: dict[TenantUuid, list[Usage]] | AcronisError
+    items_of_several: dict[TenantUuid, list[OfferingItem]] | AcronisError
     agents: list[Agent] | AcronisError
     machines: list[Resource] | AcronisError
     states: list[ResourceStatus] | AcronisError
@@ -103,6 +104,7 @@ def _look_within(client: AcronisClient, customer: Tenant) -> InCustomer:
         _asked(lambda: client.registration.list_of_tenant(its)),
         _asked(lambda: client.usages.read(its)),
         _asked(lambda: client.usages.read_several([its])),
+        _asked(lambda: client.offering.read_below(its)),
         _asked(lambda: list(islice(calls.agents.list_all(), MOST))),
         _asked(lambda: list(islice(calls.agents.list_machines(), MOST))),
         _asked(lambda: list(islice(calls.agents.list_statuses(), MOST))),

@@ -78,6 +78,17 @@ def _usages_name_tenants(seen: Seen) -> _Judged:
     return (Standing.HOLDS, "") if isinstance(several, dict) and any(several.values()) else _NOT_SEEN
 
 
+def _items_name_tenants(seen: Seen) -> _Judged:
+    if not isinstance(seen.within, InCustomer):
+        return _NOT_SEEN
+    several = seen.within.items_of_several
+    if isinstance(several, AbsurdAnswerError | GoneError):
+        return Standing.FAILS, several.message
+    items = [] if isinstance(several, AcronisError) else [each for found in several.values() for each in found]
+    editions = sorted({each.edition for each in items if each.edition})
+    return (Standing.HOLDS, f"seen: {', '.join(editions) or 'no edition'}") if items else _NOT_SEEN
+
+
 def _policy_version(seen: Seen) -> _Judged:
     if not isinstance(seen.within, InCustomer):
         return _NOT_SEEN
@@ -131,6 +142,7 @@ _RULES: Mapping[str, Callable[[Seen], _Judged]] = {
     unverified.PAIR_OF_TENANT_IDS.name: _pair_of_ids,
     unverified.USAGES_OF_ALL_EDITIONS.name: _usages_of_all_editions,
     unverified.USAGES_NAME_TENANTS.name: _usages_name_tenants,
+    unverified.ITEMS_NAME_TENANTS.name: _items_name_tenants,
     unverified.POLICY_VERSION.name: _policy_version,
     unverified.ACTIVITY_RESOURCE.name: _activity_resource,
     unverified.RESOURCE_AGENT.name: _resource_agent,

@@ -2,6 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from coffre.errors import RefusedError
+from coffre.spec.tenant import HoldKind, MachineKind, Tenant, TenantStatus
+from coffre.storage.acronis.settings import AcronisPlatform
+
+LICENCES: Final[Mapping[MachineKind, str]] = {MachineKind.WORKSTATION: "workstations", MachineKind.SERVER: "servers"}
+"""The offering item of each kind of licence, without the prefix of the edition."""
 
 NAMESPACE = "coffre"
 """What our external ids begin with, so that they are told from those of others."""
@@ -53,3 +61,60 @@ def administrator(tenant_id: str, email: str, firstname: str, lastname: str, act
     """Return the customer's own administrator, who configures, supervises and restores in the vendor's portal."""
     login = f"{NAMESPACE}.{tenant_id}.admin"
     return UserLayout(login, email, firstname, lastname, {"company_admin": "customer"}, activation_mails)
+
+
+def tenant_layout(tenant: Tenant, platform: AcronisPlatform) -> CustomerLayout:
+    """Return what a tenant's file comes to: its licences, its quota, and two users.
+
+    Nobody works in the customer of a tenant that is suspended, or under a hold that blocks access: it is disabled.
+    RefusedError for a second copy, and for a tenant without a licence: the vendor has neither.
+    """
+    if tenant.is_copy:
+        raise RefusedError(
+            f"{tenant.slug}: Acronis keeps what its own agents back up, and no second copy of anything else",
+            "Name a platform with buckets for the copy.",
+        )
+    licences = {LICENCES[kind]: count for kind, count in tenant.licences.items() if count}
+    if not licences:
+        raise RefusedError(
+            f"{tenant.slug} has no licence, so there is nothing to give it at Acronis",
+            "Write the licences that were sold: `licences: {workstation: 12, server: 1}`.",
+        )
+    firstname, lastname = _split_name(tenant.contact.name)
+    return CustomerLayout(
+        partner=platform.partner,
+        external_id=external_id_of(tenant.id),
+        name=_one_spaced(tenant.name),
+        contact={
+            "email": tenant.contact.email,
+            "firstname": firstname,
+            "lastname": lastname,
+            "phone": _one_spaced(tenant.contact.phone),
+        },
+        language=platform.language,
+        edition=platform.edition.value,
+        storage=platform.storage,
+        licences=licences,
+        quota_bytes=tenant.storage.quota_bytes,
+        users=(
+            agent_owner(tenant.id, platform.agents_email),
+            administrator(tenant.id, tenant.contact.email, firstname, lastname),
+        ),
+        enabled=not _is_shut_out(tenant),
+    )
+
+
+def _is_shut_out(tenant: Tenant) -> bool:
+    is_blocked = tenant.hold is not None and tenant.hold.kind is HoldKind.BLOCK_ACCESS
+    return is_blocked or tenant.status is TenantStatus.SUSPENDED
+
+
+def _split_name(name: str) -> tuple[str, str]:
+    """Return a person's first and last name, both the same where there is one word: the vendor wants both."""
+    first, _, last = _one_spaced(name).partition(" ")
+    return first, last or first
+
+
+def _one_spaced(text: str) -> str:
+    """Return a text as it comes back from the vendor's lists: with single spaces."""
+    return " ".join(text.split())

@@ -103,7 +103,7 @@ def test_a_change_whose_answer_was_lost_is_seen_as_made(
 def test_a_deletion_whose_answer_was_lost_is_done(client: AcronisClient, cloud: VendorCloud, customer: Tenant) -> None:
     client.tenants.disable(customer.id)
     cloud.fail("lose", TENANT, method="DELETE")
-    client.tenants.delete(customer.id)
+    client.tenants.delete_tenant(customer.id)
     assert client.tenants.find(customer.id) is None
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coffre.acronis.client import AcronisClient
-from coffre.acronis.errors import AcronisError, ConflictError
+from coffre.acronis.errors import AbsurdAnswerError, AcronisError, ConflictError
 from coffre.acronis.identifiers import ApplicationUuid, InfraUuid, TenantUuid
 from coffre.acronis.values.offering import (
     ItemChange,
@@ -173,3 +173,24 @@ def test_what_is_written_brings_what_is_wanted_and_nothing_twice(
     assert {key: by_key[key] for key in by_key if key not in {each.key for each in wanted}} == {
         each.key: each for each in held if each.key not in {change.key for change in wanted}
     }
+
+
+def test_the_items_of_all_below_a_tenant_are_those_of_each(
+    client: AcronisClient, cloud: VendorCloud, partner: TenantUuid, protected: Tenant
+) -> None:
+    items = client.offering.list_for_child(partner)
+    client.offering.update(protected.id, lambda _: [change_of(items, WORKSTATIONS, hard_limit(5))])
+    cloud.tell("forget_journal")
+    found = client.offering.read_below(partner)
+    assert len(cloud.calls()) == 1
+    assert found[protected.id] == client.offering.read(protected.id)
+    assert found[partner] == client.offering.read(partner)
+
+
+@pytest.mark.parametrize("old", ['"tenant_id"', '"offering_items"', '"items"'])
+def test_a_list_of_items_in_another_form_is_no_list_of_items(
+    client: AcronisClient, cloud: VendorCloud, partner: TenantUuid, protected: Tenant, old: str
+) -> None:
+    cloud.fail("replace", "/api/2/tenants/offering_items", old=old, new='"other"')
+    with pytest.raises(AbsurdAnswerError):
+        client.offering.read_below(partner)

@@ -113,16 +113,37 @@ def test_storages_are_named(client: AcronisClient, partner: TenantUuid) -> None:
 
 def test_a_tenant_is_deleted_once_it_is_disabled(client: AcronisClient, partner: TenantUuid, customer: Tenant) -> None:
     with pytest.raises(RefusedError, match="still enabled"):
-        client.tenants.delete(customer.id)
+        client.tenants.delete_tenant(customer.id)
     assert client.tenants.disable(customer.id).is_changed
     assert not client.tenants.disable(customer.id).is_changed
-    assert [client.tenants.delete(customer.id) for _ in range(2)] == [True, False]
+    assert [client.tenants.delete_tenant(customer.id) for _ in range(2)] == [True, False]
     with pytest.raises(GoneError):
         client.tenants.read(customer.id)
     assert client.tenants.find(customer.id) is None
     assert client.tenants.read(customer.id, also_deleted=True).deleted_at is not None
     assert customer.id not in {each.id for each in client.tenants.list_children(partner)}
     assert client.tenants.find_by_customer_id(partner, customer.customer_id or "") is None
+
+
+def test_a_tenant_that_is_not_the_one_that_was_meant_is_not_deleted(
+    client: AcronisClient, cloud: VendorCloud, customer: Tenant
+) -> None:
+    """Whoever deletes sees the tenant right before each attempt, also after somebody changed it in between."""
+    client.tenants.disable(customer.id)
+    meant = client.tenants.read(customer.id)
+    seen: list[Tenant] = []
+
+    def confirm(held: Tenant) -> None:
+        seen.append(held)
+        if held.version != meant.version:
+            raise RefusedError("it is another one by now")
+
+    cloud.fail("race", f"/api/2/tenants/{customer.id}", method="DELETE")
+    with pytest.raises(RefusedError, match="another one by now"):
+        client.tenants.delete_tenant(customer.id, confirm)
+    assert [each.version for each in seen] == [meant.version, meant.version + 1]
+    assert client.tenants.find(customer.id) is not None
+    assert client.tenants.delete_tenant(customer.id, lambda _: None)
 
 
 def test_what_lies_above_the_client_is_out_of_reach(client: AcronisClient, cloud: VendorCloud) -> None:

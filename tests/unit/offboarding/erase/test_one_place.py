@@ -14,20 +14,22 @@ import coffre
 ROOM = Path(coffre.__file__).parent
 DELETING = {
     "open_eraser",
+    "open_customer_eraser",
     "delete_versions",
     "abort_upload",
     "abort_multipart_upload",
     "delete_bucket",
     "delete_object",
     "delete_objects",
+    "delete_tenant",
     "destroy",
     "forget_destroyed",
     "remove_stack_files",
     "remove_files",
     "pruner",
 }
-"""The driver's eraser and what is below it, the secret store's end of a bundle, the end of a stack, and what removes
-snapshots from a repository."""
+"""The driver's eraser and what is below it, a vendor's customer with its backups, the secret store's end of a bundle, the
+end of a stack, and what removes snapshots from a repository."""
 
 ALLOWED = {
     ("operations/retention/prune.py", "pruner"): "the contract's `keep`: what no plan asks for any more",
@@ -44,6 +46,11 @@ ALLOWED = {
         "storage/ceph/provider/resources/bucket.py",
         "delete_bucket",
     ): "Pulumi's deletion of a bucket, refused unless it is empty",
+    (
+        "storage/acronis/provider/resources/customer.py",
+        "delete_tenant",
+    ): "Pulumi's deletion of a customer, refused while anything is used",
+    ("storage/acronis/erasing.py", "delete_tenant"): "the eraser itself",
     ("storage/aws/checks/scratch.py", "delete_bucket"): "the scratch bucket of `coffre platform check`",
     ("storage/aws/checks/trials.py", "delete_object"): "the scratch bucket of `coffre platform check`",
     ("storage/ceph/checks/scratch.py", "delete_bucket"): "the scratch bucket of `coffre platform check`",

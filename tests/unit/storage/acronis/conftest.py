@@ -1,10 +1,17 @@
 """One stand-in for the vendor's cloud for all tests here; each test has a customer of its own."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from tests.acronis.customers import Desk
+from coffre.acronis.identifiers import TenantUuid
+from coffre.storage.acronis.connect import open_session
+from coffre.storage.acronis.settings import AcronisPlatform
+from coffre.storage.acronis.storage import AcronisStorage
+from tests.acronis.customers import QUICK, Desk, access_of
+from tests.acronis.platforms import platform_of
 from tests.acronis.running import VendorCloud, vendor_cloud
 
 
@@ -26,4 +33,17 @@ def cloud(running_cloud: VendorCloud) -> Iterator[VendorCloud]:
 @pytest.fixture
 def desk(cloud: VendorCloud) -> Iterator[Desk]:
     with Desk.open(cloud) as opened:
+        yield opened
+
+
+@pytest.fixture
+def platform(cloud: VendorCloud, tmp_path: Path) -> AcronisPlatform:
+    """The platform of platform.yaml behind which the stand-in is."""
+    return platform_of(cloud, tmp_path)
+
+
+@pytest.fixture
+def storage(platform: AcronisPlatform, cloud: VendorCloud) -> Iterator[AcronisStorage]:
+    session = open_session(access_of(cloud), QUICK)
+    with closing(AcronisStorage(session, TenantUuid(platform.partner))) as opened:
         yield opened

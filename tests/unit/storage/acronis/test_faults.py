@@ -128,7 +128,7 @@ def test_two_runs_at_once_never_make_a_customer_twice_without_a_word(desk: Desk,
     with pytest.raises(AmbiguousError):
         desk.converge(layout, "Customer")
     desk.client.tenants.disable(live[0].id)
-    desk.client.tenants.delete(live[0].id)
+    desk.client.tenants.delete_tenant(live[0].id)
     desk.converge(layout)
     assert_whole(desk, layout)
 

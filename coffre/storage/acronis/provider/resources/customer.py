@@ -131,7 +131,7 @@ class Customer(AcronisResource):
             if tenant.enabled:
                 tenants.enable(tenant.id)
             raise
-        tenants.delete(tenant.id)
+        tenants.delete_tenant(tenant.id)
         self._platform.find_customer(state["external_id"])
 
     def produce(self, wanted: Inputs) -> Inputs:

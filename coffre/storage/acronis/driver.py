@@ -1,0 +1,106 @@
+"""Acronis Cyber Protect Cloud as a kind of platform: implements the PlatformDriver."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coffre.acronis.data_center import read_data_center
+from coffre.acronis.identifiers import TenantUuid
+from coffre.acronis.values.users import Role
+from coffre.spec import naming
+from coffre.spec.storage_platform import Platform
+from coffre.spec.tenant import Tenant
+from coffre.storage.acronis.connect import open_session, read_access
+from coffre.storage.acronis.layout import tenant_layout
+from coffre.storage.acronis.settings import AcronisPlatform
+from coffre.storage.checking import PlatformFinding
+from coffre.storage.platform import (
+    Capabilities,
+    HostingCompany,
+    KeyOrigin,
+    MediaKeeper,
+    OnProgress,
+    OwnRights,
+    PlatformStatement,
+    QuotaScope,
+    TenantKeys,
+)
+from coffre.storage.values import AccessKey
+
+if TYPE_CHECKING:
+    from coffre.storage.acronis.declaration import AcronisDeclaration
+    from coffre.storage.acronis.storage import AcronisStorage
+    from coffre.storage.acronis.survey import AcronisSurvey
+
+CAPABILITIES = Capabilities(
+    hard_quota=QuotaScope.OWNER,
+    keys=KeyOrigin.GIVEN,  # there are none: with this nobody mints one
+    bucket_limit=0,
+    has_object_lock=False,
+    has_policies=False,
+    has_marks=False,
+)
+
+
+class AcronisDriver:
+    """Uses the account API for customers, and our own Pulumi provider for what they have."""
+
+    capabilities = CAPABILITIES
+
+    def load(self) -> None:
+        import stacks.acronis  # noqa: F401
+
+    def describe(self, platform: Platform) -> PlatformStatement:
+        """Return the company that runs the service; the media are those of platform.yaml's own hosting."""
+        own = _own(platform)
+        return PlatformStatement(
+            MediaKeeper.OPERATOR,
+            account=own.partner,
+            region=read_data_center(own.url).host,
+            host=HostingCompany(own.vendor.name, own.vendor.country),
+        )
+
+    def holds_store(self, platform: Platform, root: Path, address: str, key: AccessKey) -> bool:  # noqa: ARG002
+        """Return False: no S3 store can lie there."""
+        return False
+
+    def connect(self, platform: Platform, root: Path) -> "AcronisStorage":
+        from coffre.storage.acronis.storage import AcronisStorage
+
+        own = _own(platform)
+        return AcronisStorage(open_session(read_access(own, root)), TenantUuid(own.partner))
+
+    def open_survey(self, platform: Platform, root: Path) -> "AcronisSurvey":
+        from coffre.storage.acronis.survey import AcronisSurvey
+
+        own = _own(platform)
+        return AcronisSurvey(open_session(read_access(own, root)), TenantUuid(own.partner))
+
+    def open_probe(self, *_of: object) -> None:
+        """Return None: the vendor answers for its service, and a page of its portal tells nothing of its storage."""
+
+    def declare(self, tenant: Tenant, platform: Platform, root: Path, keys: TenantKeys) -> "AcronisDeclaration":  # noqa: ARG002
+        from coffre.storage.acronis.declaration import AcronisDeclaration
+
+        own = _own(platform)
+        return AcronisDeclaration(naming.owner_uid(tenant), tenant_layout(tenant, own), own, root)
+
+    def own_rights(self, platform: Platform) -> OwnRights:  # noqa: ARG002 - the same on each
+        """Return the role of whoever makes the API client in the partner's own tenant: the client has that one."""
+        return OwnRights(capabilities=(Role.PARTNER_ADMIN.value,))
+
+    def estimate(self, *_of: object) -> None:
+        """Return None: what the vendor bills stands in the distributor's price list."""
+
+    def check(
+        self, platform: Platform, root: Path, tenants: Sequence[Tenant], now: datetime, on_progress: OnProgress
+    ) -> list[PlatformFinding]:
+        from coffre.storage.acronis.checks import check_platform
+
+        return check_platform(_own(platform), root, tenants, now, on_progress)
+
+
+def _own(platform: Platform) -> AcronisPlatform:
+    assert isinstance(platform, AcronisPlatform)  # noqa: S101 - its kind chose this driver
+    return platform

@@ -1,0 +1,161 @@
+"""The end of a customer: deleted with everything in it when it is still what a person agreed to, and looked for after.
+
+The vendor deletes a customer's backups with the customer, and nothing less. Nothing undoes it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from coffre.acronis.errors import CredentialRefusedError, GoneError, RightRefusedError
+from coffre.acronis.identifiers import TenantUuid
+from coffre.acronis.unverified import RECOVERY
+from coffre.acronis.values.tenants import Operation, Tenant
+from coffre.errors import RefusedError, RemoteError
+from coffre.storage.acronis.connect import vendor_asked
+from coffre.storage.acronis.customers import Customers, find_external_id
+from coffre.storage.acronis.provider.use import read_all, read_figures
+
+Refuse = Callable[[], None]
+"""Raises when nothing may be deleted, for example because a hold was placed meanwhile."""
+
+
+@dataclass(frozen=True)
+class CustomerProof:
+    """A customer as it was when somebody decided its end: what is deleted has to be the same still.
+
+    ``used`` are figures for people, with their units; ``below`` counts the tenants in the customer.
+    """
+
+    external_id: str
+    uuid: str
+    name: str
+    version: int
+    is_enabled: bool
+    used: tuple[str, ...]
+    below: int
+
+
+@dataclass(frozen=True)
+class CustomerTrace:
+    """What the vendor still shows of a customer, by other calls than those of its deletion.
+
+    ``is_listed``: a live customer below the partner has its external id. ``is_answering``: it can be read by its UUID.
+    ``deleted_at`` is what the vendor says of a deleted one, None when it shows none.
+    """
+
+    is_listed: bool
+    is_answering: bool
+    is_being_deleted: bool
+    deleted_at: datetime | None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing is left that works."""
+        return not (self.is_listed or self.is_answering or self.is_being_deleted)
+
+    @property
+    def recoverable_until(self) -> datetime | None:
+        """Until when the vendor itself may be able to bring it back: nobody has verified how long."""
+        return None if self.deleted_at is None else self.deleted_at + RECOVERY.value
+
+
+class CustomerEraser:
+    """One customer, opened to be deleted for ever."""
+
+    def __init__(self, customers: Customers, uid: str) -> None:
+        """``uid`` is an owner's name; RefusedError for any other one."""
+        external_id = find_external_id(uid)
+        if external_id is None:
+            raise RefusedError(f"{uid} is not the name of a tenant's owner", "Nothing was changed.")
+        self._customers, self._client, self._external_id = customers, customers.client, external_id
+
+    def prove(self) -> CustomerProof | None:
+        """Return the customer as it is now; None without one."""
+        with vendor_asked():
+            found = self._customers.find_anew(self._external_id)
+            if found is None:
+                return None
+            return CustomerProof(
+                external_id=self._external_id,
+                uuid=str(found.id),
+                name=found.name,
+                version=found.version,
+                is_enabled=found.enabled,
+                used=self._list_figures(found.id),
+                below=len(self._client.tenants.list_child_ids(found.id)),
+            )
+
+    def delete(self, proof: CustomerProof, refuse: Refuse) -> None:
+        """Delete the customer of a proof with all its backups; may run again after a kill, with the same proof.
+
+        RefusedError, and nothing is changed: it is enabled, or not as it was when it was proved, or ``refuse`` says no.
+        """
+        refuse()
+        if proof.external_id != self._external_id:
+            raise RefusedError(f"the proof is of {proof.external_id}, not of {self._external_id}", _LOOK_AGAIN)
+        uuid = TenantUuid(proof.uuid)
+        with vendor_asked():
+            found = self._customers.find_anew(self._external_id)
+            if found is None and not self._find_trace(uuid).is_answering:
+                return
+            if found is None or found.id != uuid:
+                raise RefusedError(f"{self._external_id} is another customer by now, not {uuid}", _LOOK_AGAIN)
+
+            def confirm(held: Tenant) -> None:
+                _refuse_changed(held, proof)
+                refuse()
+
+            self._client.tenants.delete_tenant(uuid, confirm)
+            trace = self._find_trace(uuid)
+        if trace.is_listed or trace.is_answering:
+            raise RemoteError(
+                f"customer {uuid} was deleted, but Acronis still has it",
+                "Run the same command again; if this persists, ask the vendor.",
+            )
+
+    def find_trace(self, proof: CustomerProof) -> CustomerTrace:
+        """Return what is left of the customer of a proof."""
+        with vendor_asked():
+            return self._find_trace(TenantUuid(proof.uuid))
+
+    def _find_trace(self, uuid: TenantUuid) -> CustomerTrace:
+        tenants = self._client.tenants
+        is_listed = any(
+            each.is_live and (each.customer_id == self._external_id or each.id == uuid)
+            for each in tenants.list_children(self._customers.partner)
+        )
+        live = tenants.find(uuid)
+        try:
+            shown = tenants.read(uuid, also_deleted=True)
+        except GoneError:
+            shown = None
+        return CustomerTrace(
+            is_listed=is_listed,
+            is_answering=live is not None and live.is_live,
+            is_being_deleted=shown is not None and shown.external_operation_status is Operation.DELETING,
+            deleted_at=None if shown is None else shown.deleted_at,
+        )
+
+    def _list_figures(self, customer: TenantUuid) -> tuple[str, ...]:
+        """Return what is used, without agents and machines where the service does not let anybody look inside."""
+        try:
+            return tuple(read_all(self._client, customer).figures)
+        except (CredentialRefusedError, RightRefusedError, GoneError):
+            return tuple(read_figures(self._client, customer).figures)
+
+
+_LOOK_AGAIN = "Nothing was changed. Look at it again, and agree to what is there now."
+
+
+def _refuse_changed(held: Tenant, proof: CustomerProof) -> None:
+    if held.enabled:
+        raise RefusedError(f"customer {proof.uuid} is enabled at Acronis", "Nothing was changed. Disable it first.")
+    is_same = (str(held.id), held.customer_id, held.name, held.version) == (
+        proof.uuid,
+        proof.external_id,
+        proof.name,
+        proof.version,
+    )
+    if not is_same:
+        raise RefusedError(f"somebody changed customer {proof.uuid} since its end was agreed to", _LOOK_AGAIN)
