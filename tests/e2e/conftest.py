@@ -102,6 +102,12 @@ class Desk:
     def tenant_file(self, slug: str) -> Path:
         return self.root / "tenants" / f"{slug}.yaml"
 
+    def share(self, *, is_shared: bool) -> None:
+        """Say whether the platform is shared: other tests have tenants on this one, which supervision would name."""
+        path, line = self.root / "platform.yaml", "    shared: true\n"
+        text = path.read_text(encoding="utf-8").replace(line, "")
+        path.write_text(text.replace("    lab: true", f"{line if is_shared else ''}    lab: true", 1), encoding="utf-8")
+
     def edit(self, slug: str, old: str, new: str) -> None:
         """Change a tenant file as an engineer would, text for text."""
         path = self.tenant_file(slug)

@@ -7,6 +7,7 @@ ports still accept only that Pulumi, and Pulumi's ports stay open to the users o
 
 import ctypes
 import fcntl
+import itertools
 import os
 import socket
 import struct
@@ -26,6 +27,7 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
 _IFF_UP = 0x1
 _INTERFACE_REQUEST = "16sH22x"
 _HOST = "127.0.0.1"
+_NUMBERS = itertools.count(1)
 
 
 class Loopback:
@@ -43,7 +45,6 @@ class Loopback:
         self._tables = Path(f"/proc/{os.getpid()}/task/{self._inside.submit(threading.get_native_id).result()}/net")
         self._folder = self._closing.enter_context(socket_folder())
         self._pid: int | None = None
-        self._count = 0
 
     def __enter__(self) -> Self:
         return self
@@ -61,9 +62,12 @@ class Loopback:
         return process
 
     def new_address(self) -> Path:
-        """Return a path for a Unix socket, in a folder that is private to this user."""
-        self._count += 1
-        return self._folder / str(self._count)
+        """Return a path for a Unix socket, in a folder that is private to this user.
+
+        No two of this process have the same name, also in another loopback's folder of the same descriptor: gRPC shares
+        what it knows of a connection by its address, and after a failed Pulumi it waits before it tries that again.
+        """
+        return self._folder / str(next(_NUMBERS))
 
     def open_door(self, behind: Path, *, to_plugins: bool = False) -> int:
         """Return a port of this network that forwards to the Unix socket; only this network's Pulumi may use it.

@@ -29,6 +29,7 @@ FILL = f"head -c {WRITTEN_MIB}M /dev/urandom > /home/fill"
 @pytest.fixture(scope="module")
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     desk = make_desk(SLUG)
+    desk.share(is_shared=True)
     third = """machines:
   atelier-01:
     kind: workstation

@@ -133,6 +133,7 @@ class OpenMemory:
 def machine(make_desk: Callable[..., Desk], tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """A repository with a backup of each of the last twelve days, every one with a file of its own."""
     desk = make_desk(SLUG)
+    desk.share(is_shared=True)
     desk.edit(SLUG, "keep: {daily: 14, weekly: 8, monthly: 24, yearly: 10}", f"keep: {{daily: {KEPT_DAYS}}}")
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
     made = Machine(desk, tmp_path_factory.mktemp("source") / "srv")

@@ -72,7 +72,7 @@ def desk(make_desk: Callable[..., Desk], receiver: Receiver, inbox: Inbox) -> It
         notify = {"channels": {"ops": {"url": "file:ops.url"}}, "dead_man": "file:alive.url"}
         with (desk.root / "platform.yaml").open("a", encoding="utf-8") as settings:
             settings.write(yaml.safe_dump({"mail": block, "notify": notify}))
-        share(desk, is_shared=True)
+        desk.share(is_shared=True)
         yield from _prepare(desk)
 
 
@@ -80,13 +80,6 @@ def _prepare(desk: Desk) -> Iterator[Desk]:
     desk.coffre("apply", SLUG, "--yes")
     desk.coffre("backup", SLUG)
     yield desk
-
-
-def share(desk: Desk, *, is_shared: bool) -> None:
-    """Say whether the platform is shared: other tests have tenants on this one."""
-    path, line = desk.root / "platform.yaml", "    shared: true\n"
-    text = path.read_text(encoding="utf-8").replace(line, "")
-    path.write_text(text.replace("    lab: true", f"{line if is_shared else ''}    lab: true", 1), encoding="utf-8")
 
 
 def forget_looks(desk: Desk) -> None:
@@ -436,7 +429,7 @@ def last_pass(desk: Desk) -> Pass:
 
 def test_what_nobody_declared_or_needs_is_found_on_the_real_platform_and_ends(desk: Desk, lab: Any) -> None:
     """A user that an erasure left, a key that somebody made, and a lost stack; other tests' users are there as well."""
-    share(desk, is_shared=False)
+    desk.share(is_shared=False)
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
     backstage, left = Backstage(desk), "aaa-parti-m7f3q9wz2m"
     machine = naming.machine_uid(backstage.tenant, CAISSE)
@@ -462,7 +455,7 @@ def test_what_nobody_declared_or_needs_is_found_on_the_real_platform_and_ends(de
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
     assert "STRANGEKEY0123456789" not in backstage.storage.list_key_ids(machine)
     assert find_ghosts(desk) == set()
-    share(desk, is_shared=True)
+    desk.share(is_shared=True)
     desk.coffre("apply", SLUG, "--yes", "--storage-only")
     supervise(desk)
 

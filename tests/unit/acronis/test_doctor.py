@@ -1,6 +1,7 @@
 """The doctor: reads only, says in plain words what fails, and goes through every assumption one by one."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,17 @@ from coffre.acronis.values.offering import ItemType
 from coffre.acronis.values.registration import OwnerScope
 from coffre.acronis.values.tenants import Tenant, TenantKind
 from coffre.cli.main import app
-from tests.acronis.running import VendorCloud
+from tests.acronis.running import VendorCloud, vendor_cloud
 from tests.unit.acronis.test_machines import Site, site  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VendorCloud]:
+    """A stand-in of its own: what other tests leave in theirs would be found here."""
+    with vendor_cloud(tmp_path_factory.mktemp("doctor")) as cloud:
+        yield cloud
 
 
 @pytest.fixture

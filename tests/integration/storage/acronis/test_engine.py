@@ -12,6 +12,7 @@ import pytest
 
 from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.values.tenants import TenantChange
+from coffre.errors import ExpectedError
 from coffre.provisioning.engine.stack import TenantStack
 from coffre.storage.acronis.connect import open_session
 from coffre.storage.acronis.declaration import AcronisDeclaration
@@ -140,3 +141,20 @@ def test_a_lost_state_is_found_again_and_nothing_is_made_twice(desk, platform, t
     assert {operation for operation, _ in up(lost, declaration)} == {"adopt", "create"}
     # Whether a mail went out nobody can look up: it is the one thing that is done once more.
     assert [path.rpartition("/")[2] for _, path in desk.writes()] == ["send-activation-email"]
+
+
+def test_a_quota_below_the_use_is_refused_with_the_figures(desk, platform, stack):
+    declaration = declare(platform)
+    infra = desk.resource("OfferingItems").find(declaration.customer.external_id)
+    desk.cloud.tell("set_settings", usage_lag_seconds=0)
+    desk.cloud.tell(
+        "set_usage",
+        tenant_id=str(desk.tenant(declaration.customer).id),
+        name="pw_base_storage",
+        value=50 * 10**9,
+        infra_id=infra["storage_uuid"],
+    )
+    smaller = declare(platform, storage={"platform": "vendor", "quota": "10 Go"})
+    with pytest.raises(ExpectedError, match="50000000000 bytes in use"):
+        stack.up(smaller, lambda _: None)
+    assert up(stack, declaration) == set()

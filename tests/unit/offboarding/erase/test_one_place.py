@@ -28,8 +28,8 @@ DELETING = {
     "remove_files",
     "pruner",
 }
-"""The driver's eraser and what is below it, a vendor's customer with its backups, the secret store's end of a bundle, the
-end of a stack, and what removes snapshots from a repository."""
+"""The driver's eraser and what is below it, a vendor's customer with its backups, the secret store's end of a bundle,
+the end of a stack, and what removes snapshots from a repository."""
 
 ALLOWED = {
     ("operations/retention/prune.py", "pruner"): "the contract's `keep`: what no plan asks for any more",
