@@ -6,9 +6,9 @@ from coffre.observation.judge.duty import Duty
 from coffre.records.facts.agents import Install
 from coffre.records.facts.contract import SuspensionChange
 from coffre.records.facts.enrolment import ConfigurationDelivered
+from coffre.spec.access import find_reason
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.working_hours import public_holidays
-from coffre.tenant.access import find_reason
 from coffre.tenant.departure import has_service_ended
 from coffre.tenant.estate.log import Log
 from coffre.tenant.pauses import find_pauses

@@ -25,10 +25,10 @@ from coffre.observation.overshoot import Overshoot, foresee_overshoot
 from coffre.observation.second_copy import CopyStatus, observe_copy
 from coffre.observation.stores import find_words, room_of
 from coffre.records.facts.departure import Stage
+from coffre.spec.access import HELD, find_reason
 from coffre.spec.options import option_status
 from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
-from coffre.tenant.access import HELD, find_reason
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.log import Log
 from coffre.tenant.opening import OpenTenant

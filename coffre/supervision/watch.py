@@ -22,6 +22,7 @@ from coffre.records.facts.registry import kind_of, write_fact
 from coffre.records.facts.supervision import FindingClosed, FindingOpened
 from coffre.records.kept_findings import KeptFinding
 from coffre.secrets.store import OnNotice
+from coffre.spec.access import find_reason
 from coffre.spec.loader import Checkout
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
@@ -34,7 +35,6 @@ from coffre.supervision.judge.tenant import MachineWords, TenantVerdict, judge_t
 from coffre.supervision.observe.look import TenantLook, look_at_tenant
 from coffre.supervision.observe.resting import UNMARKED_EVERY, recall_look, remember_next
 from coffre.supervision.telling.outbox_state import OUTBOX_KINDS
-from coffre.tenant.access import find_reason
 from coffre.tenant.departure import STILL_SERVED, find_stage
 from coffre.tenant.estate.log import Log, fact_of
 from coffre.tenant.locking import tenant_locked

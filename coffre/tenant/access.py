@@ -1,18 +1,8 @@
-"""Who can access a tenant's backups according to its file alone: its machines, SMILÉO, or none of them. Pure."""
+"""Refuses what nobody may do while a hold blocks every access. Pure."""
 
 from coffre.errors import RefusedError
-from coffre.spec.tenant import HoldKind, Tenant, TenantStatus
+from coffre.spec.tenant import HoldKind, Tenant
 from coffre.tenant.holds import name_reference
-
-SUSPENDED, HELD, LEFT = "suspended", "hold", "leaving"
-"""The reason, as `control/gate.json` gives it to a machine."""
-
-
-def find_reason(tenant: Tenant) -> str | None:
-    """Return why a tenant file blocks the access of its machines; None when it does not. Pure."""
-    if tenant.hold is not None and tenant.hold.kind is HoldKind.BLOCK_ACCESS:
-        return HELD
-    return SUSPENDED if tenant.status is TenantStatus.SUSPENDED else None
 
 
 def refuse_while_blocked(tenant: Tenant) -> None:

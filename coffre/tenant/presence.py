@@ -7,8 +7,8 @@ from coffre.agents.kinds import with_bucket
 from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
 from coffre.records.facts.contract import Commissioned
+from coffre.spec.access import HELD, find_reason
 from coffre.spec.tenant import Tenant
-from coffre.tenant.access import HELD, find_reason
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log

@@ -167,8 +167,8 @@ def _drill_machine(checkout: "Checkout", opener: "TenantOpener", due: "DueMachin
     """Drill one machine that was due when the run began; it, or a hold in its file, may have changed since."""
     from coffre.operations.drill.drill import drill as run_drill
     from coffre.operations.drill.due import Skipped, find_due_machine
+    from coffre.spec.access import HELD, find_reason
     from coffre.spec.loader import reload_tenant
-    from coffre.tenant.access import HELD, find_reason
     from coffre.tenant.runs import recorded_run
     from coffre.workspace.clock import utc_now
 

@@ -5,8 +5,8 @@ from coffre.offboarding.lifecycle.evidence import Frozen
 from coffre.operations.access.gate import settle_gate
 from coffre.operations.access.suspension import set_suspension
 from coffre.spec import naming
+from coffre.spec.access import LEFT, find_reason
 from coffre.spec.tenant import Tenant
-from coffre.tenant.access import LEFT, find_reason
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.opening import OpenTenant
 

@@ -19,11 +19,11 @@ from coffre.orders.control import put_gate_order
 from coffre.records.activity import Usage
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
 from coffre.records.facts.retention import PruningBegan, PruningEnded
+from coffre.spec.access import SUSPENDED, find_reason
 from coffre.spec.quota import wall_bytes
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.sizes import format_bytes, format_sold
-from coffre.tenant.access import SUSPENDED, find_reason
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log, TenantLog, fact_of
 from coffre.tenant.estate.memory import TenantMemory

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from coffre.agents.kinds import with_bucket
 from coffre.errors import RefusedError
 from coffre.orders.control import put_gate_order
+from coffre.spec.access import find_reason
 from coffre.spec.tenant import Tenant, TenantStatus
-from coffre.tenant.access import find_reason, refuse_while_blocked
+from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.buckets import ExistingBuckets, TenantBuckets
 from coffre.workspace.clock import utc_now
 

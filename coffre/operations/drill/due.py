@@ -14,9 +14,9 @@ from coffre.observation.drills.history import find_drill_duty, read_history
 from coffre.observation.drills.judge import DrillDuty, find_due, find_planned
 from coffre.observation.duty import find_duty
 from coffre.operations.drill.drill import Drill
+from coffre.spec.access import find_reason
 from coffre.spec.platform import Drills
 from coffre.spec.tenant import Option, Tenant
-from coffre.tenant.access import find_reason
 from coffre.tenant.departure import has_service_ended
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.holds import list_recorded, under_recorded

@@ -4,9 +4,9 @@ from coffre.errors import BusyError
 from coffre.operations.access.suspension import set_suspension
 from coffre.operations.holds.settle import settle_expiry
 from coffre.secrets.store import OnNotice
+from coffre.spec.access import find_reason
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
-from coffre.tenant.access import find_reason
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.holds import RecordedHold, record_hold
 from coffre.tenant.runs import lock_tenant, open_recorded

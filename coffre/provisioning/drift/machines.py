@@ -9,9 +9,9 @@ from coffre.agents.kinds import driver_of
 from coffre.errors import ExpectedError
 from coffre.provisioning.drift.values import Drift, DriftKind, Unseen, UnseenKind
 from coffre.provisioning.steps.agents import find_installed, request_look, way_to_agents
+from coffre.spec.access import find_reason
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import AgentKind, PullConnection
-from coffre.tenant.access import find_reason
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.opening import OpenTenant
 

@@ -27,9 +27,9 @@ from coffre.records.facts.agents import AgentDeployed, Install, Update
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key
 from coffre.secrets.minting import public_key_of
+from coffre.spec.access import find_reason
 from coffre.spec.tenant import PullConnection
 from coffre.storage.values import PlatformAwayError
-from coffre.tenant.access import find_reason
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.log import fact_of
 from coffre.tenant.opening import OpenTenant

@@ -11,9 +11,9 @@ from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.rotations import Subject
 from coffre.spec import naming
+from coffre.spec.access import find_reason
 from coffre.spec.tenant import Tenant
 from coffre.storage.survey import HomeSurvey, Part, ResourceDrift, SurveyedBucket, SurveyedUser
-from coffre.tenant.access import find_reason
 
 
 @dataclass(frozen=True)

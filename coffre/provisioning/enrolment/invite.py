@@ -19,9 +19,9 @@ from coffre.provisioning.terms.context import refuse_what_rules_forbid
 from coffre.records.facts.enrolment import EnrolmentInvited, EnrolmentRevoked
 from coffre.secrets.store import OnNotice
 from coffre.spec import naming
+from coffre.spec.access import find_reason
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import OperatingSystem, PullConnection
-from coffre.tenant.access import find_reason
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
 from coffre.workspace.clock import utc_now

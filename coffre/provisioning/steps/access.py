@@ -10,8 +10,8 @@ from coffre.operations.holds.settle import settle_expiry
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Admitted, Enabled, Escrowed, Guarded, Ordered, ShutOut
 from coffre.provisioning.terms.found import AccessSwitch, Change, ChangeKind
+from coffre.spec.access import find_reason
 from coffre.spec.tenant import Tenant
-from coffre.tenant.access import find_reason
 
 _MOVES = {
     GateMove.CLOSE: ChangeKind.CLOSE_GATE,

@@ -19,8 +19,8 @@ from coffre.records.facts.contract import (
     SuspensionChange,
 )
 from coffre.records.facts.fact import Fact
+from coffre.spec.access import find_reason
 from coffre.spec.tenant import Tenant, TenantStatus
-from coffre.tenant.access import find_reason
 from coffre.tenant.estate.log import Log, fact_of
 from coffre.tenant.holds import to_fact
 from coffre.workspace.clock import utc_now

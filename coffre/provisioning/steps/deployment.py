@@ -39,8 +39,8 @@ from coffre.provisioning.terms.done import (
     RemovalsOrdered,
 )
 from coffre.provisioning.terms.found import MachinePlan
+from coffre.spec.access import find_reason
 from coffre.spec.tenant import PullConnection
-from coffre.tenant.access import find_reason
 from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from coffre.errors import RefusedError
-from coffre.spec.tenant import HoldKind, MachineKind, Tenant, TenantStatus
+from coffre.spec.access import find_reason
+from coffre.spec.tenant import MachineKind, Tenant
 from coffre.storage.acronis.settings import AcronisPlatform
 
 LICENCES: Final[Mapping[MachineKind, str]] = {MachineKind.WORKSTATION: "workstations", MachineKind.SERVER: "servers"}
@@ -100,13 +101,8 @@ def tenant_layout(tenant: Tenant, platform: AcronisPlatform) -> CustomerLayout:
             agent_owner(tenant.id, platform.agents_email),
             administrator(tenant.id, tenant.contact.email, firstname, lastname),
         ),
-        enabled=not _is_shut_out(tenant),
+        enabled=find_reason(tenant) is None,
     )
-
-
-def _is_shut_out(tenant: Tenant) -> bool:
-    is_blocked = tenant.hold is not None and tenant.hold.kind is HoldKind.BLOCK_ACCESS
-    return is_blocked or tenant.status is TenantStatus.SUSPENDED
 
 
 def _split_name(name: str) -> tuple[str, str]:

@@ -326,7 +326,7 @@ def test_a_lost_bucket_is_made_again_and_its_repository_comes_back(desk: Desk, b
     [status] = desk.json("status", SLUG, "--json")
     assert [each["snapshots"] for each in status["machines"] if each["name"] == COMPTA] == [known + 1]
     assert status["findings"] == []
-    desk.coffre("copy", SLUG)
+    desk.coffre("copy", "--all")
     desk.coffre("drill", SLUG, "--from-copy")
 
 

@@ -12,8 +12,8 @@ from coffre.observation.tenant import hold_status, judge_access
 from coffre.operations.access.suspension import find_shut_out
 from coffre.operations.backup import choose_to_back_up
 from coffre.operations.holds.settle import refuse_if_held
+from coffre.spec.access import find_reason
 from coffre.spec.tenant import Tenant
-from coffre.tenant.access import find_reason
 from tests.builders import machine_with, tenant_with
 
 RETIRED = {"on": "2026-12-31", "keep_until": "2027-03-31"}

@@ -26,9 +26,9 @@ from coffre.orders.control import GateOrder, find_gate_order
 from coffre.records.database.store import Records
 from coffre.records.facts.contract import FillReason, GateChange, GateWord
 from coffre.records.facts.retention import PruningBegan, PruningEnded
+from coffre.spec.access import SUSPENDED
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
-from coffre.tenant.access import SUSPENDED
 from coffre.tenant.opening import OpenTenant
 from tests.builders import machine_with, tenant_with
 from tests.doubles.buckets import InMemoryEstate

@@ -5,8 +5,8 @@ import pytest
 from coffre.errors import RefusedError
 from coffre.operations.access.suspension import find_shut_out, set_suspension, settle_suspension, shut_out_early
 from coffre.orders.control import GateOrder, find_gate_order
+from coffre.spec.access import HELD, SUSPENDED
 from coffre.spec.tenant import Tenant
-from coffre.tenant.access import HELD, SUSPENDED
 from tests.builders import machine_with, tenant_with
 from tests.doubles.buckets import InMemoryEstate
 
