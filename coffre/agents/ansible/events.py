@@ -26,6 +26,9 @@ _SAYS_NOTHING = ("non-zero return code", "MODULE FAILURE", "Module result deseri
 APPLY = "Have the agent apply its orders"
 """The task, in every system's role, whose output is the agent's own."""
 
+TELL = "Read what the machine has of the agent"
+"""The task, in the roles of a kind whose agent says nothing of itself, whose output `HostOutcome.told` has."""
+
 OWN_CHECK = "Validating arguments against arg spec"
 """The name of the task that Ansible puts before a role's own: it is no progress to report."""
 
@@ -38,6 +41,7 @@ class HostOutcome:
     empty after a success; ``reason`` is the output of the task or ssh, sometimes of several lines. ``agent_version`` is
     the agent's own statement, empty when it was not asked; ``identity`` is its statement on its machine,
     ``agent_changes`` what it changed, or would have, and ``agent_additions`` what others added, which it leaves.
+    ``told`` is what the machine printed in the task `TELL`: hostile, of bounded length.
     """
 
     ok: bool
@@ -49,6 +53,7 @@ class HostOutcome:
     identity: MachineIdentity | None = None
     agent_changes: tuple[str, ...] = ()
     agent_additions: tuple[str, ...] = ()
+    told: str = ""
     obstacle: str = ""
     """Why nobody came as far as the host, or why its end is unknown: a sentence about the node of its site."""
 
@@ -68,6 +73,7 @@ class EventLog:
         self._identities: dict[str, MachineIdentity | None] = {}
         self._agent_changes: dict[str, tuple[str, ...]] = {}
         self._agent_additions: dict[str, tuple[str, ...]] = {}
+        self._told: dict[str, str] = {}
         self.has_begun = False
         """Whether Ansible began a play."""
 
@@ -89,6 +95,8 @@ class EventLog:
             self._identities[host] = read_identity(result.get("stdout"))
             self._agent_changes[host] = read_agent_list(result.get("stdout"), "changes")
             self._agent_additions[host] = read_agent_list(result.get("stdout"), "additions")
+        if kind == "runner_on_ok" and task == TELL:
+            self._told[host] = str(result.get("stdout", ""))[:SAID_BYTES]
         if kind == "runner_on_start" and not task.startswith(OWN_CHECK):
             self._on_task(host, task)
         elif kind == "runner_on_ok" and "censored" in result:
@@ -134,6 +142,7 @@ class EventLog:
             identity=identity,
             agent_changes=self._agent_changes.get(host, ()),
             agent_additions=self._agent_additions.get(host, ()),
+            told=self._told.get(host, ""),
         )
 
     def _list_changes(self, host: str) -> tuple[str, ...]:
