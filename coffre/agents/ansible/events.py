@@ -90,13 +90,8 @@ class EventLog:
         # A module's result comes from the machine.
         result = data.get("res")
         result = result if isinstance(result, Mapping) else {}
-        if kind == "runner_on_ok" and task == APPLY:
-            self._agent_versions[host] = read_agent_version(result.get("stdout"))
-            self._identities[host] = read_identity(result.get("stdout"))
-            self._agent_changes[host] = read_agent_list(result.get("stdout"), "changes")
-            self._agent_additions[host] = read_agent_list(result.get("stdout"), "additions")
-        if kind == "runner_on_ok" and task == TELL:
-            self._told[host] = str(result.get("stdout", ""))[:SAID_BYTES]
+        if kind == "runner_on_ok":
+            self._hear(host, task, result)
         if kind == "runner_on_start" and not task.startswith(OWN_CHECK):
             self._on_task(host, task)
         elif kind == "runner_on_ok" and "censored" in result:
@@ -110,6 +105,16 @@ class EventLog:
             self._failures.setdefault(host, (task, reason))
         elif kind == "runner_on_unreachable":
             self._unreachable.setdefault(host, find_reason(result))
+
+    def _hear(self, host: str, task: str, result: Mapping[str, Any]) -> None:
+        """Keep what a machine says of its agent, in the two tasks that ask for it."""
+        if task == APPLY:
+            self._agent_versions[host] = read_agent_version(result.get("stdout"))
+            self._identities[host] = read_identity(result.get("stdout"))
+            self._agent_changes[host] = read_agent_list(result.get("stdout"), "changes")
+            self._agent_additions[host] = read_agent_list(result.get("stdout"), "additions")
+        elif task == TELL:
+            self._told[host] = str(result.get("stdout", ""))[:SAID_BYTES]
 
     def has_started(self, host: str) -> bool:
         """Tell whether a task began on a host."""

@@ -14,7 +14,6 @@ from coffre.agents.sites.running import SiteRun
 from coffre.agents.sites.together import one_at_a_time, run_together
 from coffre.workspace import fence
 
-
 R = TypeVar("R", DeployRequest, RemoveRequest)
 
 

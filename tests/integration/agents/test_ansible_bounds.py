@@ -12,8 +12,8 @@ import pytest
 from coffre.agents.ansible import process as ansible_process
 from coffre.agents.ansible.process import MEMORY_BYTES
 from coffre.agents.ansible.runner import run_playbook
-from coffre.agents.reach.bounded_ssh import ENDLESS
 from coffre.agents.ansible.verdict import _NO_MEMORY
+from coffre.agents.reach.bounded_ssh import ENDLESS
 from coffre.agents.restic.inventory import GROUPS
 from coffre.spec.tenant import OperatingSystem
 
