@@ -332,10 +332,10 @@ DOWNLOAD_CHANNEL = Assumption(
 )
 REGISTRATION_MODE = Assumption(
     "registration-mode",
-    "The Windows installer takes --registration=by-token.",
+    "The Windows installer takes --registration=skip; the agent is registered afterwards by register_agent.exe.",
     "The installation fails, and its log names the switch.",
     ShownBy.INSTALLING,
-    "by-token",
+    "skip",
 )
 REBOOT_EXIT_CODES = Assumption(
     "reboot-exit-codes",
@@ -357,6 +357,34 @@ SERVICE_NAMES = Assumption(
     "A check of the machine says that a service is missing; the vendor's API shows the machine online all the same.",
     ShownBy.INSTALLING,
     {"windows": ("aakore", "mms"), "linux": ("acronis_mms", "aakore"), "macos": ("com.acronis.",)},
+)
+OPTIONS_FILE = Assumption(
+    "options-file",
+    "In the options file of the Linux installer, a line is a switch, a blank, and the value of the switch.",
+    "The installer refuses the file, and says why.",
+    ShownBy.INSTALLING,
+    " ",
+)
+UPDATE_KEEPS_AGENT = Assumption(
+    "update-keeps-agent",
+    "A newer installer that runs on a machine with an agent, with a token of the same customer, keeps the agent's id.",
+    "The vendor lists the machine twice after an update: delete the one that is offline in the portal.",
+    ShownBy.INSTALLING,
+    True,
+)
+MACOS_INSTALLER_TARGET = Assumption(
+    "macos-installer-target",
+    "The macOS package is installed with -target LocalSystem.",
+    "The installation fails, and its log says so; the other known way is -target /.",
+    ShownBy.INSTALLING,
+    "LocalSystem",
+)
+MACOS_UNINSTALLER = Assumption(
+    "macos-uninstaller",
+    "On macOS the agent is removed by AgentUninstall /confirm /purge, below its folder in Application Support.",
+    "The removal is reported as a failure: remove the agent by hand.",
+    ShownBy.INSTALLING,
+    "/Library/Application Support/BackupClient/Acronis/Cyber Protect Agent Uninstall.app/Contents/MacOS/AgentUninstall",
 )
 MACOS_APPROVALS = Assumption(
     "macos-approvals",

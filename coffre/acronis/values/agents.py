@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from coffre.acronis.identifiers import AgentId, ResourceId, TenantNumber
 from coffre.acronis.unverified import RESOURCE_AGENT
-from coffre.acronis.values.answers import Answered, Line, OptionalLine, OptionalMoment, Word
+from coffre.acronis.values.answers import Answered, Count, Line, OptionalLine, OptionalMoment, Word
 
 
 class OsFamily(Word):
@@ -49,9 +49,26 @@ class CoreVersion(Answered):
     current: Release | None = None
 
 
+class InstallerVersion(Answered):
+    """The version of an installer, in the order in which versions are compared."""
+
+    major: Count = 0
+    minor: Count = 0
+    build_number: Count = 0
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Its numbers, the first one first."""
+        return self.major, self.minor, self.build_number
+
+    def __str__(self) -> str:
+        return ".".join(str(each) for each in self.parts)
+
+
 class Installer(Answered):
     """What was installed; ``latest`` is there only when it is newer."""
 
+    current: InstallerVersion | None = None
     latest: dict[str, Any] | None = Field(default=None, repr=False)
 
 

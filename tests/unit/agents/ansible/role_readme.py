@@ -10,6 +10,8 @@ ROLES = sorted(
     path for path in (Path(__file__).resolve().parents[4] / "playbooks" / "roles").iterdir() if path.is_dir()
 )
 NEVER_RUN = {
+    "acronis_agent_windows": "Tests lint, syntax-check and render it. It was never run, as no Windows was available.",
+    "acronis_agent_macos": "Tests lint, syntax-check and render it. It was never run, as no Mac was available.",
     "restic_agent_windows": "Tests lint, syntax-check and render it. It was never run, as no Windows was available.",
     "restic_agent_macos": "Tests lint, syntax-check and render it. It was never run, as no Mac was available.",
 }
