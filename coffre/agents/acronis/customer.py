@@ -2,15 +2,17 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import SecretStr
 
 from coffre.acronis.client import AcronisClient
 from coffre.acronis.errors import AcronisError, AmbiguousError
 from coffre.acronis.identifiers import AgentId, PolicyId, RegistrationTokenNumber, ResourceId, TenantUuid
-from coffre.acronis.values.agents import Agent
+from coffre.acronis.values.agents import Agent, Resource
+from coffre.acronis.values.monitoring import Activity
 from coffre.acronis.values.policies import PLAN, Policy
 from coffre.acronis.values.registration import OwnerScope, PlanScope
 from coffre.errors import ExpectedError, RefusedError
@@ -21,10 +23,11 @@ _SECRET = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{3,127}")
 
 @dataclass(frozen=True)
 class Token:
-    """A registration token; ``secret`` is what registers a machine."""
+    """A registration token; ``secret`` is what registers a machine, ``ends_at`` when it ends by itself."""
 
     number: RegistrationTokenNumber
     secret: SecretStr
+    ends_at: datetime
 
 
 class Customer:
@@ -40,19 +43,21 @@ class Customer:
         """Return the customer's agents."""
         return list(self._client.agents.list_all())
 
+    def list_machines(self) -> list[Resource]:
+        """Return the customer's machines, as plans know them."""
+        return list(self._client.agents.list_machines())
+
+    def list_backups(self, since: datetime) -> list[Activity]:
+        """Return the backups that ended after a moment, and those that the vendor lists without an end."""
+        return list(self._client.monitoring.list_activities(completed_after=since, policy_type="backup"))
+
+    def list_all_backups(self) -> list[Activity]:
+        """Return every backup that the vendor lists, those that go on included."""
+        return list(self._client.monitoring.list_activities(policy_type="backup"))
+
     def find_machine(self, agent: Agent) -> ResourceId | None:
         """Return the machine of an agent, as plans know it; None when the vendor does not list it (yet)."""
-        machines = list(self._client.agents.list_machines())
-        of_agent = [each for each in machines if each.agent_id == agent.id]
-        # How a machine names its agent is unverified (`unverified.RESOURCE_AGENT`): its own name is the other way.
-        unnamed = [each for each in machines if each.agent_id is None and each.name.lower() == agent.hostname.lower()]
-        found = of_agent or unnamed
-        if len(found) > 1:
-            raise AmbiguousError(
-                f"the customer {self.name} has {len(found)} machines for the agent of {agent.hostname}",
-                "Delete in the vendor's portal those that are gone.",
-            )
-        return found[0].id if found else None
+        return find_machine(self.list_machines(), agent, self.name)
 
     def plan(self, name: str) -> Policy:
         """Return the plan of a name; RefusedError without one, AmbiguousError when there are two."""
@@ -93,11 +98,6 @@ class Customer:
         """Cancel an agent's registration; False when it was gone already."""
         return self._client.agents.delete(agent)
 
-    @property
-    def client(self) -> AcronisClient:
-        """The calls inside this customer."""
-        return self._client
-
     def make_token(self, owner_login: str, seconds: int, plan: Policy | None = None) -> Token:
         """Make a registration token of the agents' owner; with a plan it is applied when a machine registers.
 
@@ -122,11 +122,29 @@ class Customer:
                 "Acronis made a registration token of an unknown form",
                 "Give this to the vendor's support.",
             )
-        return Token(made.id, made.token)
+        return Token(made.id, made.token, made.expires_at)
 
     def delete_token(self, token: Token) -> None:
         """End a token; it is no error when it has ended."""
         self._client.registration.delete(token.number)
+
+
+def find_machine(machines: Sequence[Resource], agent: Agent, customer: str) -> ResourceId | None:
+    """Return an agent's machine among its customer's, None without one; AmbiguousError when there are two. Pure."""
+    of_agent = [each for each in machines if each.agent_id == agent.id]
+    # How a machine names its agent is unverified (`unverified.RESOURCE_AGENT`): its own name is the other way.
+    unnamed = [
+        each
+        for each in machines
+        if each.agent_id is None and agent.hostname and each.name.lower() == agent.hostname.lower()
+    ]
+    found = of_agent or unnamed
+    if len(found) > 1:
+        raise AmbiguousError(
+            f"the customer {customer} has {len(found)} machines for the agent of {agent.hostname}",
+            "Delete in the vendor's portal those that are gone.",
+        )
+    return found[0].id if found else None
 
 
 class Directory:
