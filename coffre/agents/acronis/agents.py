@@ -61,12 +61,12 @@ class AcronisAgents:
         """
         with self._begun(requests) as cases:
             look_at(self._runs, cases, self._slugs, on_progress)
-            before = Listing()
+            listing = Listing()
             for case in cases:
-                case.attempt(self._decide, before)
+                case.attempt(self._decide, listing)
             waiting = [case for case in still_open(cases) if case.step is not Step.NOTHING]
             for batch in in_batches([((_mark(case),), case) for case in waiting], MAX_FORKS):
-                self._work_on(batch, before, on_progress)
+                self._work_on(batch, on_progress)
             for case in cases:
                 case.attempt(self._apply_plan)
             lacking = [case for case in still_open(cases) if case.facts.note != case.note]
@@ -100,11 +100,11 @@ class AcronisAgents:
                 case.attempt(_find_customer, directory)
             yield cases
 
-    def _decide(self, case: Deployment, before: Listing) -> None:
+    def _decide(self, case: Deployment, listing: Listing) -> None:
         installer = self._settings.installer_for(case.target.system)
         customer = case.needed_customer()
         customer.plan(case.terms.plan)  # nothing is installed that could not back up
-        case.agent = find_agent(before.of(customer), case.facts, case.terms)
+        case.agent = find_agent(listing.of(customer), case.facts, case.terms)
         case.step = choose_step(case.facts, case.agent, installer)
         if case.step is Step.REGISTER and case.target.system is inventory.LINUX:
             # Its own tool takes the token on its command line only, where all users of the machine see it.
@@ -118,13 +118,15 @@ class AcronisAgents:
             if installer.path is not None:
                 installer.check()
 
-    def _work_on(self, batch: Sequence[Deployment], before: Listing, on_progress: OnProgress) -> None:
+    def _work_on(self, batch: Sequence[Deployment], on_progress: OnProgress) -> None:
         """Do the work of a batch on its machines, with a token for each that registers, and wait for their agents."""
+        before = Listing()
         tokens: dict[int, Token] = {}
         made: list[tuple[Customer, Token]] = []
         unended: list[Token] = []
         with all_ended(made, unended):
             for case in batch:
+                case.attempt(_remember, before)
                 if case.step is not Step.START:
                     case.attempt(_make_token, tokens, made)
 
@@ -175,6 +177,11 @@ def _find_customer(case: Case[R], directory: Directory) -> None:
     """Find the customer; without one nothing can be deployed, while a removal does the rest."""
     is_removal = isinstance(case.request, RemoveRequest)
     case.customer = directory.find(case.terms.customer) if is_removal else directory.get(case.terms.customer)
+
+
+def _remember(case: Deployment, before: Listing) -> None:
+    """Note which agents the customer has before the work: with another machine's of the batch before, if any."""
+    before.of(case.needed_customer())
 
 
 def _make_token(case: Deployment, tokens: dict[int, Token], made: list[tuple[Customer, Token]]) -> None:
