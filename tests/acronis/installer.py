@@ -1,5 +1,7 @@
-"""A stand-in for the vendor's Linux installer: a `.bin` that takes the documented switches and registers with the stand-in
-of the vendor's cloud, by its control door. It was written from the reference's facts; no program of the vendor's is in it.
+"""A stand-in for the vendor's Linux installer: a `.bin` that takes the documented switches.
+
+It registers with the stand-in of the vendor's cloud, by its control door. It was written from the reference's facts; no
+program of the vendor's is in it.
 
 What it leaves: services, the tools that register and uninstall, a log that shows the token as real ones do.
 """

@@ -96,6 +96,20 @@ curl -q --silent --show-error --fail-with-body --cacert /usr/lib/Acronis/ca.pem 
   --header 'Content-Type: application/json' --data-binary @- "$1/_control/$2"
 CONTROL
 
+cat >"$base/register" <<'ITSELF'
+#!/bin/sh
+# register ADDRESS <TOKEN
+set -eu
+state=/var/lib/Acronis/BackupAndRecovery/MMS
+read -r token
+agent=$(cat "$state/agent-id" 2>/dev/null || :)
+body=$(printf '{"address": "%s", "hostname": "%s", "token": "%s", "agent_id": "%s", "release": "%s"}' \
+  "$1" "$(uname -n)" "$token" "$agent" "$(cat "$state/release")")
+answer=$(printf '%s' "$body" | /usr/lib/Acronis/control "$1" register_agent) || { echo "Registration failed: $answer" >&2; exit 1; }
+printf '%s\n' "$answer" | sed -n 's/.*"agent_id": *"\([^"]*\)".*/\1/p' >"$state/agent-id"
+printf '%s\n' "$1" >"$state/address"
+ITSELF
+
 cat >"$base/RegisterAgentTool/RegisterAgent" <<'REGISTER'
 #!/bin/sh
 # RegisterAgent -o register -t cloud -a ADDRESS --token TOKEN, or -o unregister
@@ -112,17 +126,11 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-agent=$(cat "$state/agent-id" 2>/dev/null || :)
 case $operation in
-  register)
-    body=$(printf '{"address": "%s", "hostname": "%s", "token": "%s", "agent_id": "%s", "release": "%s"}' \
-      "$address" "$(uname -n)" "$token" "$agent" "$(cat "$state/release")")
-    answer=$(printf '%s' "$body" | /usr/lib/Acronis/control "$address" register_agent) || { echo "Registration failed: $answer" >&2; exit 1; }
-    printf '%s\n' "$answer" | sed -n 's/.*"agent_id": *"\([^"]*\)".*/\1/p' >"$state/agent-id"
-    printf '%s\n' "$address" >"$state/address" ;;
+  register) printf '%s\n' "$token" | /usr/lib/Acronis/register "$address" ;;
   unregister)
     [ -s "$state/address" ] || { echo "it is not registered" >&2; exit 1; }
-    printf '{"agent_id": "%s"}' "$agent" | /usr/lib/Acronis/control "$(cat "$state/address")" unregister_agent
+    printf '{"agent_id": "%s"}' "$(cat "$state/agent-id")" | /usr/lib/Acronis/control "$(cat "$state/address")" unregister_agent
     rm -f "$state/address" ;;
   *) echo "an operation is required" >&2; exit 1 ;;
 esac
@@ -151,7 +159,7 @@ state=/var/lib/Acronis/BackupAndRecovery/MMS
 printf '{"agent_id": "%s", "online": %s}' "$(cat "$state/agent-id")" "$1" |
   /usr/lib/Acronis/control "$(cat "$state/address")" set_online >/dev/null
 PRESENCE
-chmod 755 "$base/control" "$base/presence" "$base/RegisterAgentTool/RegisterAgent" "$base/BackupAndRecovery/uninstall/uninstall"
+chmod 755 "$base/control" "$base/register" "$base/presence" "$base/RegisterAgentTool/RegisterAgent" "$base/BackupAndRecovery/uninstall/uninstall"
 
 for service in acronis_mms aakore; do
   presence=/bin/true
@@ -170,6 +178,6 @@ UNIT
 done
 systemctl daemon-reload
 if [ -n "$address" ]; then
-  "$base/RegisterAgentTool/RegisterAgent" -o register -t cloud -a "$address" --token "$token" || refuse "the registration with $token failed"
+  printf '%s\n' "$token" | "$base/register" "$address" || refuse "the registration with $token failed"
 fi
 if [ -n "$starts" ]; then systemctl enable --now acronis_mms.service aakore.service; fi

@@ -183,8 +183,11 @@ class Scene:
                 f"coffre:{owner.tenant_id}", self.login, self.plan, self.recorded.get(owner.machine, "")
             ),
             ca_file=self.cloud.ca_file,
-            waiting=Waiting(total_seconds=1.0, first_seconds=0.05, longest_seconds=0.1),
+            waiting=self.waits(),
         )
+
+    def waits(self) -> Waiting:
+        return Waiting(total_seconds=1.0, first_seconds=0.05, longest_seconds=0.1)
 
     def agents(self) -> AcronisAgents:
         made = AcronisAgents(self.settings, self.folder / "scratch", {self.tenant_id: "durand"}, QUICK)

@@ -1,0 +1,119 @@
+"""The roles as files, and what sends files: asked of Ansible itself, on this computer, below a test's folder."""
+
+import base64
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from coffre.agents.acronis.inventory import GROUPS, ROLES
+from coffre.agents.ansible.events import TELL
+
+PLAYBOOKS = Path(__file__).resolve().parents[4] / "playbooks"
+PARTS = {"acronis_agent": ("look", "main", "start", "note", "remove")}
+PARTS |= {role: ("look", "main", "register", "start", "note", "remove") for role in ROLES.values() if role not in PARTS}
+
+
+def run_ansible(call: list[str], folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
+    own = {"ANSIBLE_LOCAL_TEMP": str(folder), "ANSIBLE_HOME": str(folder), "ANSIBLE_LOCALHOST_WARNING": "False"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, **own, **settings, "PATH": path}
+    return subprocess.run(call, capture_output=True, text=True, env=environment, check=False, timeout=300)
+
+
+def test_every_system_has_its_play() -> None:
+    plays = yaml.safe_load((PLAYBOOKS / "acronis_agents.yml").read_text())
+    assert [play["hosts"] for play in plays] == list(GROUPS.values())
+    assert [play["tasks"][0]["ansible.builtin.include_role"]["name"] for play in plays] == list(ROLES.values())
+
+
+@pytest.mark.parametrize("role", ROLES.values())
+def test_a_role_has_every_part_and_tells_under_the_name_that_is_read(role: str) -> None:
+    folder = PLAYBOOKS / "roles" / role
+    specs = yaml.safe_load((folder / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+    assert set(specs) == set(PARTS[role]) == {file.stem for file in (folder / "tasks").glob("*.yml")}
+    (look,) = yaml.safe_load((folder / "tasks" / "look.yml").read_text())
+    assert look["name"] == TELL
+    assert (look["check_mode"], look["changed_when"]) == (False, False)
+
+
+def test_the_roles_of_every_system_are_sound_to_ansible(tmp_path: Path) -> None:
+    """Windows and macOS cannot be run here: that Ansible can read them, modules and all, is what can be seen."""
+    tasks = [
+        {"name": part, "ansible.builtin.import_role": {"name": role, "tasks_from": part}}
+        for role, parts in PARTS.items()
+        for part in parts
+    ]
+    (tmp_path / "all.yml").write_text(
+        yaml.safe_dump([{"name": "Read it", "hosts": "all", "gather_facts": False, "tasks": tasks}])
+    )
+    call = ["ansible-playbook", "--syntax-check", "--inventory", "localhost,", str(tmp_path / "all.yml")]
+    where = {
+        "ANSIBLE_ROLES_PATH": str(PLAYBOOKS / "roles"),
+        "ANSIBLE_ACTION_PLUGINS": str(PLAYBOOKS / "action_plugins"),
+    }
+    done = run_ansible(call, tmp_path, **where)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("role", ROLES.values())
+def test_what_has_the_token_is_deleted_however_an_installation_ends(role: str) -> None:
+    tasks = yaml.safe_load((PLAYBOOKS / "roles" / role / "tasks" / "main.yml").read_text())
+    assert len(tasks) == 1
+    assert f"{role}_folder" in str(tasks[0]["always"])
+
+
+def test_on_linux_no_command_names_the_token() -> None:
+    text = (PLAYBOOKS / "roles" / "acronis_agent" / "tasks" / "main.yml").read_text()
+    assert re.findall(r"acronis_agent_(?:secret|options)\b", text) == ["acronis_agent_options", "acronis_agent_secret"]
+
+
+def test_on_windows_the_token_is_a_sensitive_parameter_that_is_never_logged() -> None:
+    tasks = yaml.safe_load((PLAYBOOKS / "roles" / "acronis_agent_windows" / "tasks" / "register.yml").read_text())
+    given = next(task for task in tasks if "acronis_agent_windows_secret" in str(task))
+    assert (given["no_log"], given["diff"]) == (True, False)
+    sensitive = given["ansible.windows.win_powershell"]["sensitive_parameters"]
+    assert [each["name"] for each in sensitive] == ["Secret"]
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 8 * 1024**2, 8 * 1024**2 + 1])
+def test_a_file_arrives_whole_with_its_mode_and_a_damaged_one_does_not_get_its_name(
+    tmp_path: Path, size_bytes: int
+) -> None:
+    content = os.urandom(size_bytes)
+    (tmp_path / "sent").write_bytes(content)
+    right = hashlib.sha256(content).hexdigest()
+    for sha256, code in ((right, 0), ("0" * 64, 2)):
+        target = tmp_path / f"arrived {sha256[:4]}"
+        task = {"source": str(tmp_path / "sent"), "path": str(target), "mode": "0700", "sha256": sha256}
+        done = _send(tmp_path, task)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert target.exists() == (code == 0)
+        assert not target.with_name(f"{target.name}.new").exists()
+    assert (tmp_path / f"arrived {right[:4]}").read_bytes() == content
+    assert (tmp_path / f"arrived {right[:4]}").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_sends_secrets_says_none_of_them_however_loud_and_however_it_fails(tmp_path: Path) -> None:
+    secret = base64.b64encode(b"a token of a machine").decode()
+    for path in (tmp_path / "nowhere" / "secret", tmp_path / "secret"):
+        done = _send(tmp_path, {"content": secret, "path": str(path), "mode": "0600", "sha256": "0" * 64})
+        said = done.stdout + done.stderr
+        assert done.returncode == 2
+        assert "Send it" in said
+        assert secret not in said
+        assert "a token of a machine" not in said
+        assert not path.exists()
+
+
+def _send(folder: Path, arguments: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    play = {"name": "Send", "hosts": "all", "gather_facts": False}
+    play["tasks"] = [{"name": "Send it", "coffre_send": arguments}]  # type: ignore[assignment]
+    (folder / "play.yml").write_text(yaml.safe_dump([play]))
+    call = ["ansible-playbook", "-vvv", "--connection", "local", "--inventory", "m,", str(folder / "play.yml")]
+    return run_ansible(call, folder, ANSIBLE_ACTION_PLUGINS=str(PLAYBOOKS / "action_plugins"), ANSIBLE_PIPELINING="1")
