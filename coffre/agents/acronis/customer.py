@@ -201,5 +201,5 @@ def all_ended(customer_tokens: list[tuple[Customer, Token]], unended: list[Token
         for customer, token in customer_tokens:
             try:
                 customer.delete_token(token)
-            except AcronisError:
+            except ExpectedError:
                 unended.append(token)

@@ -117,3 +117,53 @@ def _send(folder: Path, arguments: dict[str, str]) -> "subprocess.CompletedProce
     (folder / "play.yml").write_text(yaml.safe_dump([play]))
     call = ["ansible-playbook", "-vvv", "--connection", "local", "--inventory", "m,", str(folder / "play.yml")]
     return run_ansible(call, folder, ANSIBLE_ACTION_PLUGINS=str(PLAYBOOKS / "action_plugins"), ANSIBLE_PIPELINING="1")
+
+
+INSTALLER = """#!/bin/sh
+token=$(sed -n 's/^--token //p' options)
+printf 'before\\nregistered with %s\\nafter\\n' "$token" >>{folder}/setup.log
+printf '%s\\n' "$*" >{folder}/arguments
+stat -c %a . options secret >{folder}/modes
+echo "no luck with $token"
+echo "no luck at all" >&2
+exit {code}
+"""
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_an_installer_gets_the_token_in_a_file_and_its_words_come_without_it(tmp_path: Path, code: int) -> None:
+    """The role for Linux, run here, with its folders below the test's."""
+    (tmp_path / "installer.bin").write_text(INSTALLER.format(folder=tmp_path, code=code))
+    secret = "AAAA-BBBB-CCCC"
+    given = {
+        "part": "main",
+        "folder": f"{tmp_path}/lib/coffre-acronis",
+        "log": f"{tmp_path}/setup.log",
+        "lock": f"{tmp_path}/lock",
+        "installer_path": f"{tmp_path}/installer.bin",
+        "installer_sha256": hashlib.sha256((tmp_path / "installer.bin").read_bytes()).hexdigest(),
+        "component": "BackupAndRecoveryAgent",
+        "secret": base64.b64encode(secret.encode()).decode(),
+        "options": base64.b64encode(f"--rain https://dc.example\n--token {secret}\n".encode()).decode(),
+    }
+    tasks = [{"name": "Do it", "ansible.builtin.include_role": {"name": "acronis_agent", "tasks_from": "main"}}]
+    (tmp_path / "play.yml").write_text(
+        yaml.safe_dump([{"name": "Run it", "hosts": "all", "gather_facts": False, "tasks": tasks}])
+    )
+    variables = [f"--extra-vars=acronis_agent_{name}={value}" for name, value in given.items()]
+    call = ["ansible-playbook", "-vvv", "--connection", "local", "--inventory", "m,", *variables]
+    done = run_ansible(
+        [*call, str(tmp_path / "play.yml")],
+        tmp_path,
+        ANSIBLE_ROLES_PATH=str(PLAYBOOKS / "roles"),
+        ANSIBLE_ACTION_PLUGINS=str(PLAYBOOKS / "action_plugins"),
+        ANSIBLE_PIPELINING="1",
+    )
+    assert done.returncode == (2 if code else 0), done.stdout
+    assert secret not in done.stdout + done.stderr
+    assert ("the installer ended with code 3: no luck at all" in done.stdout) == bool(code)
+    assert (tmp_path / "setup.log").read_text() == "before\nafter\n"
+    assert (tmp_path / "arguments").read_text().split()[:3] == ["-a", "-i", "BackupAndRecoveryAgent"]
+    assert secret not in (tmp_path / "arguments").read_text()
+    assert (tmp_path / "modes").read_text().split() == ["700", "600", "600"]
+    assert list((tmp_path / "lib").iterdir()) == []
