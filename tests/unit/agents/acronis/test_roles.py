@@ -21,8 +21,8 @@ PARTS |= {role: ("look", "main", "register", "start", "note", "remove") for role
 
 def run_ansible(call: list[str], folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
     own = {"ANSIBLE_LOCAL_TEMP": str(folder), "ANSIBLE_HOME": str(folder), "ANSIBLE_LOCALHOST_WARNING": "False"}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, **own, **settings, "PATH": path}
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = {**os.environ, **own, **path, **settings}
     return subprocess.run(call, capture_output=True, text=True, env=environment, check=False, timeout=300)
 
 
@@ -166,4 +166,61 @@ def test_an_installer_gets_the_token_in_a_file_and_its_words_come_without_it(tmp
     assert (tmp_path / "arguments").read_text().split()[:3] == ["-a", "-i", "BackupAndRecoveryAgent"]
     assert secret not in (tmp_path / "arguments").read_text()
     assert (tmp_path / "modes").read_text().split() == ["700", "600", "600"]
+    assert list((tmp_path / "lib").iterdir()) == []
+
+
+MAC_PROGRAMS = {
+    "hdiutil": "case $1 in attach) echo package >image/Install.pkg ;; esac",
+    "pkgutil": "echo 'Developer ID Installer: Acronis International GmbH (ZU2TV78AA6)'",
+    "installer": 'echo "$*" >"$test/installed"',
+    "launchctl": "exit 1",
+    "sleep": 'echo "$1" >>"$test/waited"',
+}
+"""What the role calls on a Mac; the real programs are not here."""
+
+
+@pytest.mark.parametrize(("code", "said"), [(0, ""), (1, "busy"), (1, "already registered in a different tenant")])
+def test_the_role_for_macos_registers_with_growing_delays_and_leaves_nothing(
+    tmp_path: Path, code: int, said: str
+) -> None:
+    """Its scripts are run here; the Mac's own programs are imitations."""
+    secret = "AAAA-BBBB-CCCC"
+    (tmp_path / "bin").mkdir()
+    tool = f'echo "$*" >"$test/registered"; echo "{said}"; echo "for $8"; exit {code}'
+    for name, script in {**MAC_PROGRAMS, "RegisterAgent": tool}.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\ntest={tmp_path}\n{script}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "installer.dmg").write_bytes(b"an image")
+    given = {
+        "folder": f"{tmp_path}/lib/coffre-acronis",
+        "register_tool": f"{tmp_path}/bin/RegisterAgent",
+        "installer_path": f"{tmp_path}/installer.dmg",
+        "installer_sha256": hashlib.sha256(b"an image").hexdigest(),
+        "target": "LocalSystem",
+        "address": "https://dc.example",
+        "secret": base64.b64encode(secret.encode()).decode(),
+    }
+    (tmp_path / "lib").mkdir()
+    tasks = [{"name": "Do it", "ansible.builtin.include_role": {"name": "acronis_agent_macos", "tasks_from": "main"}}]
+    (tmp_path / "play.yml").write_text(
+        yaml.safe_dump([{"name": "Run it", "hosts": "all", "gather_facts": False, "tasks": tasks}])
+    )
+    variables = [f"--extra-vars=acronis_agent_macos_{name}={value}" for name, value in given.items()]
+    call = ["ansible-playbook", "-vvv", "--connection", "local", "--inventory", "m,", *variables]
+    done = run_ansible(
+        [*call, str(tmp_path / "play.yml")],
+        tmp_path,
+        ANSIBLE_ROLES_PATH=str(PLAYBOOKS / "roles"),
+        ANSIBLE_ACTION_PLUGINS=str(PLAYBOOKS / "action_plugins"),
+        ANSIBLE_PIPELINING="1",
+        PATH=f"{tmp_path}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
+    )
+    assert done.returncode == (2 if code else 0), done.stdout
+    assert secret not in done.stdout + done.stderr
+    assert (tmp_path / "installed").read_text() == "-pkg image/Install.pkg -target LocalSystem\n"
+    assert (tmp_path / "registered").read_text() == f"-o register -t cloud -a https://dc.example --token {secret}\n"
+    assert not code or f"the registration ended with code 1: {said}" in done.stdout
+    waited = (tmp_path / "waited").read_text().split() if (tmp_path / "waited").exists() else []
+    # Ansible waits for 0 seconds itself, between its commands.
+    assert [each for each in waited if each != "0"] == (["5", "10", "20", "40", "60"] if said == "busy" else [])
     assert list((tmp_path / "lib").iterdir()) == []
