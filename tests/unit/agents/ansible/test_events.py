@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from coffre.agents.ansible.events import APPLY, HIDDEN, EventLog, HostOutcome, find_reason, one_line
+from coffre.agents.ansible.events import (
+    APPLY,
+    HIDDEN,
+    SAID_BYTES,
+    TELL,
+    EventLog,
+    HostOutcome,
+    find_reason,
+    one_line,
+)
 from coffre.agents.restic.inventory import ROLES
 
 
@@ -65,9 +74,16 @@ def test_the_agents_version_is_its_own_word(said, version):
 
 def test_every_role_has_the_task_in_which_the_agent_speaks():
     roles = Path(__file__).resolve().parents[4] / "playbooks" / "roles"
-    files = list(roles.glob("*/tasks/main.yml"))
+    files = list(roles.glob("restic_agent*/tasks/main.yml"))
     assert len(files) == len(ROLES)
     assert all(f"- name: {APPLY}\n" in file.read_text(encoding="utf-8") for file in files)
+
+
+def test_what_a_machine_has_is_told_under_one_name_only_and_bounded():
+    assert outcome_of(ok(TELL, stdout="host: srv-01\n")).told == "host: srv-01\n"
+    assert outcome_of(ok("Another task", stdout="host: srv-01\n")).told == ""
+    assert outcome_of(ok(TELL, stdout="x" * (SAID_BYTES + 1))).told == "x" * SAID_BYTES
+    assert outcome_of(ok(TELL)).told == ""
 
 
 def test_an_ignored_failure_is_none():
