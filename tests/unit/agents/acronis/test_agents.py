@@ -215,3 +215,35 @@ def test_many_machines_go_in_batches_of_what_ansible_does_at_once(scene: Scene) 
     names = [f"srv-{number:02}" for number in range(25)]
     assert all(each.ok for each in scene.deploy(*names))
     assert [len(each) for each in scene.runs.plays] == [25, 20, 5, 25]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_run_that_is_broken_off_leaves_no_token(scene: Scene, error: type[BaseException]) -> None:
+    def broken_off(_given: object) -> None:
+        raise error
+
+    scene.machine("srv-01")._main = broken_off  # type: ignore[assignment]
+    with pytest.raises(error):
+        scene.deploy("srv-01")
+    assert scene.tokens() == []
+
+
+def test_a_vendor_that_goes_away_in_the_middle_is_said_and_the_next_run_finishes(scene: Scene) -> None:
+    scene.machine("srv-01")
+    scene.cloud.fail("status", ".*/policy_management/v4/applications", status=503, times=100)
+    (result,) = scene.deploy("srv-01")
+    assert not result.ok
+    assert "cannot serve now" in result.message
+    assert scene.tokens() == []
+    scene.cloud.tell("clear_faults")
+    (result,) = scene.deploy("srv-01")
+    assert (result.ok, result.changes) == (True, ("Apply the protection plan", "Note whose the agent is"))
+
+
+def test_a_vendor_that_is_away_is_waited_for_once_and_no_machine_is_touched(scene: Scene) -> None:
+    scene.cloud.fail("status", ".*/api/2/tenants", status=503, times=100)
+    scene.cloud.tell("forget_journal")
+    results = scene.deploy("srv-01", "srv-02", "srv-03")
+    assert [each.ok for each in results] == [False] * 3
+    assert len(scene.cloud.calls("/api/2/tenants")) == 4
+    assert scene.runs.plays == []
