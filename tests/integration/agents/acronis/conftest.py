@@ -15,6 +15,7 @@ from coffre.agents.acronis.settings import PinnedInstaller, Waiting
 from coffre.agents.driver import DeployRequest, RemoveRequest, Target
 from coffre.spec.tenant import SshConnection
 from coffre.toolchain import sha256_file
+from tests.acronis.answers.downloads import FILES, FOLDER
 from tests.acronis.installer import make_installer
 from tests.acronis.running import VendorCloud, vendor_cloud
 from tests.integration.agents.scene import ATELIER, COMPTA, HOSTS
@@ -38,6 +39,12 @@ class LabScene(Scene):
         """Take the installer of another release."""
         file = make_installer(self.folder / f"installer-{release}.bin", self.cloud.ca_file, release)
         self.installer = PinnedInstaller(release, sha256_file(file), path=file)
+
+    def choose_from_mirror(self, release: str, sha256: str = "") -> None:
+        """Take the installer that machines fetch themselves."""
+        file = make_installer(self.folder / "mirror" / FILES["linux"], self.cloud.ca_file, release)
+        url = f"{self.cloud.downloads_url}{FOLDER}{file.name}"
+        self.installer = PinnedInstaller(release, sha256 or sha256_file(file), url=url)
 
     def waits(self) -> Waiting:
         return Waiting(total_seconds=20.0, first_seconds=0.2, longest_seconds=1.0)
@@ -73,8 +80,9 @@ def acronis(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabS
     address = urlsplit(json.loads(lab.endpoints_file.read_text())["endpoint"]).hostname
     assert address is not None
     folder = tmp_path_factory.mktemp("acronis")
+    (folder / "mirror").mkdir()
     with (
-        vendor_cloud(folder / "tls", host=address, downloads_host=address) as cloud,
+        vendor_cloud(folder / "tls", host=address, downloads_host=address, installers=folder / "mirror") as cloud,
         open_acronis(access_of(cloud)) as client,
     ):
         yield LabScene(lab, cloud, client, folder)

@@ -3,17 +3,20 @@
 What the roles do is real, and so are the machines; installer and cloud are stand-ins (tests/acronis).
 """
 
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 import testinfra
 
-from coffre.acronis.identifiers import TenantUuid
+from coffre.acronis.identifiers import PolicyId, TenantUuid
 from coffre.agents.acronis.customer import Customer
+from coffre.agents.acronis.enrolment import prepare
 from coffre.agents.acronis.owner import refuse_another
 from coffre.agents.driver import AgentOwner
 from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError
+from coffre.spec.tenant import OperatingSystem
 from tests.integration.agents.acronis.conftest import MACHINES
 from tests.integration.agents.looking import differences, list_files
 from tests.integration.agents.scene import ATELIER, COMPTA, HOSTS
@@ -21,6 +24,9 @@ from tests.processes import watched_processes
 
 FOLDER, NOTE = "usr/local/lib/coffre-acronis", "etc/coffre-acronis/agent.json"
 LOG, LOCK, STATE = "var/log/trueimage-setup.log", "tmp/trueimage_inst.lock", "var/lib/Acronis/BackupAndRecovery/MMS"
+
+TIMES = ("usr/lib: ", "etc/systemd/system/multi-user.target.wants: ")
+"""Folders in which something of the vendor's was for a while: their time of change tells, nothing else of them may."""
 
 
 def infra(acronis, machine):
@@ -161,7 +167,7 @@ def test_an_agent_that_was_removed_leaves_nothing_of_ours_or_the_vendor_s(acroni
     assert list(acronis.within.agents.list_all()) == []
     for machine in MACHINES:
         left = differences(untouched[machine], list_files(acronis.root(machine)))
-        assert [each for each in left if LOG not in each and "usr/lib:" not in each] == []
+        assert [each for each in left if LOG not in each and not each.startswith(TIMES)] == []
     assert [each.changes for each in acronis.remove(*MACHINES)] == [(), ()]
 
 
@@ -174,3 +180,50 @@ def test_a_machine_without_disk_space_for_the_installer_says_so(acronis, deploym
         host.check_output("umount /usr/local/lib")
     assert "there is no space left" in result.message
     assert acronis.tokens() == []
+
+
+def test_a_machine_fetches_the_installer_itself_and_another_one_than_the_chosen_does_not_run(acronis, deployment):
+    trust(acronis, ATELIER)
+    acronis.choose_from_mirror("26.3.4", "0" * 64)
+    (result,) = acronis.deploy(ATELIER)
+    assert "is not the chosen installer" in result.message
+    assert not (acronis.root(ATELIER) / STATE).exists()
+    acronis.choose_from_mirror("26.3.4")
+    (result,) = acronis.deploy(ATELIER)
+    assert (result.ok, result.message, result.agent_version) == (True, "", "26.3.4")
+    assert acronis.tokens() == []
+
+
+def test_an_enrolment_script_installs_the_agent_with_its_plan_and_a_deployment_takes_it_over(acronis, deployment):
+    trust(acronis, COMPTA)
+    acronis.choose_from_mirror("26.3.4")
+    owner = AgentOwner(acronis.tenant_id, COMPTA)
+    made = prepare(acronis.settings, "durand", owner, OperatingSystem.LINUX, timedelta(hours=4))
+    (acronis.root(COMPTA) / "root/enrol.sh").write_bytes(made.content)
+    token = next(each for each in made.content.decode().splitlines() if each.startswith("--token ")).split()[1]
+    with watched_processes() as seen:
+        done = infra(acronis, COMPTA).run("sh /root/enrol.sh; code=$?; rm /root/enrol.sh; exit $code")
+    assert (done.rc, done.stdout, done.stderr) == (0, "", "")
+    assert not any(token in line for line in seen)
+    assert infra(acronis, COMPTA).run(f"grep -rlF -- {token} /etc /root /tmp /usr/local /var").stdout == ""
+    host_name = infra(acronis, COMPTA).check_output("uname -n")
+    (agent,) = [each for each in acronis.within.agents.list_all() if each.hostname == host_name]
+    (machine,) = [each for each in acronis.within.agents.list_machines() if each.agent_id == agent.id]
+    assert acronis.within.policies.is_applied(PolicyId(acronis.plan_id), machine.id)
+    acronis.recorded.clear()
+    (result,) = acronis.deploy(COMPTA)
+    assert (result.ok, result.changes) == (True, ("Note whose the agent is",))
+    assert result.agent_id == str(agent.id)
+    other = prepare(
+        acronis.settings, "durand", AgentOwner(acronis.tenant_id, ATELIER), OperatingSystem.LINUX, timedelta(hours=4)
+    )
+    (acronis.root(COMPTA) / "root/enrol.sh").write_bytes(other.content)
+    assert infra(acronis, COMPTA).run("sh /root/enrol.sh").rc == 4
+
+
+def trust(acronis, machine):
+    """Have a machine trust the mirror, as it trusts a real one's authority."""
+    authorities = acronis.root(machine) / "etc/ssl/certs/ca-certificates.crt"
+    text, own = authorities.read_text(), acronis.cloud.ca_file.read_text()
+    if own not in text:
+        authorities.write_text(f"{text}\n{own}")
