@@ -1,7 +1,7 @@
-"""Sends a file to a machine piece by piece on standard input; Ansible's copy needs Python there, or all of it in memory.
+"""Sends a file to a machine piece by piece on standard input; Ansible's copy needs Python there, or much memory here.
 
-It is checked there before it has its name, and what it is stands on no command line. Where it goes is a folder that only
-root may enter: nobody else can read it, or put another one there.
+It is checked there before it has its name, and what it is stands on no command line. It goes to a folder that only root
+may enter: nobody else can read it, or put another one there.
 """
 
 import base64
