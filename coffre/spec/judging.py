@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,6 +25,8 @@ from coffre.spec.rules.across_fields import (
     find_taken_places,
     list_places,
 )
+from coffre.spec.rules.homes import check_homes
+from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.spec.values.fields import NAME_RULE, name_problem
 from coffre.spec.values.hosts import HostPort
@@ -127,6 +129,7 @@ def judge_together(platform: JudgedPlatform, tenants: Sequence[JudgedTenant], ot
         problems += each.problems
     if platform.settings is not None:
         problems += _limit(_find_unknown_sites(tenants, platform.settings.sites))
+        problems += _limit(_find_wrong_homes(tenants, platform.settings.platforms))
     problems += _limit(_find_shared_ids(tenants))
     problems += _limit(_find_shared_places(tenants))
     refused = {problem.file for problem in problems}
@@ -217,6 +220,13 @@ def _find_unknown_sites(tenants: Sequence[JudgedTenant], sites: Collection[str])
         ]
         if unknown:
             yield from report_findings(_document(each), each.source.shown, unknown)
+
+
+def _find_wrong_homes(tenants: Sequence[JudgedTenant], platforms: Mapping[str, Platform]) -> Iterator[Problem]:
+    for each in tenants:
+        found = [] if each.tenant is None else list(check_homes(each.tenant, platforms))
+        if found:
+            yield from report_findings(_document(each), each.source.shown, found)
 
 
 def _find_shared_places(tenants: Sequence[JudgedTenant]) -> Iterator[Problem]:

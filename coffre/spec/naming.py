@@ -22,11 +22,15 @@ ID_PATTERN = r"[g-z][a-z0-9]{9}"
 _READABLE_LENGTH = 40
 _DIGEST_LENGTH = 10
 _COPY = "_copy"
+_PART = "_part"
 _UID = re.compile(rf"(?P<owner>{NAME_PATTERN}-(?P<id>{ID_PATTERN})({_COPY})?)(\.{NAME_PATTERN})?")
 
 
 class Named(Protocol):
-    """The parts of a name; a Tenant has them. ``is_copy``: the names are those of the tenant's second copy."""
+    """The parts of a name; a Tenant has them.
+
+    ``is_copy``: the names are those of the tenant's second copy; ``is_part``: those on a platform beside its own one.
+    """
 
     @property
     def slug(self) -> str: ...
@@ -36,6 +40,9 @@ class Named(Protocol):
 
     @property
     def is_copy(self) -> bool: ...
+
+    @property
+    def is_part(self) -> bool: ...
 
 
 def owner_uid(tenant: Named) -> str:
@@ -48,13 +55,15 @@ def owner_uid(tenant: Named) -> str:
 
 
 def stack_name(tenant: Named) -> str:
-    """Name a tenant's stack and the bundle with its keys. No slug has the underscore of a copy's."""
+    """Name a tenant's stack and the bundle with its keys. No slug has the underscore of a copy's or a part's."""
+    if tenant.is_part:
+        return f"{tenant.slug}{_PART}"
     return f"{tenant.slug}{_COPY}" if tenant.is_copy else tenant.slug
 
 
 def slug_of_stack(stack: str) -> str:
     """Return the slug of the tenant to which a stack belongs."""
-    return stack.removesuffix(_COPY)
+    return stack.removesuffix(_COPY).removesuffix(_PART)
 
 
 def owner_of(uid: str) -> str | None:

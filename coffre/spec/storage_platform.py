@@ -1,15 +1,18 @@
 """The storage platforms of platform.yaml: what all kinds have, and the kinds."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from coffre.spec.gateways import Gateways
+from coffre.spec.machine import AgentKind
 from coffre.spec.maintenance import MaintenanceWindow
-from coffre.spec.values.fields import Count, FileModel, Flag, Label, Size, Text, matching
+from coffre.spec.plan import OperatingSystem
+from coffre.spec.values.fields import Count, Email, FileModel, Flag, Label, Size, Text, matching, refuse
 from coffre.spec.values.settings import AwsCredential, Country, Endpoints, FolderPath, Percent, SecretReference
 
 _GIB = 1 << 30
@@ -20,7 +23,14 @@ class PlatformKind(StrEnum):
 
     CEPH = "ceph"
     AWS = "aws"
+    ACRONIS = "acronis"
 
+
+HOME_OF_AGENT: Mapping[AgentKind, PlatformKind] = {AgentKind.ACRONIS: PlatformKind.ACRONIS}
+"""The kind of platform of an agent that backs up to its own vendor's storage; any other agent needs buckets."""
+
+BUCKETLESS: frozenset[PlatformKind] = frozenset(HOME_OF_AGENT.values())
+"""The kinds without buckets: nothing but their own agents stores there."""
 
 Account = Annotated[
     Text,
@@ -44,6 +54,37 @@ RoleArn = Annotated[
         )
     ),
     WithJsonSchema({"type": "string", "pattern": "^arn:aws:iam::[0-9]{12}:role/", "description": "A role's ARN"}),
+]
+
+
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_URL = rf"https://{_LABEL}(\.{_LABEL}){{0,9}}(:[1-9][0-9]{{0,4}})?/?"
+_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_OF_S3 = ("reserve", "undelete_allowance_percent", "object_limit", "key_unused_days")
+"""Settings of every platform that say something about buckets or their keys."""
+
+DataCenterUrl = Annotated[
+    Text,
+    AfterValidator(
+        matching(
+            _URL,
+            "this is not the address of a data center",
+            "write https://HOST, the exact one that the portal shows after the login, without account and path",
+            quoted=False,
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": "^https://", "description": "A data center, like https://HOST"}),
+]
+PartnerUuid = Annotated[
+    Text,
+    AfterValidator(matching(_UUID, "is not the UUID of a tenant", "the portal shows it in the partner's address")),
+    AfterValidator(str.lower),
+    WithJsonSchema({"type": "string", "pattern": f"^{_UUID}$", "description": "A partner's UUID"}),
+]
+Language = Annotated[
+    Text,
+    AfterValidator(matching("[a-z]{2}(-[A-Za-z]{2,8})?", "is not a language", "write it like fr")),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z]{2}(-[A-Za-z]{2,8})?$", "description": "A language, like fr"}),
 ]
 
 
@@ -224,4 +265,76 @@ class AwsPlatform(Platform):
         return Gateways(count=1, bucket_quota_ttl_seconds=0, user_quota_sync_seconds=0, intake_bytes=self.intake_bytes)
 
 
-AnyPlatform = Annotated[CephPlatform | AwsPlatform, Field(discriminator="kind")]
+class Edition(StrEnum):
+    """The vendor's editions of today, by its own names."""
+
+    PER_WORKLOAD = "pck_per_workload"
+    PER_GIGABYTE = "pck_per_gigabyte"
+    BUNDLED = "bundled"
+
+
+class Vendor(FileModel):
+    """The company that runs the vendor's service for the provider: it handles customers' data (GDPR article 28)."""
+
+    name: Annotated[Label, Field(description="The legal name, as in the terms that the provider accepted")]
+    country: Annotated[Country, Field(description="The country as an ISO 3166 code")]
+
+
+class VendorInstaller(FileModel):
+    """The one installer of a system: a file here, which is sent, or a URL of an own mirror, which machines fetch."""
+
+    version: Annotated[Label, Field(description="The vendor's version, like 26.2.41800")]
+    sha256: Annotated[Text, Field(description="The SHA-256 of the file, in hexadecimal")]
+    path: Annotated[FolderPath | None, Field(description="The file, on this computer")] = None
+    url: Annotated[Text | None, Field(description="Or an https URL that gives exactly this file")] = None
+
+
+class AcronisPlatform(Platform):
+    """Acronis Cyber Protect Cloud below one partner: a tenant is a customer there; there are no buckets and no keys."""
+
+    kind: Annotated[Literal[PlatformKind.ACRONIS], Field(description="Acronis Cyber Protect Cloud")]
+    url: Annotated[DataCenterUrl, Field(description="The data center, https://HOST, as the portal shows it")]
+    credential: Annotated[
+        SecretReference,
+        Field(description="An env:NAME or file:PATH of an API client: JSON with client_id and client_secret"),
+    ]
+    ca_file: Annotated[FolderPath | None, Field(description="CA certificates, if not the system's")] = None
+    partner: Annotated[PartnerUuid, Field(description="The UUID of the partner directly below which customers are")]
+    edition: Annotated[Edition, Field(description="The edition that customers have")] = Edition.PER_WORKLOAD
+    storage: Annotated[
+        Label, Field(description="The storage for backups, by name or UUID; it cannot be another one later")
+    ]
+    language: Annotated[Language, Field(description="The language in which the vendor writes to customers")] = "fr"
+    agents_email: Annotated[
+        Email, Field(description="The provider's address of the users to whom customers' agents belong")
+    ]
+    vendor: Annotated[Vendor, Field(description="The company that runs the service")]
+    installers: dict[OperatingSystem, VendorInstaller] = Field(
+        default_factory=dict, description="The installer of the agent, by system: linux, windows, macos"
+    )
+    undelete_allowance_percent: Annotated[Percent, Field(description="Always 0: the quota has no room above it")] = 0
+
+    @model_validator(mode="after")
+    def _has_no_buckets(self) -> Self:
+        named = [name for name in _OF_S3 if name in self.model_fields_set]
+        if named:
+            refuse(f"{', '.join(named)} means nothing at Acronis, which has no buckets", "remove it")
+        return self
+
+    @property
+    def counting(self) -> Gateways:
+        """One place that counts, which stops at the quota: nothing passes it unseen."""
+        return Gateways(count=1, bucket_quota_ttl_seconds=0, user_quota_sync_seconds=0)
+
+    @property
+    def reserve_minimum_bytes(self) -> int:
+        """None: neither reports nor orders lie there."""
+        return 0
+
+    @property
+    def reserve_percent(self) -> int:
+        """None, as above."""
+        return 0
+
+
+AnyPlatform = Annotated[CephPlatform | AwsPlatform | AcronisPlatform, Field(discriminator="kind")]

@@ -58,10 +58,12 @@ __all__ = [
     "Schedule",
     "SecondCopy",
     "SshConnection",
+    "StoragePart",
     "Tenant",
     "TenantDrills",
     "TenantStatus",
     "TenantStorage",
+    "VendorTerms",
     "Weekday",
     "WinrmConnection",
 ]
@@ -114,6 +116,13 @@ class Amendment(FileModel):
     signed_on: Annotated[Day, Field(description="The day of the last signature, like 2027-02-01")]
 
 
+class VendorTerms(FileModel):
+    """What the licences of a vendor's agent rest on (contract, articles 1a and 13)."""
+
+    order: Annotated[Label, Field(description="The number of the distributor's order of the licences")]
+    terms_accepted_on: Annotated[Day, Field(description="The day on which the customer accepted the editor's terms")]
+
+
 class Contract(FileModel):
     """The order form that the file describes."""
 
@@ -128,6 +137,9 @@ class Contract(FileModel):
         Label | None, Field(description="The registration of a customer outside France, instead of siren")
     ] = None
     distributor: Annotated[Label | None, Field(description="The company that sold the contract, if not SMILÉO")] = None
+    vendor: Annotated[
+        VendorTerms | None, Field(description="The order and the terms of a vendor's agent, where a machine has one")
+    ] = None
     amendments: list[Amendment] = Field(default_factory=list, description="The signed changes, oldest first")
 
 
@@ -156,6 +168,16 @@ class SecondCopy(FileModel):
     ] = 20 * 1024**2
 
 
+class StoragePart(FileModel):
+    """The part of the space on one platform, where machines' agents back up to several."""
+
+    quota_bytes: Annotated[Size, Field(alias="quota", description="The part of the quota, like 100 Go")]
+    licences: Annotated[
+        dict[MachineKind, Annotated[Count, Field(ge=0, le=100_000)]] | None,
+        Field(description="The licences ordered from a vendor for this part, like {workstation: 4}"),
+    ] = None
+
+
 class TenantStorage(FileModel):
     """The storage space of the tenant, for all its machines together."""
 
@@ -177,6 +199,16 @@ class TenantStorage(FileModel):
         SecondCopy | None,
         Field(alias="copy", description="A second copy of every backup on another platform"),
     ] = None
+    parts: dict[Text, StoragePart] = Field(
+        default_factory=dict,
+        description="The parts of the quota by platform, where machines have agents of several kinds",
+    )
+
+    @property
+    def own_quota_bytes(self) -> int:
+        """The quota on its own platform: the whole one, or that of its part."""
+        own = self.parts.get(self.platform)
+        return self.quota_bytes if own is None else own.quota_bytes
 
 
 class TenantDrills(FileModel):
@@ -190,6 +222,8 @@ class Tenant(FileModel):
 
     is_copy: ClassVar[bool] = False
     """Whether its storage is that of its second copy, with names of its own."""
+    is_part: ClassVar[bool] = False
+    """Whether it is what a platform beside its own one has of it (`coffre.spec.parts`)."""
 
     slug: Name
     version: Annotated[Version, Field(description="The version of this format, 1")]
@@ -248,7 +282,8 @@ class Tenant(FileModel):
         wanted = self.storage.second_copy
         if wanted is None:
             return None
-        there = self.storage.model_copy(update={"platform": wanted.platform, "second_copy": None})
+        own = {"quota_bytes": self.storage.own_quota_bytes, "parts": {}}
+        there = self.storage.model_copy(update={"platform": wanted.platform, "second_copy": None, **own})
         fields = {name: getattr(self, name) for name in Tenant.model_fields}
         return CopiedTenant.model_construct(**{**fields, "storage": there}).with_frozen(self._frozen)
 

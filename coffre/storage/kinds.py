@@ -20,7 +20,17 @@ def _aws() -> PlatformDriver:
     return AwsDriver()
 
 
-DRIVERS: dict[str, Callable[[], PlatformDriver]] = {PlatformKind.CEPH: _ceph, PlatformKind.AWS: _aws}
+def _acronis() -> PlatformDriver:
+    from coffre.storage.acronis.driver import AcronisDriver
+
+    return AcronisDriver()
+
+
+DRIVERS: dict[str, Callable[[], PlatformDriver]] = {
+    PlatformKind.CEPH: _ceph,
+    PlatformKind.AWS: _aws,
+    PlatformKind.ACRONIS: _acronis,
+}
 """Loads the driver of each kind; its libraries are only imported then."""
 
 

@@ -41,6 +41,8 @@ class KeyOrigin(StrEnum):
     """Coffre generates it: a lost platform is rebuilt with the same keys."""
     GIVEN = "given"
     """The platform generates it."""
+    NONE = "none"
+    """There are no access keys."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Capabilities:
     can be locked against deletion (S3 Object Lock). ``has_policies``: a bucket has a policy of statements.
     ``has_marks``: one request tells which buckets of an owner were written to (`BucketFacts.mark`); without marks each
     of them must be listed for that.
+
+    ``has_buckets``: machines have buckets of their own. ``counts_use``: the platform's own figure of an owner's use is
+    what its quota counts, since there is no bucket to list. ``wall_is_quota``: the hard quota is the sold one, to the
+    byte, and part of the declaration. ``suspends_owner``: a suspended tenant is a declared owner that is switched off,
+    not a statement in the policy of each bucket.
     """
 
     hard_quota: QuotaScope
@@ -59,11 +66,25 @@ class Capabilities:
     has_object_lock: bool
     has_policies: bool
     has_marks: bool = True
+    has_buckets: bool = True
+    counts_use: bool = False
+    wall_is_quota: bool = False
+    suspends_owner: bool = False
+
+    @property
+    def chooses_keys(self) -> bool:
+        """Whether Coffre generates the access keys beforehand."""
+        return self.keys is KeyOrigin.CHOSEN
 
     @property
     def gives_keys(self) -> bool:
         """Whether the platform generates the access keys, so that none can be chosen."""
         return self.keys is KeyOrigin.GIVEN
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are users with access keys at all."""
+        return self.keys is not KeyOrigin.NONE
 
     @property
     def has_wall(self) -> bool:

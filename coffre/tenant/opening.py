@@ -12,6 +12,7 @@ from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec.loader import Checkout
+from coffre.spec.parts import parts_of
 from coffre.spec.storage_platform import Platform
 from coffre.spec.stores import find_s3_place
 from coffre.spec.tenant import Machine, Tenant
@@ -49,8 +50,8 @@ class OpenTenant:
     log: TenantLog
     on_notice: OnNotice
     """Gets what an operator should know although the command goes on."""
-    open_copy: Callable[[str], Storage] | None = None
-    """Gives the platform of a second copy, by name, where several tenants share it."""
+    open_other: Callable[[str], Storage] | None = None
+    """Gives the platform of a second copy or of a part, by name, where several tenants share it."""
     is_look: bool = False
     """Whether records and secrets are those of the moment of the first question."""
 
@@ -84,15 +85,29 @@ class OpenTenant:
         copied = self.tenant.copied()
         if copied is None:
             return None
-        name = copied.storage.platform
-        storage = open_storage(self.checkout, name) if self.open_copy is None else self.open_copy(name)
         secrets = StoredSecrets(self.secret_store, copied, is_look=self.is_look)
-        return replace(self, tenant=copied, storage=storage, secrets=secrets)
+        return replace(self, tenant=copied, storage=self._open(copied.storage.platform), secrets=secrets)
+
+    @cached_property
+    def parts(self) -> "tuple[OpenTenant, ...]":
+        """The tenant on each platform that its agents back up to, its own one first; all have the same secrets."""
+        found = parts_of(self.tenant, self.checkout.settings.platforms)
+        if len(found) == 1:
+            return (self,)
+        own = self.tenant.storage.platform
+        return tuple(
+            replace(self, tenant=part, storage=self.storage if name == own else self._open(name))
+            for part in found
+            for name in [part.storage.platform]
+        )
 
     @property
     def homes(self) -> "tuple[OpenTenant, ...]":
-        """The tenant on each platform that has storage of it: its own, then that of its second copy."""
-        return (self,) if self.second_copy is None else (self, self.second_copy)
+        """The tenant on each platform that has storage of it: those of its parts, then that of its second copy."""
+        return self.parts if self.second_copy is None else (*self.parts, self.second_copy)
+
+    def _open(self, platform_name: str) -> Storage:
+        return open_storage(self.checkout, platform_name) if self.open_other is None else self.open_other(platform_name)
 
     @cached_property
     def embedded(self) -> EmbeddedProof:
@@ -160,7 +175,7 @@ class TenantOpener:
             secret_store=self._secret_store,
             log=log,
             on_notice=self._on_notice,
-            open_copy=self.open_platform,
+            open_other=self.open_platform,
             is_look=is_look,
         )
 

@@ -6,8 +6,8 @@ import string
 from pathlib import Path
 from typing import Any
 
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import Tenant
-from coffre.storage.acronis.settings import AcronisPlatform
 from tests.acronis.running import VendorCloud
 from tests.builders import PLATFORM, tenant_with
 

@@ -31,6 +31,7 @@ class Owner:
     slug: str
     id: str
     is_copy: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True)

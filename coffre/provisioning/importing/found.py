@@ -36,6 +36,7 @@ class Identity:
     slug: str
     id: str
     is_copy: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from coffre.spec.machine import MachineKind
 from coffre.spec.parsing.lookup import Data, block, blocks, find_day, find_repeated, is_retired, plural
 from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.problems.suggest import did_you_mean
+from coffre.spec.rules.homes import check_parts, check_vendor
 from coffre.spec.rules.hours import check_hours
 from coffre.spec.rules.maintenance import check_maintenance
 from coffre.spec.rules.paths import check_paths
@@ -44,6 +45,8 @@ def check_tenant(data: Data) -> list[FileProblem]:
         _check_leaving,
         _check_retirements,
         _check_connections,
+        check_parts,
+        check_vendor,
     )
     return findings + [finding for rule in rules for finding in rule(data)]
 

@@ -18,11 +18,11 @@ from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.values.offering import OfferingItem
 from coffre.acronis.values.tenants import Infra, PricingMode, Tenant, TenantKind
 from coffre.errors import ExpectedError
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import Tenant as Sold
 from coffre.storage.acronis.connect import open_session, read_access
 from coffre.storage.acronis.layout import LICENCES, external_id_of
 from coffre.storage.acronis.provider.items import PREFIXES, STORAGE
-from coffre.storage.acronis.settings import AcronisPlatform
 from coffre.storage.checking import PlatformFinding, Verdict, left_out, ok, problem, unknown, warning
 from coffre.storage.platform import OnProgress
 

@@ -17,8 +17,8 @@ from coffre.acronis.session import Session
 from coffre.errors import InvalidFileError
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.spec.files import repository_file
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.values.references import read_reference
-from coffre.storage.acronis.settings import AcronisPlatform
 from coffre.storage.values import PlatformAwayError
 
 LIMIT_BYTES = 64 * 1024

@@ -9,11 +9,10 @@ from coffre.acronis.data_center import read_data_center
 from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.values.users import Role
 from coffre.spec import naming
-from coffre.spec.storage_platform import Platform
+from coffre.spec.storage_platform import AcronisPlatform, Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.acronis.connect import open_session, read_access
 from coffre.storage.acronis.layout import tenant_layout
-from coffre.storage.acronis.settings import AcronisPlatform
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.platform import (
     Capabilities,
@@ -35,11 +34,15 @@ if TYPE_CHECKING:
 
 CAPABILITIES = Capabilities(
     hard_quota=QuotaScope.OWNER,
-    keys=KeyOrigin.GIVEN,  # there are none: with this nobody mints one
+    keys=KeyOrigin.NONE,
     bucket_limit=0,
     has_object_lock=False,
     has_policies=False,
     has_marks=False,
+    has_buckets=False,
+    counts_use=True,
+    wall_is_quota=True,
+    suspends_owner=True,
 )
 
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from coffre.errors import RefusedError
 from coffre.spec.access import find_reason
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import MachineKind, Tenant
-from coffre.storage.acronis.settings import AcronisPlatform
 
 LICENCES: Final[Mapping[MachineKind, str]] = {MachineKind.WORKSTATION: "workstations", MachineKind.SERVER: "servers"}
 """The offering item of each kind of licence, without the prefix of the edition."""

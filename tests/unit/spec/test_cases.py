@@ -13,6 +13,8 @@ from coffre.spec.loader import InvalidRepositoryError, load_checkout
 
 REPOSITORY = Path(__file__).parents[3]
 CASES = REPOSITORY / "tests" / "cases"
+TWO_HOMES = CASES / "platform" / "valid" / "acronis.yaml"
+"""Has platforms with buckets and one without."""
 
 
 def cases(folder: str) -> list[Path]:
@@ -53,7 +55,7 @@ def test_broken_platform_says_what_is_wrong_and_where(case: Path, tmp_path: Path
 
 @pytest.mark.parametrize("case", cases("tenants/valid"), ids=lambda path: path.stem)
 def test_valid_tenant_loads(case: Path, tmp_path: Path) -> None:
-    assert list(load_checkout(repository(tmp_path, tenant=case)).tenants) == [case.stem]
+    assert list(load_checkout(repository(tmp_path, tenant=case, platform=TWO_HOMES)).tenants) == [case.stem]
 
 
 @pytest.mark.parametrize("case", cases("platform/valid"), ids=lambda path: path.stem)

@@ -13,6 +13,7 @@ class Named:
     slug: str = "boulangerie-martin"
     id: str = "k7f3q9wz2m"
     is_copy: bool = False
+    is_part: bool = False
 
 
 def test_names_are_the_ones_that_running_platforms_hold() -> None:

@@ -334,6 +334,7 @@ class Named:
     slug: str
     id: str
     is_copy: bool = False
+    is_part: bool = False
 
 
 NAMES = st.from_regex(naming.NAME_PATTERN, fullmatch=True)

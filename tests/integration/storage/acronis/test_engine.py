@@ -14,10 +14,10 @@ from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.values.tenants import TenantChange
 from coffre.errors import ExpectedError
 from coffre.provisioning.engine.stack import TenantStack
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.storage.acronis.connect import open_session
 from coffre.storage.acronis.declaration import AcronisDeclaration
 from coffre.storage.acronis.driver import AcronisDriver
-from coffre.storage.acronis.settings import AcronisPlatform
 from coffre.storage.acronis.storage import AcronisStorage
 from coffre.storage.acronis.survey import AcronisSurvey
 from coffre.storage.platform import placeholder_keys

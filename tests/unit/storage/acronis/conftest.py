@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from coffre.acronis.identifiers import TenantUuid
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.storage.acronis.connect import open_session
-from coffre.storage.acronis.settings import AcronisPlatform
 from coffre.storage.acronis.storage import AcronisStorage
 from tests.acronis.customers import QUICK, Desk, access_of
 from tests.acronis.platforms import platform_of

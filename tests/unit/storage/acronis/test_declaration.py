@@ -9,13 +9,13 @@ import pytest
 
 from coffre.acronis.errors import CredentialRefusedError
 from coffre.acronis.values.tenants import TenantChange
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import Tenant
 from coffre.storage.acronis.declaration import AcronisDeclaration
 from coffre.storage.acronis.driver import AcronisDriver
 from coffre.storage.acronis.layout import tenant_layout
 from coffre.storage.acronis.provider.dispatch import RESOURCES
 from coffre.storage.acronis.provider.scope import declare_all
-from coffre.storage.acronis.settings import AcronisPlatform
 from coffre.storage.platform import RecordedResource, placeholder_keys
 from coffre.storage.survey import Part, ResourceDrift
 from coffre.storage.values import PlatformAwayError

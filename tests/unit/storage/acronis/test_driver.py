@@ -11,11 +11,11 @@ from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.unverified import ASSUMPTIONS
 from coffre.acronis.values.tenants import NewTenant
 from coffre.errors import ExpectedError
+from coffre.spec.storage_platform import AcronisPlatform, Edition
 from coffre.spec.tenant import Tenant
 from coffre.storage.acronis import checks
 from coffre.storage.acronis.driver import AcronisDriver
 from coffre.storage.acronis.layout import tenant_layout
-from coffre.storage.acronis.settings import AcronisPlatform, Edition
 from coffre.storage.checking import PlatformFinding, Verdict
 from coffre.storage.platform import HostingCompany, MediaKeeper, PlatformDriver
 from coffre.storage.values import AccessKey

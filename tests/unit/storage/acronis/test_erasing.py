@@ -10,10 +10,10 @@ from coffre.acronis.unverified import RECOVERY
 from coffre.acronis.values.tenants import TenantChange
 from coffre.errors import RefusedError, RemoteError
 from coffre.spec import naming
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import Tenant
 from coffre.storage.acronis.erasing import CustomerEraser, CustomerProof, CustomerTrace
 from coffre.storage.acronis.layout import tenant_layout
-from coffre.storage.acronis.settings import AcronisPlatform
 from coffre.storage.acronis.storage import AcronisStorage
 from coffre.storage.values import PlatformAwayError
 from tests.acronis.customers import Desk

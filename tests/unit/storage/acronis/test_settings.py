@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.spec.quota import beyond_sold_bytes, wall_bytes
+from coffre.spec.storage_platform import AcronisPlatform, Edition
 from coffre.storage.acronis.connect import read_access
 from coffre.storage.acronis.layout import tenant_layout
 from coffre.storage.acronis.provider.items import PREFIXES
 from coffre.storage.acronis.provider.scope import declare_all
-from coffre.storage.acronis.settings import AcronisPlatform, Edition
 from tests.acronis.platforms import new_tenant, settings_of
 from tests.acronis.running import VendorCloud
 from tests.builders import PLATFORM

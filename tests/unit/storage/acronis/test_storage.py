@@ -13,10 +13,10 @@ from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.values.tenants import NewTenant, TenantChange
 from coffre.errors import RefusedError, RemoteError
 from coffre.spec import naming
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import Tenant
 from coffre.storage.acronis import customers
 from coffre.storage.acronis.layout import tenant_layout
-from coffre.storage.acronis.settings import AcronisPlatform
 from coffre.storage.acronis.storage import AcronisStorage
 from coffre.storage.driver import Storage
 from coffre.storage.survey import SurveyedUser

@@ -10,11 +10,11 @@ import pytest
 
 from coffre.acronis.identifiers import TenantUuid
 from coffre.spec import naming
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.storage.acronis.connect import open_session
 from coffre.storage.acronis.declaration import AcronisDeclaration
 from coffre.storage.acronis.driver import AcronisDriver
 from coffre.storage.acronis.remembering import Memory
-from coffre.storage.acronis.settings import AcronisPlatform
 from coffre.storage.acronis.storage import AcronisStorage
 from coffre.storage.acronis.survey import AcronisSurvey
 from coffre.storage.platform import placeholder_keys

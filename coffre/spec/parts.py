@@ -1,0 +1,48 @@
+"""The parts of a tenant's storage: one for each platform that its machines' agents back up to. Pure."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from coffre.spec.machine import AgentKind, Machine
+from coffre.spec.storage_platform import BUCKETLESS, HOME_OF_AGENT, Platform
+from coffre.spec.tenant import Tenant
+
+
+class PartTenant(Tenant):
+    """A tenant on a platform beside its own one: the machines whose agents live there, their licences, their quota."""
+
+    is_part: ClassVar[bool] = True
+
+
+def is_home(agent: AgentKind, platform: Platform) -> bool:
+    """Tell whether an agent backs up to platforms of this kind."""
+    home = HOME_OF_AGENT.get(agent)
+    return platform.kind not in BUCKETLESS if home is None else platform.kind is home
+
+
+def parts_of(tenant: Tenant, platforms: Mapping[str, Platform]) -> tuple[Tenant, ...]:
+    """Return the tenant as each of its platforms has it, its own platform first; itself when it has one only.
+
+    The quota of a part is that part's. Licences of a platform without buckets are those ordered for it; elsewhere
+    they are all of the tenant's.
+    """
+    if not tenant.storage.parts:
+        return (tenant,)
+    own = tenant.storage.platform
+    return tuple(
+        _part_of(tenant, name, platforms[name]) for name in sorted(tenant.storage.parts, key=lambda each: each != own)
+    )
+
+
+def _part_of(tenant: Tenant, name: str, platform: Platform) -> Tenant:
+    part, is_own = tenant.storage.parts[name], name == tenant.storage.platform
+    there = {"platform": name, "quota_bytes": part.quota_bytes, "parts": {}}
+    storage = tenant.storage.model_copy(update=there if is_own else {**there, "second_copy": None})
+    kind: type[Tenant] = Tenant if is_own else PartTenant
+    fields = {field: getattr(tenant, field) for field in Tenant.model_fields}
+    machines: dict[str, Machine] = {
+        each: machine for each, machine in tenant.machines.items() if is_home(machine.agent, platform)
+    }
+    licences = tenant.licences if part.licences is None else part.licences
+    changed = {"storage": storage, "machines": machines, "licences": licences}
+    return kind.model_construct(**{**fields, **changed}).with_frozen(tenant.frozen_machines & machines.keys())
