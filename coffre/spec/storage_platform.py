@@ -1,7 +1,6 @@
 """The storage platforms of platform.yaml: what all kinds have, and the kinds."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -26,7 +25,7 @@ class PlatformKind(StrEnum):
     ACRONIS = "acronis"
 
 
-HOME_OF_AGENT: Mapping[AgentKind, PlatformKind] = {AgentKind.ACRONIS: PlatformKind.ACRONIS}
+HOME_OF_AGENT: dict[AgentKind, PlatformKind] = {AgentKind.ACRONIS: PlatformKind.ACRONIS}
 """The kind of platform of an agent that backs up to its own vendor's storage; any other agent needs buckets."""
 
 BUCKETLESS: frozenset[PlatformKind] = frozenset(HOME_OF_AGENT.values())

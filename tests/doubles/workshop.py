@@ -22,7 +22,8 @@ from coffre.provisioning.rotation.rotate import KeyChoice, RotationOutcome, rota
 from coffre.provisioning.steps import storage as storage_step
 from coffre.provisioning.terms.context import FULLY, Intent
 from coffre.spec.loader import load_checkout
-from coffre.spec.storage_platform import PlatformKind
+from coffre.spec.storage_platform import HOME_OF_AGENT, PlatformKind
+from coffre.spec.tenant import AgentKind
 from coffre.storage import kinds as storage_kinds
 from coffre.storage.platform import KeyOrigin
 from coffre.tenant.opening import OpenTenant
@@ -132,8 +133,10 @@ class Workshop:
 def open_workshop(root: Path, monkeypatch: pytest.MonkeyPatch, keys: KeyOrigin = KeyOrigin.CHOSEN) -> Workshop:
     """Return a workshop whose tenant was never applied; what apply reaches outside is in memory until the test ends.
 
-    Where keys are given, the platform has no wall either.
+    Where keys are given, the platform has no wall either. The agent without a bucket backs up to no platform of its
+    own here: what every kind has in common is tested with it.
     """
+    monkeypatch.delitem(HOME_OF_AGENT, AgentKind.ACRONIS)
     (root / "tenants").mkdir()
     platform = PLATFORM if keys is KeyOrigin.CHOSEN else AWS_PLATFORM
     (root / "platform.yaml").write_text(
