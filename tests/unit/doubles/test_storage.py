@@ -29,7 +29,7 @@ def place_of(owner: str, keys: KeyOrigin) -> Place:
     return Place(platform, owner, key, wall_bytes, make_bucket, keys)
 
 
-@pytest.fixture(params=KeyOrigin)
+@pytest.fixture(params=[KeyOrigin.CHOSEN, KeyOrigin.GIVEN])
 def keys(request: pytest.FixtureRequest) -> KeyOrigin:
     origin: KeyOrigin = request.param
     return origin

@@ -31,7 +31,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     return open_workshop(tmp_path, monkeypatch)
 
 
-@pytest.fixture(params=KeyOrigin)
+@pytest.fixture(params=[KeyOrigin.CHOSEN, KeyOrigin.GIVEN])
 def either_workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Workshop:
     """A workshop on a platform that takes chosen keys, and one on a platform that creates them."""
     return open_workshop(tmp_path, monkeypatch, request.param)

@@ -12,7 +12,8 @@ from coffre.operations.copying import run
 from coffre.operations.copying.objects import NoRepositoryError, OtherRepositoryError
 from coffre.records.facts.backups import CopyFault, CopyRun, UncopiedObject
 from coffre.records.facts.departure import DepartureStage, Stage
-from coffre.spec.tenant import HoldKind
+from coffre.spec.storage_platform import HOME_OF_AGENT
+from coffre.spec.tenant import AgentKind, HoldKind
 from coffre.storage.values import PlatformAwayError
 from coffre.tenant.holds import RecordedHold, record_hold
 from coffre.tenant.locking import copy_locked
@@ -81,7 +82,10 @@ def test_every_machine_s_repository_is_copied_and_each_run_recorded(homes: TwoHo
     assert [each.copied_count for each in runs(homes, COMPTA)] == [runs(homes, COMPTA)[0].copied_count, 0]
 
 
-def test_a_retired_machine_is_copied_too_and_one_without_repositories_is_not(homes: TwoHomes) -> None:
+def test_a_retired_machine_is_copied_too_and_one_without_repositories_is_not(
+    homes: TwoHomes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(HOME_OF_AGENT, AgentKind.ACRONIS)
     homes.write_file(
         machines={
             COMPTA: machine_at(COMPTA, retired={"on": "2026-11-01", "keep_until": "2099-12-31"}),
