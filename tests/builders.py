@@ -78,6 +78,32 @@ AWS_PLATFORM: dict[str, Any] = {
 }
 """The same with a platform that creates the access keys and has no wall."""
 
+VENDOR: dict[str, Any] = {
+    "kind": "acronis",
+    "url": "https://vendor.invalid",
+    "credential": "env:NOTHING",
+    "partner": "3f0e2e0c-4b5e-4c31-9c3b-7a1d2b9f4e11",
+    "storage": "Partner cloud",
+    "agents_email": "agents@smileo.example",
+    "vendor": {"name": "Éditeur GmbH", "country": "CH"},
+    "hosting": PLATFORM["platforms"]["lab"]["hosting"],
+}
+"""A vendor's platform: it has neither buckets nor access keys."""
+
+ACRONIS_PLATFORM: dict[str, Any] = {**PLATFORM, "platforms": {"lab": VENDOR}}
+"""The same with a vendor's platform alone."""
+
+MIXED_PLATFORM: dict[str, Any] = {**PLATFORM, "platforms": {**PLATFORM["platforms"], "vendor": VENDOR}}
+"""The same with both: one that has buckets, and a vendor's."""
+
+VENDOR_ORDER = {"order": "CMD-2026-118", "terms_accepted_on": "2026-11-02"}
+"""What the contract of a tenant with a vendor's agents names."""
+
+
+def contract_with(**changes: Any) -> dict[str, Any]:
+    """Return the example contract's fields, some replaced."""
+    return {**deepcopy(_TENANT["contract"]), **changes}  # type: ignore[dict-item]
+
 
 def tenant_with(**changes: Any) -> Tenant:
     """Return the example tenant with top-level fields replaced."""

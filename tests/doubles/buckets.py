@@ -10,6 +10,7 @@ from coffre.storage.driver import Bucket
 from coffre.storage.platform import KeyOrigin
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
+from tests.doubles.owners import OwnersPlatform
 from tests.doubles.secrets import InMemorySecrets
 from tests.doubles.storage import MemoryPlatform
 
@@ -26,7 +27,8 @@ class InMemoryEstate:
     @classmethod
     def empty(cls, tenant: Named, keys: KeyOrigin = KeyOrigin.CHOSEN) -> "InMemoryEstate":
         """Return a platform that knows nothing of a tenant which has no secrets yet: it was never applied."""
-        storage, secrets = MemoryPlatform(keys=keys), InMemorySecrets(slug=tenant.slug, tenant_id=tenant.id)
+        storage = OwnersPlatform() if keys is KeyOrigin.NONE else MemoryPlatform(keys=keys)
+        secrets = InMemorySecrets(slug=tenant.slug, tenant_id=tenant.id)
         return cls(tenant, storage, secrets, TenantBuckets(tenant, storage, secrets))
 
     @classmethod

@@ -22,6 +22,7 @@ from coffre.spec.loader import Checkout
 from coffre.storage.platform import Declaration, KeyOrigin
 from coffre.storage.s3.lifecycle import find_undelete_days
 from coffre.storage.values import TENANT_ID_TAG, AccessKey
+from tests.doubles.owners import OwnersPlatform
 from tests.doubles.storage import MemoryPlatform
 from tests.pulumi_mocks import run_program
 
@@ -139,6 +140,9 @@ class InMemoryStack:
     def _stands(self, each: Resource) -> bool | None:
         """Tell whether a resource is on the platform as declared; None when it is not there at all."""
         inputs, platform = each.inputs, self._platform
+        if isinstance(platform, OwnersPlatform):
+            made = platform.find_made(each.kind, each.name, inputs)
+            return None if made is None else made == inputs
         match each.kind:
             case "User":
                 return inputs["uid"] in platform.list_users(inputs["uid"]) or None
@@ -173,6 +177,9 @@ class InMemoryStack:
 
     def _put(self, each: Resource) -> None:
         inputs, platform = each.inputs, self._platform
+        if isinstance(platform, OwnersPlatform):
+            platform.put(each.kind, each.name, inputs)
+            return
         match each.kind:
             case "User":
                 platform.add_user(inputs["uid"])
@@ -190,6 +197,9 @@ class InMemoryStack:
                 platform.state_of(inputs["bucket"]).expiry_days.update(all=days, locks=1)
 
     def _delete(self, each: Resource) -> None:
+        if isinstance(self._platform, OwnersPlatform):
+            self._platform.drop_made(each.kind, each.name, each.inputs)
+            return
         match each.kind:
             case "User":
                 uid = each.inputs["uid"]

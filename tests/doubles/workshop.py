@@ -1,6 +1,5 @@
 """A checkout with one tenant that is planned and applied as a whole, its platform, secrets and machines in memory."""
 
-import functools
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -21,17 +20,29 @@ from coffre.provisioning.rotation import rotate, tenant_rotation
 from coffre.provisioning.rotation.rotate import KeyChoice, RotationOutcome, rotate_tenant
 from coffre.provisioning.steps import storage as storage_step
 from coffre.provisioning.terms.context import FULLY, Intent
-from coffre.spec.loader import load_checkout
+from coffre.secrets.bundles import ControlBundle
+from coffre.spec import naming
+from coffre.spec.loader import Checkout, load_checkout
 from coffre.spec.storage_platform import HOME_OF_AGENT, PlatformKind
 from coffre.spec.tenant import AgentKind
 from coffre.storage import kinds as storage_kinds
 from coffre.storage.platform import KeyOrigin
 from coffre.tenant.opening import OpenTenant
-from tests.builders import AWS_PLATFORM, PLATFORM, machine_with, tenant_file
+from tests.builders import (
+    ACRONIS_PLATFORM,
+    AWS_PLATFORM,
+    MIXED_PLATFORM,
+    PLATFORM,
+    VENDOR_ORDER,
+    contract_with,
+    machine_with,
+    tenant_file,
+)
 from tests.doubles.buckets import InMemoryEstate
 from tests.doubles.given_keys import GivenKeysDriver
 from tests.doubles.opening import InMemoryDesk
 from tests.doubles.ordered_agent import Fleet, drivers_in_memory
+from tests.doubles.owners import OwnersDriver, OwnersPlatform
 from tests.doubles.repository import Entry, write_snapshot
 from tests.doubles.stack import InMemoryStack
 from tests.doubles.storage import MemoryPlatform
@@ -60,6 +71,11 @@ def three_machines(**changes: Any) -> dict[str, Any]:
     }
 
 
+def vendors_own(machines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return these machines with the vendor's agent each."""
+    return {name: {**machine, "agent": "acronis"} for name, machine in machines.items()}
+
+
 def write_tenant(root: Path, **changes: Any) -> None:
     fields = {"machines": three_machines(), "licences": {"workstation": 3}, **changes}
     (root / "tenants" / f"{SLUG}.yaml").write_text(tenant_file(**fields), encoding="utf-8")
@@ -68,8 +84,12 @@ def write_tenant(root: Path, **changes: Any) -> None:
 class Workshop:
     """A checkout on disk with one tenant, whose platform, secrets and machines are in memory."""
 
-    def __init__(self, root: Path, estate: InMemoryEstate, fleet: Fleet) -> None:
-        self.root, self.estate, self.fleet = root, estate, fleet
+    def __init__(
+        self, root: Path, estate: InMemoryEstate, fleet: Fleet, vendor: OwnersPlatform, sold: Mapping[str, Any]
+    ) -> None:
+        """``sold`` are the fields of the tenant's file, unless a test writes others."""
+        self.root, self.estate, self.fleet, self.vendor = root, estate, fleet, vendor
+        self._sold = sold
         self.desk = InMemoryDesk(estate)
         self.said: list[str] = []
 
@@ -82,7 +102,15 @@ class Workshop:
         return self.estate.storage
 
     def write_file(self, **changes: Any) -> None:
-        write_tenant(self.root, **changes)
+        """Write the tenant's file; where the platform has no buckets, every machine has the vendor's agent."""
+        fields = {**self._sold, **changes}
+        if not self.has_buckets:
+            fields["machines"] = vendors_own(fields.get("machines", three_machines()))
+        write_tenant(self.root, **fields)
+
+    @property
+    def has_buckets(self) -> bool:
+        return self.estate.storage is not self.vendor
 
     def open(self) -> AbstractContextManager[OpenTenant]:
         return self.desk.open(load_checkout(self.root), SLUG, self.said.append)
@@ -130,27 +158,62 @@ class Workshop:
             self.estate.bucket(machine).hide(key)
 
 
+OF_VENDOR = {"contract": contract_with(vendor=VENDOR_ORDER)}
+MIXED = {
+    **OF_VENDOR,
+    "storage": {
+        "platform": "lab",
+        "quota": "10 GiB",
+        "parts": {"lab": {"quota": "6 GiB"}, "vendor": {"quota": "4 GiB", "licences": {"workstation": 1}}},
+    },
+}
+"""What a tenant buys that has machines of both kinds."""
+
+
 def open_workshop(root: Path, monkeypatch: pytest.MonkeyPatch, keys: KeyOrigin = KeyOrigin.CHOSEN) -> Workshop:
     """Return a workshop whose tenant was never applied; what apply reaches outside is in memory until the test ends.
 
-    Where keys are given, the platform has no wall either. The agent without a bucket backs up to no platform of its
-    own here: what every kind has in common is tested with it.
+    Where keys are given, the platform has no wall either. Where there are none, it has no buckets: it is the vendor's
+    of the machines' agents. Elsewhere the agent without a bucket backs up to no platform of its own: what every kind
+    has in common is tested with it.
     """
-    monkeypatch.delitem(HOME_OF_AGENT, AgentKind.ACRONIS)
+    if keys is not KeyOrigin.NONE:
+        monkeypatch.delitem(HOME_OF_AGENT, AgentKind.ACRONIS)
+    platforms = {KeyOrigin.CHOSEN: PLATFORM, KeyOrigin.GIVEN: AWS_PLATFORM, KeyOrigin.NONE: ACRONIS_PLATFORM}
+    return _open(root, monkeypatch, keys, platforms[keys], OF_VENDOR if keys is KeyOrigin.NONE else {})
+
+
+def open_mixed_workshop(root: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """Return the same with two machines on a platform with buckets, and one whose agent is a vendor's, on its own."""
+    return _open(root, monkeypatch, KeyOrigin.CHOSEN, MIXED_PLATFORM, MIXED)
+
+
+def _open(
+    root: Path, monkeypatch: pytest.MonkeyPatch, keys: KeyOrigin, platform: Mapping[str, Any], sold: Mapping[str, Any]
+) -> Workshop:
     (root / "tenants").mkdir()
-    platform = PLATFORM if keys is KeyOrigin.CHOSEN else AWS_PLATFORM
     (root / "platform.yaml").write_text(
-        yaml.dump(platform, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8"
+        yaml.dump(dict(platform), Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8"
     )
-    write_tenant(root)
+    machines = three_machines()
+    write_tenant(root, **sold, machines=vendors_own(machines) if keys is KeyOrigin.NONE else machines)
     estate = InMemoryEstate.empty(load_checkout(root).tenants[SLUG], keys)
+    vendor = estate.storage if isinstance(estate.storage, OwnersPlatform) else OwnersPlatform()
+    monkeypatch.setitem(storage_kinds.DRIVERS, PlatformKind.ACRONIS, lambda: OwnersDriver(vendor))
     if keys is KeyOrigin.GIVEN:
         monkeypatch.setitem(storage_kinds.DRIVERS, PlatformKind.AWS, lambda: GivenKeysDriver(estate.storage))
-    workshop = Workshop(root, estate, Fleet(estate.storage))
+    workshop = Workshop(root, estate, Fleet(estate.storage), vendor, sold)
     for kind, driver in drivers_in_memory(workshop.fleet, root).items():
         monkeypatch.setitem(DRIVERS, kind, driver)
     monkeypatch.setattr(apply_module, "lock_recorded", workshop.desk.lock_recorded)
+
+    def open_stack(
+        checkout: Checkout, name: str, control: ControlBundle | None, scratch: Path | None = None
+    ) -> InMemoryStack:
+        is_own = naming.slug_of_stack(name) == name
+        return InMemoryStack(estate.storage if is_own else vendor, checkout, name, control, scratch)
+
     for module in (storage_step, tenant_rotation):
-        monkeypatch.setattr(module, "TenantStack", functools.partial(InMemoryStack, estate.storage))
+        monkeypatch.setattr(module, "TenantStack", open_stack)
     monkeypatch.setattr(rotate, "lock_recorded", workshop.desk.lock_recorded)
     return workshop

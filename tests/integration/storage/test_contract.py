@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.contracts.owners import *  # noqa: F403
+from tests.contracts.owners import Owned
 from tests.contracts.storage import *  # noqa: F403
 from tests.contracts.storage import Place
 
@@ -21,3 +23,8 @@ def place(world):
 @pytest.fixture(scope="module")
 def walled(world):
     return place_of(world, "walled")
+
+
+@pytest.fixture
+def owned(place):
+    return Owned(place.storage, place.owner)

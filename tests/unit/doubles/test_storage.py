@@ -5,8 +5,11 @@ import pytest
 from coffre.errors import RemoteError
 from coffre.storage.platform import KeyOrigin
 from coffre.storage.values import AccessKey
+from tests.contracts.owners import *  # noqa: F403
+from tests.contracts.owners import Owned
 from tests.contracts.storage import *  # noqa: F403
 from tests.contracts.storage import Place
+from tests.doubles.owners import OwnersPlatform
 from tests.doubles.storage import MOST_GIVEN_KEYS, MemoryPlatform
 
 WALL_BYTES = 1 << 20
@@ -33,6 +36,16 @@ def place_of(owner: str, keys: KeyOrigin) -> Place:
 def keys(request: pytest.FixtureRequest) -> KeyOrigin:
     origin: KeyOrigin = request.param
     return origin
+
+
+@pytest.fixture(params=KeyOrigin)
+def owned(request: pytest.FixtureRequest) -> Owned:
+    if request.param is not KeyOrigin.NONE:
+        place = place_of("martin", request.param)
+        return Owned(place.storage, place.owner)
+    platform = OwnersPlatform()
+    platform.put("Customer", "coffre:k7f3q9wz2m", {"external_id": "coffre:k7f3q9wz2m", "name": "Martin"})
+    return Owned(platform, "martin-k7f3q9wz2m")
 
 
 @pytest.fixture

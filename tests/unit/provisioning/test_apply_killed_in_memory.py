@@ -64,9 +64,10 @@ def end_what_was_killed(workshop: Workshop) -> None:
         keys = secrets.control().machine_keys
         assert control_before.owner_key in (None, secrets.control().owner_key)
         assert control_before.machine_keys == {name: keys[name] for name in control_before.machine_keys}
+        assert control_before.stack_passphrase == secrets.control().stack_passphrase
     for name in data_before.repository_passwords if data_before is not None else ():
         assert read_password(secrets.data(), name) == read_password(data_before, name), "no second password"
-    for name in (COMPTA, CAISSE):
+    for name in (COMPTA, CAISSE) if workshop.has_buckets else ():
         check_one_repository(workshop, name)
         check_one_content_a_generation(workshop, name)
     check_no_key_is_unknown(workshop)

@@ -3,6 +3,8 @@
 import pytest
 
 from coffre.storage.platform import KeyOrigin
+from tests.contracts.owners import *  # noqa: F403
+from tests.contracts.owners import Owned
 from tests.contracts.storage import *  # noqa: F403
 from tests.contracts.storage import Place
 
@@ -25,3 +27,8 @@ def place(world):
 @pytest.fixture(scope="module")
 def walled(world):
     return place_of(world, "unwalled")
+
+
+@pytest.fixture
+def owned(place):
+    return Owned(place.storage, place.owner)

@@ -24,6 +24,8 @@ from coffre.storage.values import AccessKey, OwnerFacts, PlatformAwayError
 from tests.acronis.customers import Desk
 from tests.acronis.platforms import new_tenant
 from tests.acronis.running import VendorCloud
+from tests.contracts.owners import *  # noqa: F403
+from tests.contracts.owners import Owned
 
 QUOTA = 100 * 10**9
 GIB = 1 << 30
@@ -37,6 +39,11 @@ def tenant(desk: Desk, platform: AcronisPlatform) -> Tenant:
     desk.converge(tenant_layout(sold, platform), "Customer", "Service", "OfferingItems")
     desk.forget()
     return sold
+
+
+@pytest.fixture
+def owned(storage: AcronisStorage, tenant: Tenant) -> Owned:
+    return Owned(storage, naming.owner_uid(tenant))
 
 
 def uid_of(tenant: Tenant) -> str:
