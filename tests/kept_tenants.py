@@ -31,19 +31,20 @@ from tests.builders import PLATFORM, machine_with, tenant_file
 GIB = 1024**3
 
 
-def write_checkout(root: Path) -> str:
+def write_checkout(root: Path, platform: Mapping[str, Any] = PLATFORM) -> str:
     """Write a checkout without tenants; returns the reference of its records."""
     (root / "tenants").mkdir()
     (root / "platform.yaml").write_text(
-        yaml.dump(PLATFORM, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8"
+        yaml.dump(dict(platform), Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8"
     )
-    return str(PLATFORM["records"])
+    return str(platform["records"])
 
 
 @dataclass(frozen=True)
 class KeptTenant:
     """One tenant, and what the records have of it: sizes and backups by how many days ago they are.
 
+    ``agents`` are by machine, restic where none is named; ``platform`` is the platform.yaml of the last apply.
     ``findings`` are with how long they have been open, and since when they are closed (None: still open).
     """
 
@@ -58,11 +59,18 @@ class KeptTenant:
     drills: Sequence[tuple[int, Drilled]] = ()
     looked_ago: timedelta | None = timedelta(minutes=2)
     installed_days_ago: int = 30
+    agents: Mapping[str, str] = field(default_factory=dict)
+    platform: Mapping[str, Any] = field(default_factory=lambda: PLATFORM)
 
     def keep(self, records: Records, now: datetime) -> None:
         """Write all of it."""
-        platform = AppliedFile(None, yaml.dump(PLATFORM, Dumper=yaml.CSafeDumper, allow_unicode=True).encode())
-        machines = {name: machine_with(connection=self._connection(name)) for name in self.machines}
+        platform = AppliedFile(
+            None, yaml.dump(dict(self.platform), Dumper=yaml.CSafeDumper, allow_unicode=True).encode()
+        )
+        machines = {
+            name: machine_with(connection=self._connection(name), agent=self.agents.get(name, "restic"))
+            for name in self.machines
+        }
         licences = {"workstation": len(machines)}
         own = AppliedFile(
             self.id, tenant_file(id=self.id, machines=machines, licences=licences, **self.fields).encode()

@@ -5,15 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from coffre.agents.acronis.statement import STATEMENT as ACRONIS
 from coffre.agents.driver import AgentDriver, AgentLook, Agents, DeployRequest, DeployResult, OnProgress, RemoveRequest
 from coffre.agents.repository import RepositoryFormat, RepositoryLayout
 from coffre.agents.restic.kind import ResticKind
+from coffre.agents.statement import VendorStatement
 from coffre.errors import RefusedError
 from coffre.spec.tenant import AgentKind, Machine
 
 R = TypeVar("R", DeployRequest, RemoveRequest)
 
 DRIVERS: dict[AgentKind, AgentDriver] = {AgentKind.RESTIC: ResticKind()}
+
+STATEMENTS: Mapping[AgentKind, VendorStatement] = {AgentKind.ACRONIS: ACRONIS}
+"""The agents whose vendor runs a service of its own; known without platform.yaml."""
+
+
+def find_statement(machine: Machine) -> VendorStatement | None:
+    """Return what documents state of the vendor of a machine's agent; None for an agent of SMILÉO's own service."""
+    return STATEMENTS.get(machine.agent)
 
 
 def find_driver(machine: Machine) -> AgentDriver | None:

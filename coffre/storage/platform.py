@@ -113,13 +113,15 @@ class HostingCompany:
 class PlatformStatement:
     """What documents for customers state of a platform, besides its hosting in platform.yaml.
 
-    ``account`` and ``region`` are those of a cloud; ``host`` is its company, which is a sub-processor.
+    ``account`` and ``region`` are those of a cloud; ``host`` is its company, which is a sub-processor. ``portal`` is
+    the address at which customers see and restore their backups by themselves.
     """
 
     media: MediaKeeper = MediaKeeper.OPERATOR
     account: str | None = None
     region: str | None = None
     host: HostingCompany | None = None
+    portal: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from coffre.agents.kinds import with_repository
 from coffre.observation.judge.uplink import MachineUpload, MeasuredRun, Uploads, judge_uploads
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
@@ -53,11 +54,12 @@ class TimedReadings:
     ) -> list[MachineRestore]:
         """Return how long a full restore of each machine takes, or of ``size_bytes`` of any of them.
 
-        A restore onto the machine itself is among them once there is a sample of it.
+        A restore onto the machine itself is among them once there is a sample of it. A machine whose backups SMILÉO
+        cannot open is not among them.
         """
         own = self._read(tenant.id)
         found = []
-        for name in tenant.machines:
+        for name in with_repository(tenant.machines):
             size = full_size(seen.get(name)) if size_bytes is None else size_bytes
             here, itself = Line(tenant.storage.platform), Line(tenant.storage.platform, name)
             samples: Sequence[Sample] = own.get(here, ())

@@ -34,14 +34,15 @@ def sla(
     ] = None,
     tenant: Annotated[
         str | None,
-        typer.Option(metavar="TENANT", help="For this tenant: its platform, without changes that it asked for."),
+        typer.Option(metavar="TENANT", help="For this tenant: its platforms, without changes that it asked for."),
     ] = None,
     year: Annotated[int | None, typer.Option(min=2000, max=2199, help="The year (default: this one).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A list, one entry a platform.")] = False,
 ) -> None:
     """Show the availability of each platform in a year: the budget of 99.7 %, what is used and left, by month.
 
-    A time that nobody probed is unknown: neither up nor down. It asks the records only.
+    A time that nobody probed is unknown: neither up nor down. It asks the records only. The service of a vendor's
+    agent has its editor's own service level, which is no part of the 99.7 %: nothing is measured there.
     """
     if context.invoked_subcommand is not None:
         return
@@ -51,10 +52,17 @@ def sla(
     zone = checkout.settings.working_hours.timezone
     judged = _judge_all(checkout, platform, tenant, year or now.astimezone(ZoneInfo(zone)).year, now)
     if as_json:
-        output.result_json([_as_json(known, found) for known, found in judged])
+        output.result_json(
+            [_as_json(known, found, is_editors=_is_editors(checkout, known.name)) for known, found in judged]
+        )
         return
     for known, found in judged:
-        _show(known, found, zone)
+        if _is_editors(checkout, known.name):
+            output.result(
+                f"{known.name}, {found.year}: its service level is its editor's own, and no part of the 99.7 %"
+            )
+        else:
+            _show(known, found, zone)
 
 
 @commands.command("exclude")
@@ -101,11 +109,19 @@ def _judge_all(
         known = read_platforms(records, year, zone)
         if slug is not None:
             tenant = find_tenant(checkout, slug)
-            names = names or [tenant.storage.platform]
+            names = names or list(dict.fromkeys([tenant.storage.platform, *tenant.storage.parts]))
             changes = list_change_windows(records, tenant.id)
     _refuse_unknown(names or [], checkout, list(known.by_name))
     chosen = dict.fromkeys(names or checkout.settings.platforms)
     return [(known.get(name), known.get(name).judge(year, zone, now, changes)) for name in chosen]
+
+
+def _is_editors(checkout: "Checkout", name: str) -> bool:
+    """Tell whether a platform is the service of a vendor's agent, whose level the contract leaves to the editor."""
+    from coffre.storage.kinds import driver_of
+
+    platform = checkout.settings.platforms.get(name)
+    return platform is not None and not driver_of(platform).capabilities.has_buckets
 
 
 def _refuse_unknown(names: Sequence[str], checkout: "Checkout", more: Sequence[str] = ()) -> None:
@@ -153,9 +169,10 @@ def _percent(value: float) -> str:
     return "99.999" if text == "100.000" and value < 100 else text
 
 
-def _as_json(known: "KnownPlatform", found: "Availability") -> object:
+def _as_json(known: "KnownPlatform", found: "Availability", *, is_editors: bool) -> object:
     return {
         "platform": known.name,
+        "is_editors": is_editors,
         **vars(found),
         "left_seconds": found.left_seconds,
         "percent": found.percent,

@@ -13,6 +13,7 @@ from coffre.cli.words.supervision.french_findings import ACTIONS, ATTRIBUTIONS, 
 from coffre.cli.words.supervision.french_lines import say_restore
 from coffre.cli.words.supervision.why import STATUSES, say_licences, say_looked, say_machine, say_outlook
 from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
+from coffre.operations.welcome import vendor_words
 from coffre.records.kept_findings import KeptFinding
 from coffre.spec.tenant import Tenant
 from coffre.supervision.applied import UnknownTenant
@@ -134,7 +135,7 @@ def tenant_facts(found: TenantOverview, audience: Audience) -> dict[str, Any]:
         "state": LEVELS[level],
         "space": _space(picture),
         "outlook": typeset(say_outlook(picture.forecast)),
-        "older": _older(picture),
+        "older": "" if any(each.is_whole for each in found.vendors) else _older(picture),
         "curve": _curve(found),
         "licences": typeset(say_licences(picture)),
         "weekdays": [("L", "lundi"), ("M", "mardi"), ("M", "mercredi"), ("J", "jeudi"), ("V", "vendredi"),
@@ -146,6 +147,9 @@ def tenant_facts(found: TenantOverview, audience: Audience) -> dict[str, Any]:
         "availability": None if audience.is_customer else _availability(found.availability, tenant.timezone),
         "drills": [_drill(each, tenant.timezone) for each in found.drills],
         "restores": [typeset(say_restore(each)) for each in found.restores],
+        "vendors": [{"title": vendor_words.say_title(each), "sentences": vendor_words.list_statements(each)}
+                    for each in found.vendors],
+        "is_drilled": not any(each.is_whole for each in found.vendors),
     }  # fmt: skip
 
 

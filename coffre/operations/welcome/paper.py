@@ -11,12 +11,13 @@ from coffre.correspondence.french import count, describe_reach
 from coffre.correspondence.pages import render_pdf
 from coffre.errors import RefusedError
 from coffre.observation.judge.uplink import Uploads
-from coffre.operations.welcome import words
+from coffre.operations.welcome import vendor_words, words
 from coffre.records.facts.contract import Commissioned
 from coffre.spec.loader import Checkout
 from coffre.spec.plan import OperatingSystem
 from coffre.spec.tenant import Tenant
 from coffre.tenant.opening import OpenTenant
+from coffre.tenant.vendors import list_vendor_services, own_machines
 from coffre.workspace.files import write_atomically
 
 STYLE_SHEETS = ("courriers/page.css", "courriers/lettre.css", "bienvenue/bienvenue.css")
@@ -63,6 +64,8 @@ def collect(
     hours = checkout.settings.working_hours
     used = {machine.plan for machine in machines.values()}
     systems = sorted({machine.os for machine in machines.values()}, key=list(OperatingSystem).index)
+    own, vendors = own_machines(tenant), list_vendor_services(tenant, checkout.settings.platforms)
+    own_systems = [system for system in systems if any(machine.os is system for machine in own.values())]
     return {
         "title": "Bienvenue : votre service de sauvegarde est en place",
         "service_name": names.SERVICE,
@@ -91,20 +94,35 @@ def collect(
                 "exclude": plan.exclude,
                 "schedules": [words.describe_schedule(each) for each in plan.schedule],
                 "keep": words.describe_keep(plan.keep),
-                "baits": plan.baits,
+                "baits": plan.baits and any(machine.plan == name for machine in own.values()),
             }
             for name, plan in tenant.plans.items()
             if name in used
         ],
         "first_backups": words.describe_first_backups(uploads),
-        "unix": [names.SYSTEMS[system] for system in systems if system is not OperatingSystem.WINDOWS],
-        "has_windows": OperatingSystem.WINDOWS in systems,
+        "own_machines": list(own),
+        "unix": [names.SYSTEMS[system] for system in own_systems if system is not OperatingSystem.WINDOWS],
+        "has_windows": OperatingSystem.WINDOWS in own_systems,
+        "vendors": [
+            {
+                "title": vendor_words.say_title(each),
+                "product": each.statement.product,
+                "editor": each.statement.editor,
+                "machines": vendor_words.say_machines(each),
+                "licences": vendor_words.say_licences(each),
+                "space": vendor_words.say_space(each),
+                "restore": vendor_words.say_restore(each),
+                "deletion": vendor_words.say_deletion(each),
+                "level": vendor_words.say_level(each),
+            }
+            for each in vendors
+        ],
         "tasks": [
             {
                 "name": task.name,
                 "is_providers": task.is_providers(tenant.options),
                 "is_ordered": task.option is not None and task.option in tenant.options,
             }
-            for task in words.TASKS
+            for task in (*words.TASKS, *map(vendor_words.vendors_task, vendors))
         ],
     }

@@ -62,6 +62,7 @@ class AcronisDriver:
             account=own.partner,
             region=read_data_center(own.url).host,
             host=HostingCompany(own.vendor.name, own.vendor.country),
+            portal=own.url,
         )
 
     def holds_store(self, platform: Platform, root: Path, address: str, key: AccessKey) -> bool:  # noqa: ARG002

@@ -20,7 +20,7 @@ def find_affected(
     records: Records, applied: Mapping[str, AppliedTenant], platforms: Collection[str], author: Author
 ) -> list[Tenant]:
     """Return the tenants whose backups are on these platforms and not erased, as they were last applied."""
-    tenants = [each.tenant for each in applied.values() if each.tenant.storage.platform in platforms]
+    tenants = [each.tenant for each in applied.values() if not _homes(each.tenant).isdisjoint(platforms)]
     served = [each for each in tenants if each.status in (TenantStatus.ACTIVE, TenantStatus.LEAVING)]
     stages = {each.slug: find_stage(TenantLog.read(records, each.id, each.slug, author)) for each in served}
     return [each for each in served if stages[each.slug] is None or stages[each.slug] in BEFORE_ERASURE]
@@ -28,9 +28,7 @@ def find_affected(
 
 def plan_notices(steps: Iterable[MaintenanceStep], tenants: Collection[Tenant], now: datetime) -> list[Message]:
     """Return the messages that tell what was said about maintenance to the contacts of the tenants on its platform."""
-    return [
-        _notice(step, tenant, now) for step in steps for tenant in tenants if tenant.storage.platform == step.platform
-    ]
+    return [_notice(step, tenant, now) for step in steps for tenant in tenants if step.platform in _homes(tenant)]
 
 
 def _notice(step: MaintenanceStep, tenant: Tenant, now: datetime) -> Message:
@@ -54,3 +52,8 @@ def _notice(step: MaintenanceStep, tenant: Tenant, now: datetime) -> Message:
         created_at=now,
         not_before=now,
     )
+
+
+def _homes(tenant: Tenant) -> set[str]:
+    """Return the platforms that a tenant's machines back up to."""
+    return {tenant.storage.platform, *tenant.storage.parts}

@@ -25,6 +25,7 @@ from coffre.supervision.lines import MachineRestore, TimedReadings
 from coffre.supervision.metrics.figures import list_ended
 from coffre.supervision.overview.calendar import Day, first_day, list_days
 from coffre.supervision.picture import TenantPicture, draw_applied
+from coffre.tenant.vendors import VendorService, list_vendor_services
 
 CURVE_DAYS = 90
 DRILLS = 10
@@ -50,7 +51,8 @@ class TenantOverview:
     """What the page of a tenant shows; ``sizes`` has the current bytes of each measured day.
 
     ``availability`` is that of its platform for this tenant, this year: None when no platform was ever probed.
-    ``restores`` are how long full restores take, by machine and line.
+    ``restores`` are how long full restores take, by machine and line. ``vendors`` are the
+    vendors of agents of its machines: SMILÉO tests no restore of these.
     """
 
     picture: TenantPicture
@@ -59,6 +61,7 @@ class TenantOverview:
     drills: Sequence[Drill]
     availability: Availability | None = None
     restores: Sequence[MachineRestore] = ()
+    vendors: Sequence[VendorService] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,9 @@ def gather(records: Records, root: Path, now: datetime, only: str | None = None)
                 records, draw_applied(records, each, now), looks, timed, platforms.get(each.tenant.storage.platform, [])
             ),
             availability=None if probed is None else probed.judge(each.tenant),
+            vendors=list_vendor_services(
+                each.tenant, {} if house.checkout is None else house.checkout.settings.platforms
+            ),
         )
         for each in served.values()
     )

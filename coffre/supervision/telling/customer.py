@@ -13,6 +13,7 @@ from coffre.records.messages import Message, MessageKind, Told
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
 from coffre.supervision.telling.planning import CUSTOMER_PERCENT, read_finding
+from coffre.tenant.vendors import list_vendor_services, own_machines
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def _write_quota(
         "percent": CUSTOMER_PERCENT,
         "share": "" if used is None else format_share(used, tenant.storage.quota_bytes),
         "at": format_moment(at, tenant.timezone),
+        "own_machines": list(own_machines(tenant)),
+        "vendors": list_vendor_services(tenant, settings.platforms),
         "was_stopped": any(_kind(each) is FindingKind.QUOTA_REACHED for each in (lead, *letter.others)),
     }
     return _SUBJECTS[state], render_text("messages/quota.txt.j2", facts)

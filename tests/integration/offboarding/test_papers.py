@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from coffre.observation.judge.uplink import Uploads
 from coffre.offboarding.notices.letters import LetterKind, write_letter
 from coffre.operations.welcome.paper import STYLE_SHEETS, collect
 from coffre.spec.loader import load_checkout
+from coffre.spec.platform import PlatformFile
 from tests.unit.offboarding.certificate.test_issue import issue_whole, write_key
 from tests.unit.offboarding.departures import leaving_tenant, open_tenant
 from tests.unit.offboarding.notices.test_letters import TODAY, facts_of
+from tests.vendor_tenants import PLATFORMS, mixed_tenant
 
 ROOT = Path(__file__).resolve().parents[3]
 JUDGE = Path(sys.prefix) / "verapdf.jar"
@@ -63,6 +66,16 @@ def welcome(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def vendors_welcome(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The welcome paper of a tenant with a vendor's agent on one of its machines."""
+    checkout = replace(load_checkout(ROOT), settings=PlatformFile.model_validate(PLATFORMS))
+    facts = collect(mixed_tenant(), checkout, date(2026, 12, 1), date(2026, 12, 2), Uploads(), is_specimen=True)
+    path = tmp_path_factory.mktemp("welcome") / "vendors.pdf"
+    path.write_bytes(render_pdf("bienvenue/bienvenue.html.j2", STYLE_SHEETS, facts))
+    return path
+
+
+@pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
     """A specimen that the lab's own key signs (EC), and a certificate of a key of platform.yaml (RSA)."""
     specimen, real = tmp_path_factory.mktemp("specimen"), tmp_path_factory.mktemp("real")
@@ -72,8 +85,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Path]:
         return [first, issue_whole(opened).pdf.rename(real / "rsa.pdf")]
 
 
-def test_letters_and_the_welcome_paper_are_for_archives(letters: Sequence[Path], welcome: Path) -> None:
-    papers = [*letters, welcome]
+def test_letters_and_the_welcome_paper_are_for_archives(
+    letters: Sequence[Path], welcome: Path, vendors_welcome: Path
+) -> None:
+    papers = [*letters, welcome, vendors_welcome]
     assert judge(LETTER, papers) == {each.name: True for each in papers}
 
 

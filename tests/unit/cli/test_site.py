@@ -25,6 +25,7 @@ from coffre.supervision.overview.gather import gather
 from tests.builders import PLATFORM
 from tests.kept_tenants import GIB, KeptTenant, keep_passes, write_checkout
 from tests.unit.hostile.texts import PLAIN
+from tests.vendor_tenants import CONTRACT, PARTS, PLATFORMS
 
 NOON = datetime(2026, 11, 30, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -46,7 +47,7 @@ ROUX = KeptTenant("roux", "q2w3e4r5t6", {"name": "Cabinet Roux"}, ("notaire-01",
 
 
 def pages_of(root: Path, *tenants: KeptTenant, passes: int = 34, only: str | None = None) -> Mapping[str, str]:
-    reference = write_checkout(root)
+    reference = write_checkout(root, tenants[0].platform)
     with Records.open(reference, root) as records:
         if passes:
             keep_passes(records, NOON, passes, len(tenants))
@@ -210,3 +211,45 @@ def test_the_forecast_ends_where_the_quota_is_reached_and_without_one_there_is_n
     shrinking = Forecast(Outlook.STEADY, None, -1.0, 30)
     [ahead] = re.findall(r'class="ahead" x1="[\d.]+" y1="([\d.]+)" x2="[\d.]+" y2="([\d.]+)"', curve(sizes, shrinking))
     assert float(ahead[0]) < float(ahead[1])
+
+
+@pytest.mark.parametrize("only", [None, "martin"])
+def test_a_page_says_what_the_contract_says_of_a_vendors_agent(tmp_path: Path, only: str | None) -> None:
+    storage = {"platform": "editor", "quota": "10 GiB"}
+    tenant = KeptTenant(
+        "martin",
+        "k7f3q9wz2m",
+        {"contract": CONTRACT, "storage": storage},
+        sizes={0: GIB},
+        agents=dict.fromkeys(("compta-01", "caisse-01"), "acronis"),
+        platform=PLATFORMS,
+    )
+    pages = pages_of(tmp_path, tenant, only=only)
+    page = words(pages["index.html" if only else "clients/martin.html"])
+    for said in (
+        "L’agent Acronis Cyber Protect Machines concernées : toutes.",
+        "Les licences (2 postes) viennent de la commande CMD-88231",
+        "ont été acceptées le 3 novembre 2026",
+        "il ne s’ajoute pas aux 99,7 % de la plate-forme",
+        "est définitivement perdue",
+        "https://eu2-cloud.acronis.example",
+    ):
+        assert said in page, page
+    assert "Exercices de restauration" not in page, "nobody tests restores from outside of the portal"
+    assert "anciennes versions" not in page
+
+
+def test_a_page_of_a_mixed_tenant_names_the_machines_of_the_vendor(tmp_path: Path) -> None:
+    storage = {"platform": "lab", "quota": "10 GiB", "parts": PARTS}
+    tenant = KeptTenant(
+        "martin",
+        "k7f3q9wz2m",
+        {"contract": CONTRACT, "storage": storage},
+        sizes={0: GIB},
+        agents={"caisse-01": "acronis"},
+        platform=PLATFORMS,
+    )
+    page = words(pages_of(tmp_path, tenant, only="martin")["index.html"])
+    assert "Machines concernées : caisse-01. Les licences (1 poste) viennent de la commande CMD-88231" in page
+    assert "Exercices de restauration" in page
+    assert "anciennes versions" in page

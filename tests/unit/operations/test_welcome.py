@@ -1,5 +1,7 @@
 """The welcome paper: French words for schedules and retention, article 16 with the options, whole on its pages."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from coffre.operations.welcome.paper import STYLE_SHEETS, collect
 from coffre.operations.welcome.words import TASKS, describe_first_backups, describe_keep, describe_schedule
 from coffre.spec.loader import load_checkout
 from coffre.spec.plan import Keep
-from coffre.spec.tenant import Option
+from coffre.spec.platform import PlatformFile
+from coffre.spec.tenant import Option, Tenant
 from coffre.spec.values.schedule import parse_schedule
+from tests.vendor_tenants import PLATFORMS, mixed_tenant, vendors_tenant
 
 ROOT = Path(__file__).resolve().parents[3]
 SLUG = "boulangerie-martin"
@@ -69,9 +73,7 @@ def test_an_option_makes_its_task_the_providers() -> None:
 def test_the_paper_of_the_example_says_everything(tmp_path: Path) -> None:
     checkout = load_checkout(ROOT)
     facts = collect(checkout.tenants[SLUG], checkout, date(2026, 12, 1), date(2026, 12, 2), UPLOADS, is_specimen=False)
-    (path := tmp_path / "bienvenue.pdf").write_bytes(render_pdf("bienvenue/bienvenue.html.j2", STYLE_SHEETS, facts))
-    reader = pypdf.PdfReader(path)
-    text = " ".join(" ".join(page.extract_text() for page in reader.pages).replace("\u00a0", " ").split())
+    text, pages = print_paper(tmp_path, facts)
     for said in (
         "mis en service le 1er décembre 2026",
         "compta-01 : 200,00 Gio à 20 Mbit/s, soit 23 h 52 sans interruption",
@@ -87,4 +89,49 @@ def test_the_paper_of_the_example_says_everything(tmp_path: Path) -> None:
     ):
         assert said in text, text
     assert "Windows" not in text
-    assert len(reader.pages) <= 3
+    assert "éditeur" not in text
+    assert pages <= 3
+
+
+def print_paper(folder: Path, facts: Mapping[str, object]) -> tuple[str, int]:
+    """Return what the paper says, and on how many pages."""
+    (path := folder / "bienvenue.pdf").write_bytes(render_pdf("bienvenue/bienvenue.html.j2", STYLE_SHEETS, facts))
+    reader = pypdf.PdfReader(path)
+    text = " ".join(page.extract_text() for page in reader.pages).replace("\u00a0", " ")
+    return " ".join(text.split()), len(reader.pages)
+
+
+def vendors_paper(folder: Path, tenant: Tenant) -> str:
+    checkout = replace(load_checkout(ROOT), settings=PlatformFile.model_validate(PLATFORMS))
+    facts = collect(tenant, checkout, date(2026, 12, 1), date(2026, 12, 2), Uploads(), is_specimen=False)
+    text, pages = print_paper(folder, facts)
+    assert pages <= 3
+    return text
+
+
+def test_the_paper_says_what_the_contract_says_of_a_vendors_agent(tmp_path: Path) -> None:
+    text = vendors_paper(tmp_path, vendors_tenant())
+    for said in (
+        "Machines concernées : toutes. Les licences (2 postes) viennent de la commande CMD-88231 passée",
+        "l’éditeur, Acronis, ont été acceptées le 3 novembre 2026",
+        "dans le portail de l’éditeur (https://eu2-cloud.acronis.example)",
+        "celui de l’éditeur : il ne s’ajoute pas aux 99,7 % de la plate-forme",
+        "supprimée dans le portail Acronis est définitivement perdue",
+        "Maintien du portail et des agents Acronis en fonctionnement oui –",
+    ):
+        assert said in text, text
+    for wrong in ("sauvegarde-restaurer", "peut encore être rétablie", "délai de rétablissement écoulé", "témoins"):
+        assert wrong not in text, text
+
+
+def test_each_statement_of_a_mixed_tenant_names_its_machines(tmp_path: Path) -> None:
+    text = vendors_paper(tmp_path, mixed_tenant())
+    for said in (
+        "Machines concernées : caisse-01. Les licences (1 poste) viennent",
+        "4,00 Gio (4 294 967 296 octets) sont réservés aux machines dont l’agent est Acronis Cyber Protect",
+        "Une sauvegarde supprimée de compta-01 peut encore être rétablie pendant 14 jours",
+        "Sur compta-01, une personne ayant les droits d’administration restaure elle-même",
+        "Sur compta-01, l’agent dépose",
+        "délai de rétablissement écoulé (compta-01)",
+    ):
+        assert said in text, text

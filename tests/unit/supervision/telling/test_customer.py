@@ -8,11 +8,13 @@ import pytest
 from coffre.findings import Finding, FindingKind
 from coffre.records.messages import Audience, Message, MessageKind, Told
 from coffre.spec.platform import PlatformFile
+from coffre.spec.tenant import Tenant
 from coffre.supervision.findings.life import Settled, Subject, settle
 from coffre.supervision.telling import customer
 from coffre.supervision.telling.customer import Letter, Situation, choose_letters, write_letter
 from coffre.supervision.telling.planning import Addressees, plan_messages
 from tests.builders import PLATFORM, tenant_with
+from tests.vendor_tenants import PLATFORMS, mixed_tenant, vendors_tenant
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TENANT = tenant_with(storage={"platform": "lab", "quota": "500 Go", "undelete_days": 30})
@@ -99,3 +101,18 @@ def test_nothing_of_the_platforms_inside_reaches_a_customer(situation: Situation
 def test_every_kind_of_message_has_its_letter() -> None:
     assert set(customer._LETTERS) == set(MessageKind)
     assert {each.audience for each in messages(NEAR)} == {Audience.CUSTOMER}
+
+
+def test_a_letter_says_what_a_deletion_in_a_vendors_portal_means() -> None:
+    settings, letter = PlatformFile.model_validate(PLATFORMS), Letter(messages(NEAR)[0])
+
+    def say(tenant: Tenant) -> str:
+        return " ".join(write_letter(letter, tenant, settings, KNOWN, NOON).text.replace("\u00a0", " ").split())
+
+    whole, mixed = say(vendors_tenant()), say(mixed_tenant())
+    assert "supprimer vous-même, dans le portail Acronis, les sauvegardes qui ne vous sont plus utiles." in whole
+    assert "Une sauvegarde supprimée dans ce portail est définitivement perdue." in whole
+    assert "rétablie" not in whole
+    assert "utiles (compta-01). Une sauvegarde supprimée ne peut plus être rétablie après 14 jours" in mixed
+    assert "dans le portail Acronis, les sauvegardes qui ne vous sont plus utiles (caisse-01)." in mixed
+    assert "portail" not in text(letter)

@@ -9,6 +9,7 @@ from coffre.supervision.availability.notices import plan_notices
 from coffre.supervision.judge.maintenance import MaintenanceStep, Step
 from coffre.supervision.telling.customer import Letter, Situation, choose_letters, write_letter
 from tests.builders import PLATFORM, tenant_with
+from tests.vendor_tenants import mixed_tenant
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 STEP = MaintenanceStep(
@@ -39,6 +40,11 @@ def test_the_customers_of_that_platform_are_told_each_thing_that_was_said() -> N
     assert (found.slug, found.tenant_id) == (TENANT.slug, TENANT.id)
     later = plan_notices([replace(STEP, step=Step.WITHDRAW)], [TENANT], NOW.replace(hour=10))
     assert [each.lead for each in choose_letters([found, *later])] == [found, *later], "in their order, none left out"
+
+
+def test_customers_with_a_part_of_their_space_there_are_told_too() -> None:
+    (told,) = plan_notices([replace(STEP, platform="editor")], [TENANT, mixed_tenant(slug="roux")], NOW)
+    assert told.slug == "roux"
 
 
 def test_the_notice_says_when_what_happens_and_how_to_reach_smileo() -> None:

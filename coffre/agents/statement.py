@@ -1,0 +1,19 @@
+"""What documents state of an agent whose vendor runs a service of its own for it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class VendorStatement:
+    """An agent of a vendor: backups lie in the vendor's service, restores and their tests are done in its portal.
+
+    ``editor`` and ``product`` are names for documents in any language. ``guide`` is the page for SMILÉO's engineers;
+    its sections ``#restore`` and ``#what-has-no-meaning-there`` say what to do instead of Coffre's own verbs.
+
+    The contract (articles 1a, 13 and 15): licences come by an order to a distributor, the customer accepts the
+    editor's terms, the agent's service level is the editor's, and a backup that is deleted in the portal is gone.
+    """
+
+    editor: str
+    product: str
+    guide: str
