@@ -10,6 +10,7 @@ import pulumi
 from coffre.agents.kinds import with_bucket
 from coffre.spec import naming
 from coffre.spec.loader import Checkout, load_checkout
+from coffre.spec.parts import parts_of
 from coffre.spec.tenant import Tenant
 from coffre.storage.kinds import driver_of
 from coffre.storage.platform import placeholder_keys
@@ -29,17 +30,16 @@ def declare_stack() -> None:
 
 
 def find_tenant(checkout: Checkout, stack: str) -> Tenant:
-    """Return the tenant of a stack; of a copy's stack, the tenant as the copy's platform has it."""
+    """Return the tenant of a stack as the platform of that has it: its own one, that of a part, or of its copy."""
     slug = naming.slug_of_stack(stack)
     tenant = checkout.tenants.get(slug)
     if tenant is None:
         raise pulumi.RunError(f"tenants/{slug}.yaml does not exist")
-    if stack == slug:
-        return tenant
-    copied = tenant.copied()
-    if copied is None:
-        raise pulumi.RunError(f"tenants/{slug}.yaml names no copy")
-    return copied
+    homes = [*parts_of(tenant, checkout.settings.platforms), *filter(None, [tenant.copied()])]
+    for home in homes:
+        if naming.stack_name(home) == stack:
+            return home
+    raise pulumi.RunError(f"tenants/{slug}.yaml names nothing that has the stack {stack}")
 
 
 declare_stack()

@@ -86,7 +86,7 @@ VENDOR: dict[str, Any] = {
     "storage": "Partner cloud",
     "agents_email": "agents@smileo.example",
     "vendor": {"name": "Éditeur GmbH", "country": "CH"},
-    "hosting": PLATFORM["platforms"]["lab"]["hosting"],
+    "hosting": deepcopy(PLATFORM["platforms"]["lab"]["hosting"]),
 }
 """A vendor's platform: it has neither buckets nor access keys."""
 

@@ -26,7 +26,7 @@ class ResourceChange:
     """One change of one resource, and the differences.
 
     ``operation`` is create, adopt, update, replace or delete; to adopt is to add an existing resource of the platform
-    to the stack's state.
+    to the stack's state. ``platform`` is that of a part beside the tenant's own one, empty elsewhere.
     """
 
     operation: str
@@ -35,6 +35,7 @@ class ResourceChange:
     properties: tuple[PropertyChange, ...] = ()
     inputs_sha256: str = ""
     """The hash of the wanted inputs, with masked secrets: it shows whether another change has the same result."""
+    platform: str = ""
 
 
 def refuse_other_changes(tenant: str, planned: Iterable[ResourceChange], now: Iterable[ResourceChange]) -> None:

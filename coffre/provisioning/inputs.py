@@ -23,6 +23,7 @@ from coffre.records.facts.inputs import InputsApplied
 from coffre.records.facts.registry import FACTS, read_as
 from coffre.spec.files import PLATFORM_FILE, TENANTS_FOLDER
 from coffre.spec.loader import Checkout
+from coffre.spec.parts import parts_of
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.log import Log, TenantLog
 from coffre.tenant.opening import open_storage
@@ -143,8 +144,9 @@ class Inputs:
 
     def digest(self, tenant: Tenant) -> Digests:
         """Return the digests of one tenant, as its file has it."""
+        parts = [part.storage.platform for part in parts_of(tenant, self._checkout.settings.platforms)]
         copied = tenant.copied()
-        homes = [tenant.storage.platform, *([] if copied is None else [copied.storage.platform])]
+        homes = [*parts, *([] if copied is None else [copied.storage.platform])]
         described = {"tenant": tenant.model_dump(mode="json"), "homes": [self._find_platform(name) for name in homes]}
         systems = sorted({(each.agent, each.os) for each in tenant.active_machines().values()})
         programs = [digest_code(), *(_find_programs(tenant, *each) for each in systems)]

@@ -41,8 +41,8 @@ def note(at: Context, *, is_open: bool = True) -> tuple[Note, ...]:
         *_note_tenant(tenant),
         *note_retired(tenant, local_today(tenant)),
         *waiting,
-        *_note_overshoot(at.opened),
-        *_note_costs(at.opened),
+        *_note_overshoot(at.opened.parts[0]),
+        *(each for part in at.opened.parts for each in _note_costs(part)),
         *_note_costs_of_copy(at.opened),
     )
     if not is_open:

@@ -10,6 +10,7 @@ from coffre.errors import ExpectedError, RefusedError
 from coffre.provisioning.rules import judge_escrow
 from coffre.secrets.places import Places
 from coffre.spec.loader import Checkout
+from coffre.spec.parts import parts_of
 from coffre.spec.storage_platform import Platform
 from coffre.storage.checking import PlatformFinding, Verdict, ok, problem, unknown, warning
 from coffre.storage.kinds import connect, driver_of
@@ -32,11 +33,13 @@ class PlatformReport:
 def check(checkout: Checkout, name: str, now: datetime, on_progress: Callable[[str], None]) -> PlatformReport:
     """Check one platform; every fault is a finding, never an error."""
     platform = checkout.settings.platforms[name]
-    every = checkout.tenants.values()
+    every = [part for tenant in checkout.tenants.values() for part in parts_of(tenant, checkout.settings.platforms)]
     copies = [copied for tenant in every if (copied := tenant.copied()) is not None]
     tenants = [tenant for tenant in (*every, *copies) if tenant.storage.platform == name]
-    findings = driver_of(platform).check(platform, checkout.root, tenants, now, on_progress)
-    return PlatformReport(name, (*findings, _check_programs(checkout, platform), _check_escrow(checkout, name)))
+    driver = driver_of(platform)
+    findings = driver.check(platform, checkout.root, tenants, now, on_progress)
+    programs = [_check_programs(checkout, platform)] if driver.capabilities.has_buckets else []
+    return PlatformReport(name, (*findings, *programs, _check_escrow(checkout, name)))
 
 
 def _check_programs(checkout: Checkout, platform: Platform) -> PlatformFinding:

@@ -138,8 +138,16 @@ def judge_platform(
 
 def _sum_sold(platform: str, tenants: Iterable[Tenant]) -> int:
     open_ones = [tenant for tenant in tenants if tenant.status is not TenantStatus.CLOSED]
-    everywhere = [each for tenant in open_ones for each in (tenant, tenant.copied()) if each is not None]
-    return sum(each.storage.quota_bytes for each in everywhere if each.storage.platform == platform)
+    return sum(quota_bytes for tenant in open_ones for name, quota_bytes in _list_sold(tenant) if name == platform)
+
+
+def _list_sold(tenant: Tenant) -> Iterator[tuple[str, int]]:
+    """Yield what a tenant takes, by platform: its parts where it has some, and its second copy."""
+    parts = {name: part.quota_bytes for name, part in tenant.storage.parts.items()}
+    yield from (parts or {tenant.storage.platform: tenant.storage.quota_bytes}).items()
+    copied = tenant.copied()
+    if copied is not None:
+        yield copied.storage.platform, copied.storage.quota_bytes
 
 
 def judge_moves(

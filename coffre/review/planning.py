@@ -58,9 +58,10 @@ def _refuse_other_platforms(checkout: Checkout, after: Tenant, done: Review) -> 
         raise RefusedError(
             "platform.yaml changes too, and plans are made with the one in force: merge that change first"
         )
-    for each in (after, after.copied()):
-        if each is not None and each.storage.platform not in checkout.settings.platforms:
-            raise RefusedError(f"platform.yaml of this checkout has no platform {each.storage.platform}")
+    named = [after.storage.platform, *after.storage.parts, *filter(None, [after.second_platform])]
+    for name in named:
+        if name not in checkout.settings.platforms:
+            raise RefusedError(f"platform.yaml of this checkout has no platform {name}")
 
 
 def _save_plan(opened: OpenTenant, found: Range, tenant: TenantReview, now: datetime) -> PlannedChange:

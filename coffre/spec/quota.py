@@ -28,22 +28,26 @@ class WallTerms(Protocol):
     def undelete_allowance_percent(self) -> int: ...
 
     @property
+    def quota_unit_bytes(self) -> int:
+        """The unit in which the platform keeps quotas."""
+
+    @property
     def counting(self) -> Gateways: ...
 
 
 def wall_bytes(quota_bytes: int, platform: WallTerms) -> int:
     """Return the hard quota of a tenant's owner: the sold quota, a reserve, and space for versions to undelete.
 
-    By default the larger of 1 GiB and 5 %, and 25 %. Rounded up to whole KiB, the unit in which RGW keeps quotas.
+    By default the larger of 1 GiB and 5 %, and 25 %. Rounded up to the platform's unit: RGW keeps quotas in whole KiB.
     """
-    allowance = _percent(quota_bytes, platform.undelete_allowance_percent)
-    return -(-(quota_bytes + reserve_bytes(quota_bytes, platform) + allowance) // 1024) * 1024
+    allowance, unit = _percent(quota_bytes, platform.undelete_allowance_percent), platform.quota_unit_bytes
+    return -(-(quota_bytes + reserve_bytes(quota_bytes, platform) + allowance) // unit) * unit
 
 
 def find_sold_bytes(wall: int, platform: WallTerms) -> int | None:
     """Return the sold quota that has this wall, the one of the fewest digits; None when no quota has it.
 
-    A wall is rounded up to whole KiB, so several quotas have the same one.
+    A wall is rounded up to the platform's unit, so several quotas may have the same one.
     """
     least = bisect_left(range(wall + 1), wall, key=lambda quota: wall_bytes(quota, platform))
     if wall_bytes(least, platform) != wall:

@@ -173,6 +173,11 @@ class Platform(FileModel, ABC):
         return None
 
     @property
+    def quota_unit_bytes(self) -> int:
+        """The unit in which the platform keeps quotas: KiB at RGW."""
+        return 1024
+
+    @property
     def reserve_minimum_bytes(self) -> int:
         """The minimum that the wall adds to a sold quota."""
         return self.reserve.minimum_bytes
@@ -324,6 +329,11 @@ class AcronisPlatform(Platform):
     def counting(self) -> Gateways:
         """One place that counts, which stops at the quota: nothing passes it unseen."""
         return Gateways(count=1, bucket_quota_ttl_seconds=0, user_quota_sync_seconds=0)
+
+    @property
+    def quota_unit_bytes(self) -> int:
+        """Single bytes: the hard quota is exactly the sold one."""
+        return 1
 
     @property
     def reserve_minimum_bytes(self) -> int:

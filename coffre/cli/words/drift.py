@@ -14,19 +14,23 @@ _LENGTH = 300
 
 def describe(drift: Drift) -> str:
     """Return a difference as one line."""
-    copied = f"second copy on {drift.copied_to}: " if drift.copied_to is not None else ""
     machine = f"{drift.machine}: " if drift.machine is not None else ""
-    return f"{copied}{machine}{_WORDS[drift.what](drift)}"
+    return f"{_where(drift)}{machine}{_WORDS[drift.what](drift)}"
 
 
 def describe_unseen(unseen: Unseen) -> str:
     """Return what was not looked at as one line."""
-    copied = f"second copy on {unseen.copied_to}: " if unseen.copied_to is not None else ""
     machine = f"{unseen.machine}: " if unseen.machine is not None else ""
     said = f": {one_line(unseen.error, _LENGTH)}" if unseen.error else ""
     text = _UNSEEN[unseen.what].format(seconds=f"{unseen.limit_seconds or 0:.0f}")
     hint = f". {one_line(unseen.hint, _LENGTH)}" if unseen.hint else ""
-    return f"{copied}{machine}unknown: {text}{said}{hint}"
+    return f"{_where(unseen)}{machine}unknown: {text}{said}{hint}"
+
+
+def _where(found: Drift | Unseen) -> str:
+    if found.copied_to is not None:
+        return f"second copy on {found.copied_to}: "
+    return f"part on {found.part}: " if found.part is not None else ""
 
 
 def sum_up(tenants: list[TenantDrift]) -> str:
@@ -117,6 +121,9 @@ _WORDS: Mapping[DriftKind, Any] = {
     DriftKind.PUBLIC_ACCESS: _compared("the public access block"),
     DriftKind.OWNERSHIP: _compared("the ownership of objects"),
     DriftKind.ENCRYPTION: _compared("the encryption of the bucket"),
+    DriftKind.LICENCES: _compared("what the vendor gives:"),
+    DriftKind.SERVICE: _compared("the vendor's service for backups"),
+    DriftKind.ACCOUNT: _compared("the account in the vendor's portal"),
     DriftKind.OTHER: _with_detail("a resource that this version of Coffre does not know"),
     DriftKind.USER_SUSPENDED: _with_detail("the user is suspended"),
     DriftKind.EXTRA_USER: _with_detail("a user of this tenant's names that no machine has"),

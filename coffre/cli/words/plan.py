@@ -184,7 +184,8 @@ def describe_step(step: "Change") -> str:
 
 
 def _say_change(change: "ResourceChange") -> Iterator[str]:
-    yield f"{_SIGNS[change.operation]} {change.kind} {change.name}"
+    where = f" on {change.platform}" if change.platform else ""
+    yield f"{_SIGNS[change.operation]} {change.kind} {change.name}{where}"
     for item in change.properties:
         values = f": {item.old} → {item.new}" if item.old is not None else ""
         yield f"    {item.path}{values}"

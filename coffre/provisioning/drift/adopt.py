@@ -47,7 +47,7 @@ def _list_settings(
     tenant: Tenant, drift: Sequence[Drift], terms: WallTerms
 ) -> Iterator[tuple[Setting | None, Sequence[Drift]]]:
     """Yield what a file would say, with the drift that it accepts; None for what no file can say."""
-    own = [each for each in drift if each.copied_to is None]
+    own = [each for each in drift if each.copied_to is None and each.part is None]
     suspended = [each for each in own if each.what is DriftKind.SUSPENSION]
     expiring = [each for each in own if each.what is DriftKind.LIFECYCLE and _expiry_of(each) is not None]
     yield from _for_suspension(tenant, suspended)
@@ -71,10 +71,11 @@ def _find_setting(drift: Drift, terms: WallTerms) -> Setting | None:
 
 
 def _for_suspension(tenant: Tenant, drift: Sequence[Drift]) -> Iterator[tuple[Setting | None, Sequence[Drift]]]:
-    """Yield the status that means what all machines have; a part of them has no word in a file."""
+    """Yield the status that means what all machines have, or the owner itself; some of them have no word in a file."""
     if not drift:
         return
-    is_whole = {each.machine for each in drift} == set(with_bucket(tenant.active_machines()))
+    machines = {each.machine for each in drift}
+    is_whole = machines in ({None}, set(with_bucket(tenant.active_machines())))
     changes = {TenantStatus.ACTIVE: TenantStatus.SUSPENDED, TenantStatus.SUSPENDED: TenantStatus.ACTIVE}
     status = changes.get(tenant.status) if is_whole and tenant.hold is None else None
     yield (None if status is None else Setting("", "status", status.value)), drift

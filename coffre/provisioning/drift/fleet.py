@@ -122,20 +122,20 @@ def look_at(opened: OpenTenant, platforms: Platforms, *, connects: bool, reads_r
     found: list[Drift | Unseen] = []
     requests: tuple[MachineRequest, ...] = ()
     for home in opened.homes:
-        name, copied_to = home.tenant.storage.platform, home.tenant.storage.platform if home.tenant.is_copy else None
+        name = home.tenant.storage.platform
         try:
             drift, seen = look_at_home(home, platforms.survey(name))
             platforms.note(name, None)
             found += drift
-            if home is opened and seen.users:
+            if home is opened.parts[0] and seen.users:
                 existing = opened.buckets.snapshot(seen.buckets)
                 found += look_at_reports(opened, existing) if reads_reports else []
                 requests = collect_requests(opened, existing) if connects else ()
         except PlatformAwayError as problem:
             platforms.note(name, problem)
-            found.append(as_unseen(problem, UnseenKind.PLATFORM, copied_to))
+            found.append(as_unseen(problem, UnseenKind.PLATFORM, home))
         except ExpectedError as problem:
-            found.append(as_unseen(problem, UnseenKind.TENANT, copied_to))
+            found.append(as_unseen(problem, UnseenKind.TENANT, home))
     return Seen(_sorted(TenantDrift(slug), found), requests)
 
 

@@ -13,6 +13,7 @@ from coffre.secrets.rotations import Subject
 from coffre.spec import naming
 from coffre.spec.access import find_reason
 from coffre.spec.tenant import Tenant
+from coffre.storage.platform import Capabilities
 from coffre.storage.survey import HomeSurvey, Part, ResourceDrift, SurveyedBucket, SurveyedUser
 
 
@@ -52,20 +53,24 @@ def judge_resources(tenant: Tenant, found: Iterable[ResourceDrift]) -> Iterator[
         yield Drift(DriftKind(each.part.value), machine, detail, each.expected, each.found)
 
 
-def judge_users(tenant: Tenant, seen: HomeSurvey, control: ControlBundle, *, gives_keys: bool) -> Iterator[Drift]:
-    """Yield suspended and unknown users, keys in no bundle, and keys of the bundle that the platform does not have."""
+def judge_users(tenant: Tenant, seen: HomeSurvey, control: ControlBundle, can: Capabilities) -> Iterator[Drift]:
+    """Yield suspended and unknown users, keys in no bundle, and keys of the bundle that the platform does not have.
+
+    Where the suspension of the owner is declared, that is a resource of the stack, which is compared.
+    """
     names = Names.of(tenant)
     for uid, user in seen.users.items():
         if uid not in names.users:
             yield Drift(DriftKind.EXTRA_USER, None, uid)
             continue
         machine = names.users[uid]
-        if user.is_suspended:
+        if user.is_suspended and not can.suspends_owner:
             yield Drift(DriftKind.USER_SUSPENDED, machine, uid)
         if user.bucket_quota_bytes is not None:
             yield Drift(DriftKind.BUCKET_QUOTA, machine, uid, None, user.bucket_quota_bytes)
-        subject = rotations.OWNER if machine is None else rotations.machine_key(machine)
-        yield from _judge_keys(tenant, control, subject, user, gives_keys=gives_keys)
+        if can.has_keys:
+            subject = rotations.OWNER if machine is None else rotations.machine_key(machine)
+            yield from _judge_keys(tenant, control, subject, user, gives_keys=can.gives_keys)
 
 
 def _judge_keys(

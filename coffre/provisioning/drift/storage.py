@@ -1,8 +1,9 @@
-"""Looks at a tenant's storage on one platform, its own or its second copy's: against its stack, file and records."""
+"""Looks at a tenant's storage on one platform, its own, a part's or its copy's: against its stack, file and records."""
 
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError
@@ -20,6 +21,8 @@ from coffre.storage.survey import HomeSurvey
 from coffre.tenant.estate.log import fact_of
 from coffre.tenant.opening import OpenTenant
 
+F = TypeVar("F", bound=Drift | Unseen)
+
 _NAMED = 5
 
 _PULUMI = threading.Lock()
@@ -34,21 +37,25 @@ def look_at_home(home: OpenTenant, survey: Survey) -> tuple[list[Drift | Unseen]
         return _look_without_keys(home, survey.look(declaration, (), lambda _: None))
     stack = TenantStack(home.checkout, naming.stack_name(home.tenant), control)
     found = stack.survey(declaration, survey)
-    copied_to = home.tenant.storage.platform if home.tenant.is_copy else None
-    drift = [replace(each, copied_to=copied_to) for each in _judge(home, control, found, stack, declaration)]
+    drift = [_placed(home, each) for each in _judge(home, control, found, stack, declaration)]
     return drift, found.seen
 
 
 def _look_without_keys(home: OpenTenant, seen: HomeSurvey) -> tuple[list[Drift | Unseen], HomeSurvey]:
     """Return what a tenant without a bundle is: never applied, unless something of it exists."""
-    tenant, stack = home.tenant, naming.stack_name(home.tenant)
+    stack = naming.stack_name(home.tenant)
     if seen.users or stack in state_folder(home.checkout).list_stacks():
         raise ExpectedError(
             f"{stack} was applied before, but its control bundle is not on this computer",
             "Restore it from the escrow, or copy it from the computer where the tenant was applied.",
         )
-    copied_to = tenant.storage.platform if tenant.is_copy else None
-    return [Drift(DriftKind.NEVER_APPLIED, copied_to=copied_to)], seen
+    return [_placed(home, Drift(DriftKind.NEVER_APPLIED))], seen
+
+
+def _placed(home: OpenTenant, found: F) -> F:
+    """Return what was found with the platform that has it, unless that is the tenant's own."""
+    name, tenant = home.tenant.storage.platform, home.tenant
+    return replace(found, copied_to=name if tenant.is_copy else None, part=name if tenant.is_part else None)
 
 
 def _judge(
@@ -58,7 +65,7 @@ def _judge(
     if not found.has_state:
         yield Drift(DriftKind.STACK_LOST if seen.users else DriftKind.NEVER_APPLIED)
     yield from rules.judge_resources(tenant, seen.drift)
-    yield from rules.judge_users(tenant, seen, control, gives_keys=home.capabilities.gives_keys)
+    yield from rules.judge_users(tenant, seen, control, home.capabilities)
     gates = {} if tenant.is_copy else {name: _find_gate(home, name) for name in with_bucket(tenant.active_machines())}
     yield from rules.judge_buckets(tenant, seen, gates)
     if found.has_state and not found.is_declared and not seen.drift:
@@ -82,6 +89,7 @@ def _preview(stack: TenantStack, declaration: Declaration) -> list[ResourceChang
         return stack.preview(declaration)
 
 
-def as_unseen(problem: ExpectedError, kind: UnseenKind, copied_to: str | None = None) -> Unseen:
-    """Return the error of a look as what was not seen. Pure."""
-    return Unseen(kind, None, problem.message, problem.hint, copied_to)
+def as_unseen(problem: ExpectedError, kind: UnseenKind, home: OpenTenant | None = None) -> Unseen:
+    """Return the error of a look as what was not seen, of one platform of a tenant if that was looked at."""
+    unseen = Unseen(kind, None, problem.message, problem.hint)
+    return unseen if home is None else _placed(home, unseen)

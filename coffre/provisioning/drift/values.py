@@ -21,6 +21,10 @@ class DriftKind(StrEnum):
     PUBLIC_ACCESS = "public_access"
     OWNERSHIP = "ownership"
     ENCRYPTION = "encryption"
+    LICENCES = "licences"
+    SERVICE = "service"
+    ACCOUNT = "account"
+    """A user's account in a vendor's portal."""
     OTHER = "other"
     """A resource in the stack that this version of Coffre does not know."""
 
@@ -86,7 +90,8 @@ BY_HAND = frozenset(
 class Drift:
     """One difference, about a machine (None: about the tenant); ``copied_to`` is the platform if it is a second copy's.
 
-    ``detail`` names the part that differs, by the words of the platform or of the agent; it may be hostile.
+    ``detail`` names the part that differs, by the words of the platform or of the agent; it may be hostile. ``part`` is
+    the platform of a part of the tenant beside its own platform.
     """
 
     what: DriftKind
@@ -95,6 +100,7 @@ class Drift:
     expected: JsonValue = None
     found: JsonValue = None
     copied_to: str | None = None
+    part: str | None = None
 
     @property
     def is_undone_by_apply(self) -> bool:
@@ -138,6 +144,7 @@ class Unseen:
     hint: str = ""
     copied_to: str | None = None
     limit_seconds: float | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True)

@@ -45,19 +45,23 @@ def do(at: Context, enabled: Enabled) -> Admitted:
 
 def look_at_gates(at: Context) -> list[Change]:
     """Return the gates to change."""
-    moves = look_at_gate(
-        at.opened.tenant,
-        at.opened.platform,
-        at.opened.buckets,
-        at.opened.log,
-        at.existing.among(at.tenant.machines),
-    )
+    own = at.opened.parts[0]
+    if not own.capabilities.has_buckets:
+        return []
+    moves = look_at_gate(own.tenant, own.platform, own.buckets, own.log, at.existing.among(own.tenant.machines))
     return [Change(_MOVES[move], tuple(machines)) for move, machines in moves.items()]
 
 
 def settle_gates(at: Context, ordered: Ordered) -> GateState:
-    """Set every machine's gate by quota and wall. Machines in service already have their orders."""
-    return settle(at.opened.tenant, at.opened.platform, at.opened.buckets, at.opened.log)
+    """Set every machine's gate by quota and wall. Machines in service already have their orders.
+
+    It is by the part of the quota on their platform. Where none has a bucket, the platform's own quota stops them.
+    """
+    own = at.opened.parts[0]
+    if not own.capabilities.has_buckets:
+        owner, quota_bytes = own.storage.find_owner(own.buckets.owner_uid, exact=False), own.tenant.storage.quota_bytes
+        return GateState(False, 0 if owner is None else owner.used_bytes, quota_bytes)
+    return settle(own.tenant, own.platform, own.buckets, own.log)
 
 
 def judge_switches(tenant: Tenant, suspended: Mapping[str, bool]) -> tuple[AccessSwitch, ...]:

@@ -59,7 +59,7 @@ def judge_keys(control: ControlBundle, subject: Subject, live_ids: Collection[st
 def look(at: Context) -> list[Change]:
     """Return the users for which the platform would create a key, or whose unknown keys would be deleted."""
     opened = at.opened
-    subjects, control = list_users(opened.tenant), opened.secrets.find_control()
+    subjects, control = list_users(opened), opened.secrets.find_control()
     gives_keys = opened.capabilities.gives_keys
     if control is None:
         return [Change(ChangeKind.NEW_KEYS, tuple(map(name_of, subjects)))] if gives_keys else []
@@ -111,7 +111,7 @@ def do(at: Context, reopened: Reopened, forgotten: Forgotten) -> Keyed:
     Where keys are chosen, those that no bundle has are deleted.
     """
     control, storage = forgotten.control, at.opened.storage
-    for subject in list_users(at.tenant):
+    for subject in list_users(at.opened):
         if not at.opened.capabilities.gives_keys:
             uid = uid_of(at.tenant, subject)
             _delete(storage, uid, _unknown(control, subject, storage.list_key_ids(uid)), at.on_progress)
@@ -190,9 +190,14 @@ def _end_rotation(opened: OpenTenant, control: ControlBundle, subject: Subject) 
     return ended
 
 
-def list_users(tenant: Tenant) -> list[Subject]:
-    """Return the users of a tenant that have a key: its owner, and each machine in service that has a bucket. Pure."""
-    return [rotations.OWNER, *map(rotations.machine_key, with_bucket(tenant.active_machines()))]
+def list_users(opened: OpenTenant) -> list[Subject]:
+    """Return the users of a tenant that have a key: its owner, and each machine in service that has a bucket.
+
+    None where the platform has no keys.
+    """
+    if not opened.capabilities.has_keys:
+        return []
+    return [rotations.OWNER, *map(rotations.machine_key, with_bucket(opened.tenant.active_machines()))]
 
 
 def name_of(subject: Subject) -> str:

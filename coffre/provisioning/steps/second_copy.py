@@ -62,7 +62,7 @@ def do(at: Context, planned: CopyPlan | None) -> CopySettled | None:
         # From here on there may be something: only the departure may leave it out.
         record_copy_platform(at.opened.log, at.tenant, platform)
         escrowed = ensure_secrets(
-            copied.tenant, copied.secrets, copied.log, at.on_progress, gives_keys=copied.capabilities.gives_keys
+            copied.tenant, copied.secrets, copied.log, at.on_progress, chooses_keys=copied.capabilities.chooses_keys
         )
         changes = None if planned is None else planned.storage
         provisioned = storage.do(there, escrowed, KeysRevoked(), changes)

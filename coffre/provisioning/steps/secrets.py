@@ -27,14 +27,14 @@ from coffre.tenant.opening import OpenTenant, open_bundle_places
 
 
 def missing_secrets(
-    tenant: Tenant, control: ControlBundle | None, data: DataBundle | None, *, gives_keys: bool = False
+    tenant: Tenant, control: ControlBundle | None, data: DataBundle | None, *, chooses_keys: bool = True
 ) -> list[str]:
     """Name the machines without a key or a repository password ("owner" for the tenant itself). Pure.
 
-    With ``gives_keys`` the platform creates the keys, after the users: none is missing here.
+    Unless Coffre ``chooses_keys`` none is missing here: the platform creates them after the users, or there are none.
     """
     active = tenant.active_machines()
-    keys, passwords = {} if gives_keys else with_bucket(active), with_repository(active)
+    keys, passwords = with_bucket(active) if chooses_keys else {}, with_repository(active)
     if control is None or data is None:
         return [OWNER, *(name for name in active if name in keys or name in passwords)]
     lacking_key = [name for name in keys if name not in control.machine_keys]
@@ -44,8 +44,8 @@ def missing_secrets(
 
 def look(at: Context) -> list[SecretToMint]:
     """Return the keys and passwords that do not exist yet, by their owner."""
-    secrets, gives_keys = at.opened.secrets, at.opened.capabilities.gives_keys
-    missing = missing_secrets(at.tenant, secrets.find_control(), secrets.find_data(), gives_keys=gives_keys)
+    secrets, chooses_keys = at.opened.secrets, at.opened.capabilities.chooses_keys
+    missing = missing_secrets(at.tenant, secrets.find_control(), secrets.find_data(), chooses_keys=chooses_keys)
     return [SecretToMint(name) for name in missing]
 
 
@@ -56,7 +56,7 @@ def do(at: Context, guarded: Guarded) -> Escrowed:
     """
     opened = at.opened
     return ensure_secrets(
-        opened.tenant, opened.secrets, opened.log, at.on_progress, gives_keys=opened.capabilities.gives_keys
+        opened.tenant, opened.secrets, opened.log, at.on_progress, chooses_keys=opened.capabilities.chooses_keys
     )
 
 
@@ -75,7 +75,7 @@ def ensure_secrets(
     log: TenantLog,
     on_progress: Callable[[str], None],
     *,
-    gives_keys: bool = False,
+    chooses_keys: bool = True,
 ) -> Escrowed:
     """Return the tenant's secrets after creating the missing ones; new ones are in escrow before this returns.
 
@@ -83,11 +83,11 @@ def ensure_secrets(
     """
     control = secrets.find_control()
     data = secrets.find_data()
-    missing = missing_secrets(tenant, control, data, gives_keys=gives_keys)
+    missing = missing_secrets(tenant, control, data, chooses_keys=chooses_keys)
     if missing:
         on_progress(f"creating keys and passwords for {', '.join(missing)}, and saving them in escrow")
     whole = Escrowed(
-        _completed_control(tenant, control, gives_keys=gives_keys),
+        _completed_control(tenant, control, chooses_keys=chooses_keys),
         _completed_data(tenant, data),
     )
     # Also without a new secret: a save only writes what a copy lacks, and fails when the escrow could not store it.
@@ -113,7 +113,7 @@ def ensure_report_keys(tenant: Tenant, secrets: TenantSecrets, log: TenantLog, c
 
 def declared_keys(opened: OpenTenant, control: ControlBundle | None) -> TenantKeys:
     """Return the keys with which a tenant's stack is declared; none of the platform's own: no state may have these."""
-    if opened.capabilities.gives_keys:
+    if not opened.capabilities.chooses_keys:
         return placeholder_keys(opened.tenant, with_bucket(opened.tenant.machines))
     return current_keys(opened.tenant, control)
 
@@ -138,10 +138,10 @@ def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
     return TenantKeys(access_key(rotations.trusted_key(control, rotations.OWNER)), machines)
 
 
-def _completed_control(tenant: Tenant, existing: ControlBundle | None, *, gives_keys: bool) -> ControlBundle:
+def _completed_control(tenant: Tenant, existing: ControlBundle | None, *, chooses_keys: bool) -> ControlBundle:
     """Return the bundle with a key for each user; existing keys are kept, also of machines that are gone.
 
-    With ``gives_keys`` no key is added: the platform creates them, once the users exist.
+    Unless Coffre ``chooses_keys`` none is added: the platform creates them once the users exist, or there are none.
     """
     whole = existing or ControlBundle(
         tenant_id=tenant.id,
@@ -149,7 +149,7 @@ def _completed_control(tenant: Tenant, existing: ControlBundle | None, *, gives_
         stack_passphrase=minting.new_passphrase(),
         signing_key=minting.new_signing_key(),
     )
-    if gives_keys:
+    if not chooses_keys:
         return whole
     active = with_bucket(tenant.active_machines())
     minted = {name: minting.new_access_key() for name in active if name not in whole.machine_keys}

@@ -1,7 +1,8 @@
-"""A tenant's storage on its platform: users, keys, the wall, buckets and their policies, by its stack."""
+"""A tenant's storage on its platforms: users, keys, the wall, buckets and their policies, by a stack on each."""
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from coffre.outside.environment import temporary_folder
@@ -12,48 +13,86 @@ from coffre.provisioning.steps.secrets import declared_keys
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Escrowed, KeysRevoked, Provisioned
 from coffre.provisioning.terms.found import Change, ChangeKind
+from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
 from coffre.spec.quota import beyond_sold_bytes, wall_bytes
+from coffre.tenant.opening import OpenTenant
 
 
 def look(at: Context) -> list[ResourceChange | Change]:
-    """Return each change of each resource, and the change of the wall."""
-    opened, tenant = at.opened, at.tenant
-    if not opened.capabilities.gives_keys and not opens_buckets(at):
-        return [*_look_at_wall(at)]  # what the owner's buckets have is read with its own key
-    control = opened.secrets.find_control()
-    declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, control))
-    if control is not None and naming.stack_name(tenant) in state_folder(opened.checkout).list_stacks():
-        stack = TenantStack(opened.checkout, naming.stack_name(tenant), control)
-        return [*stack.preview(declaration, takes_unequal=at.intent.takes_unequal), *_look_at_wall(at)]
-    with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
-        stack = TenantStack(opened.checkout, naming.stack_name(tenant), None, scratch=Path(folder))
-        return [*stack.preview(declaration), *_look_at_wall(at)]
+    """Return each change of each resource on each platform of the tenant, and the change of the wall."""
+    opened = at.opened
+    own, *others = opened.parts
+    found: list[ResourceChange | Change] = []
+    # What the owner's buckets have is read with its own key.
+    if opened.capabilities.gives_keys or opens_buckets(at):
+        found += _preview(at, own)
+    for part in others:
+        found += _preview(at, part)
+    return [*found, *_look_at_wall(own)]
 
 
 def do(at: Context, escrowed: Escrowed, revoked: KeysRevoked, planned: Sequence[ResourceChange] | None) -> Provisioned:
-    """Change the platform as the file wants: with ``planned`` exactly by these changes, or RefusedError.
+    """Change the platforms as the file wants: with ``planned`` exactly by these changes, or RefusedError.
 
-    The chosen keys are in escrow. Retired machines have their last orders: their keys are deleted now.
+    The chosen keys are in escrow. Retired machines have their last orders: their keys are deleted now. Space that moves
+    between parts is added before it is taken away: a run that is cut off never leaves less than what is sold.
     """
-    opened, takes_unequal = at.opened, at.intent.takes_unequal
-    stack = TenantStack(opened.checkout, naming.stack_name(at.tenant), escrowed.control)
-    declaration = declare(opened.tenant, opened.checkout, opened.platform, declared_keys(opened, escrowed.control))
-    if planned is None:
-        changes = stack.up(declaration, at.on_progress, takes_unequal=takes_unequal)
-    else:
-        changes = stack.up_exactly(declaration, planned, at.on_progress, takes_unequal=takes_unequal)
+    changes: list[ResourceChange] = []
+    for part in sorted(at.opened.parts, key=_is_lowered) if len(at.opened.parts) > 1 else at.opened.parts:
+        its_own = None if planned is None else [replace(each, platform="") for each in planned if _is_of(each, part)]
+        changes += _update(at, part, escrowed.control, its_own)
     return Provisioned(tuple(changes))
 
 
-def _look_at_wall(at: Context) -> list[Change]:
-    opened = at.opened
-    if not opened.capabilities.has_wall:
+def _preview(at: Context, part: OpenTenant) -> list[ResourceChange]:
+    control, name = part.secrets.find_control(), naming.stack_name(part.tenant)
+    declaration = declare(part.tenant, part.checkout, part.platform, declared_keys(part, control))
+    if control is not None and name in state_folder(part.checkout).list_stacks():
+        stack = TenantStack(part.checkout, name, control)
+        return _placed(part, stack.preview(declaration, takes_unequal=at.intent.takes_unequal))
+    with tempfile.TemporaryDirectory(prefix="coffre-plan-", dir=temporary_folder()) as folder:
+        return _placed(part, TenantStack(part.checkout, name, None, scratch=Path(folder)).preview(declaration))
+
+
+def _update(
+    at: Context, part: OpenTenant, control: ControlBundle, planned: Sequence[ResourceChange] | None
+) -> list[ResourceChange]:
+    stack = TenantStack(part.checkout, naming.stack_name(part.tenant), control)
+    declaration = declare(part.tenant, part.checkout, part.platform, declared_keys(part, control))
+    takes_unequal = at.intent.takes_unequal
+    if planned is None:
+        return _placed(part, stack.up(declaration, at.on_progress, takes_unequal=takes_unequal))
+    return _placed(part, stack.up_exactly(declaration, planned, at.on_progress, takes_unequal=takes_unequal))
+
+
+def _placed(part: OpenTenant, changes: Sequence[ResourceChange]) -> list[ResourceChange]:
+    """Return changes of a part's stack; those beside the tenant's own platform name theirs."""
+    return [replace(each, platform=_place_of(part)) for each in changes]
+
+
+def _is_of(change: ResourceChange, part: OpenTenant) -> bool:
+    return change.platform == _place_of(part)
+
+
+def _place_of(part: OpenTenant) -> str:
+    return part.tenant.storage.platform if part.tenant.is_part else ""
+
+
+def _is_lowered(part: OpenTenant) -> bool:
+    owner = part.storage.find_owner(part.buckets.owner_uid, exact=False)
+    wall = None if owner is None else owner.wall_bytes
+    return wall is not None and wall_bytes(part.tenant.storage.quota_bytes, part.platform) < wall
+
+
+def _look_at_wall(part: OpenTenant) -> list[Change]:
+    """Return the change of the wall, unless it is the quota itself: then its resource says it."""
+    if not part.capabilities.has_wall or part.capabilities.wall_is_quota:
         return []
-    owner = opened.storage.find_owner(opened.buckets.owner_uid, exact=False)
+    owner = part.storage.find_owner(part.buckets.owner_uid, exact=False)
     before = owner.wall_bytes if owner is not None else None
-    quota_bytes = at.tenant.storage.quota_bytes
-    after = wall_bytes(quota_bytes, opened.platform)
+    quota_bytes = part.tenant.storage.quota_bytes
+    after = wall_bytes(quota_bytes, part.platform)
     if before == after:
         return []
-    return [Change(ChangeKind.WALL, (), before, after, beyond_sold_bytes(quota_bytes, opened.platform))]
+    return [Change(ChangeKind.WALL, (), before, after, beyond_sold_bytes(quota_bytes, part.platform))]

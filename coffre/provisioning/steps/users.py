@@ -17,9 +17,12 @@ def look(at: Context) -> list[Change]:
 
 
 def do(at: Context, keyed: Keyed) -> Enabled:
-    """Enable every user of the tenant, and lift every limit of a single bucket. May run twice."""
+    """Enable every user of the tenant, and lift every limit of a single bucket. May run twice.
+
+    An owner whose suspension is declared has none of these users: its stack enables or suspends it.
+    """
     storage = at.opened.storage
-    uids = {name_of(subject): uid_of(at.tenant, subject) for subject in list_users(at.tenant)}
+    uids = {name_of(subject): uid_of(at.tenant, subject) for subject in list_users(at.opened)}
     for name in _list_suspended(at):
         at.on_progress(f"enabling user {uids[name]}, which somebody suspended")
         storage.suspend_user(uids[name], False)
@@ -30,7 +33,7 @@ def do(at: Context, keyed: Keyed) -> Enabled:
 
 
 def _list_suspended(at: Context) -> Iterator[str]:
-    for subject in list_users(at.tenant):
+    for subject in list_users(at.opened):
         user = at.opened.storage.survey_user(uid_of(at.tenant, subject))
         if user is not None and user.is_suspended:
             yield name_of(subject)
@@ -38,6 +41,8 @@ def _list_suspended(at: Context) -> Iterator[str]:
 
 def _list_limited(at: Context) -> Iterator[tuple[str, str, str | None]]:
     """Yield whose buckets have a limit: the machine or OWNER, its user, and the bucket (None: each single one)."""
+    if not at.opened.capabilities.has_buckets:
+        return
     storage, owner_uid = at.opened.storage, at.opened.buckets.owner_uid
     owner = storage.survey_user(owner_uid)
     if owner is not None and owner.bucket_quota_bytes is not None:

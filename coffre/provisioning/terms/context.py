@@ -87,11 +87,13 @@ def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     rules.refuse_unsupported(opened.tenant)
     refuse_moved_copy(opened.tenant, find_copy_platform(opened.log))
     owner = opened.storage.find_owner(opened.buckets.owner_uid)
+    is_elsewhere = any(part.storage.find_owner(part.buckets.owner_uid) is not None for part in opened.parts[1:])
     tenant = opened.tenant
     control = opened.secrets.find_control()
     data = opened.secrets.find_data()
     passwords = data.repository_passwords if control is not None and data is not None else None
-    rules.refuse_lost_secrets(tenant, owner.buckets if owner is not None else None, passwords)
+    nothing = () if is_elsewhere else None
+    rules.refuse_lost_secrets(tenant, owner.buckets if owner is not None else nothing, passwords)
     known_machines = {*(control.machine_keys if control is not None else ()), *(passwords or ())}
     owned = owner.buckets if owner is not None else ()
     rules.refuse_vanished_machines(tenant, owned, known_machines)

@@ -20,13 +20,13 @@ from coffre.storage.survey import Part, ResourceDrift
 
 _PARTS: Final[Mapping[Kind, Part]] = {
     Customer: Part.USER,
-    OfferingItems: Part.OTHER,
+    OfferingItems: Part.LICENCES,
     AccessPolicies: Part.USER_POLICY,
-    Service: Part.OTHER,
-    User: Part.OTHER,
-    ActivationMail: Part.OTHER,
+    Service: Part.SERVICE,
+    User: Part.ACCOUNT,
+    ActivationMail: Part.ACCOUNT,
 }
-"""The part that each resource is. OTHER stands for licences, service and users until there are parts for them."""
+"""The part that each resource is."""
 _QUOTA: Final = "quota_bytes"
 
 
@@ -65,6 +65,10 @@ def compare(account: Account, owner_uid: str, recorded: RecordedResource) -> Ite
         name, key, expected, found = find_entry(change.path, wanted, live)
         if name == _QUOTA:
             yield ResourceDrift(Part.WALL, owner_uid, "", expected, found)
+        elif kind is Customer and name == "enabled":
+            yield ResourceDrift(Part.SUSPENSION, owner_uid, "", not expected, not found)
+        elif kind is Customer and name == "name":
+            yield ResourceDrift(Part.USER, owner_uid, "display_name", expected, found)
         else:
             shown = ".".join(each for each in (label, name, key) if each)
             yield ResourceDrift(part, owner_uid, shown, expected, found)

@@ -41,12 +41,12 @@ def look_for_ghosts(opened: OpenTenant, looks: Mapping[str, MachineLook], now: d
         # Without the folder, another computer applies: what its states are is not known here.
         if states.exists() and stack not in states.list_stacks():
             found.append(Finding(FindingKind.STACK_GONE, None, {"stack": stack}))
-        live = {uid_of(home.tenant, each): _list_keys(home, each) for each in list_users(home.tenant)}
+        live = {uid_of(home.tenant, each): _list_keys(home, each) for each in list_users(home)}
         # The keys are read first: whoever makes one saves it before it is there, or at once.
         control = home.secrets.find_control_now()
         if control is None:
             continue
-        accounts = [_account(home, control, each, live) for each in list_users(home.tenant)]
+        accounts = [_account(home, control, each, live) for each in list_users(home)]
         found += judge_accounts(home.tenant.storage.platform, accounts, uses)
         if home is opened:
             dates = {name: find_expected_since(opened.tenant, opened.log, name) for name in looks}

@@ -52,6 +52,11 @@ def test_each_unknown_is_one_bounded_line(kind: UnseenKind) -> None:
         ),
         (Drift(DriftKind.GATE, "m", "", False, True), "m: the gate is closed; it should be open"),
         (Drift(DriftKind.NEVER_APPLIED, copied_to="paris"), "second copy on paris: it was never applied there"),
+        (
+            Drift(DriftKind.LICENCES, None, "licences.workstations", 12, 13, part="vendor"),
+            "part on vendor: what the vendor gives: licences.workstations is 13 instead of 12",
+        ),
+        (Drift(DriftKind.SUSPENSION, None, "", False, True), "its access is suspended; it should be open"),
     ],
 )
 def test_the_words_say_what_is_and_what_should_be(drift: Drift, words: str) -> None:

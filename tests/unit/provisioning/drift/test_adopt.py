@@ -8,7 +8,7 @@ from coffre.provisioning.drift.values import Drift, DriftKind
 from coffre.spec.platform import PlatformFile
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
-from tests.builders import PLATFORM, machine_with, tenant_file, tenant_with
+from tests.builders import ACRONIS_PLATFORM, PLATFORM, machine_with, tenant_file, tenant_with
 
 TERMS = PlatformFile.model_validate(PLATFORM).platforms["lab"]
 TENANT = tenant_with()
@@ -81,3 +81,20 @@ def test_a_hostile_name_is_one_quoted_value() -> None:
 def test_the_copy_is_not_said_by_the_tenants_own_settings() -> None:
     there = Drift(DriftKind.WALL, None, "", 0, wall_bytes(40 * GIB, TERMS), copied_to="paris")
     assert adopted(there) == ("", (there,))
+
+
+def test_a_part_of_the_quota_elsewhere_is_not_the_quota_of_the_file() -> None:
+    elsewhere = Drift(DriftKind.WALL, None, "", 0, wall_bytes(40 * GIB, TERMS), part="vendor")
+    assert adopted(elsewhere) == ("", (elsewhere,))
+
+
+def test_an_owner_that_is_suspended_itself_is_a_suspended_tenant() -> None:
+    changed, rest = adopted(Drift(DriftKind.SUSPENSION, None, "", False, True))
+    assert (changed, rest) == ("+status: suspended", ())
+
+
+def test_a_vendors_quota_is_the_quota_to_the_byte() -> None:
+    terms = PlatformFile.model_validate(ACRONIS_PLATFORM).platforms["lab"]
+    drift = Drift(DriftKind.WALL, None, "", 10**10, 3 * 10**10)
+    found = adopt(TENANT, [drift], terms, "tenants/martin.yaml", FILE.encode(), ["lab"])
+    assert "+  quota: 30 Go" in found.diff.splitlines()

@@ -1,5 +1,6 @@
 """What of a tenant's storage is drift, by plain values."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from coffre.records.facts.contract import FillReason, GateChange
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
+from coffre.storage.acronis.driver import CAPABILITIES as VENDORS
+from coffre.storage.ceph.driver import CAPABILITIES
+from coffre.storage.platform import KeyOrigin
 from coffre.storage.survey import HomeSurvey, Part, ResourceDrift, SurveyedBucket, SurveyedUser
 from tests.builders import tenant_with
 
@@ -46,8 +50,15 @@ def seen(*users: SurveyedUser, buckets: tuple[SurveyedBucket, ...] = ()) -> Home
     return HomeSurvey((), every, {each.name: each for each in buckets})
 
 
+CAN = {
+    False: CAPABILITIES,
+    True: replace(CAPABILITIES, keys=KeyOrigin.GIVEN),
+}
+"""The capabilities of a platform by whether it gives the keys."""
+
+
 def judged(found: HomeSurvey, *, gives_keys: bool = False) -> list[Drift]:
-    return list(judge_users(TENANT, found, CONTROL, gives_keys=gives_keys))
+    return list(judge_users(TENANT, found, CONTROL, CAN[gives_keys]))
 
 
 def test_what_is_as_it_should_be_is_no_drift() -> None:
@@ -77,7 +88,7 @@ def test_a_key_that_is_being_replaced_is_ours() -> None:
     begun = rotations.begin(CONTROL, [rotations.machine_key(COMPTA)])
     new = rotations.get_key(begun, rotations.machine_key(COMPTA)).access_key_id
     both = user(COMPTA, key_ids=(*user(COMPTA).key_ids, new))
-    assert list(judge_users(TENANT, seen(both), begun, gives_keys=False)) == []
+    assert list(judge_users(TENANT, seen(both), begun, CAN[False])) == []
 
 
 def test_a_lost_key_is_drift_here_only_where_keys_are_no_resources() -> None:
@@ -146,3 +157,19 @@ def test_the_lifecycle_that_a_frozen_retention_took_away_is_no_drift_and_that_of
     put_back = ResourceDrift(Part.LIFECYCLE, bucket_of(COMPTA), "mine", None, {"a": 1})
     found = list(judge_resources(TENANT.with_frozen([COMPTA]), [*gone, put_back]))
     assert [(each.machine, each.detail) for each in found] == [(CAISSE, ""), (COMPTA, "mine")]
+
+
+def test_where_the_suspension_is_declared_it_is_drift_of_the_stack_alone() -> None:
+    disabled = HomeSurvey((), {OWNER: SurveyedUser(OWNER, True, ())})
+    assert list(judge_users(TENANT, disabled, CONTROL, VENDORS)) == []
+    told = ResourceDrift(Part.SUSPENSION, OWNER, "", False, True)
+    assert list(judge_resources(TENANT, [told])) == [Drift(DriftKind.SUSPENSION, None, "", False, True)]
+
+
+@pytest.mark.parametrize("part", [Part.LICENCES, Part.SERVICE, Part.ACCOUNT])
+def test_what_a_vendor_sells_is_drift_that_apply_undoes(part: Part) -> None:
+    (drift,) = judge_resources(TENANT, [ResourceDrift(part, OWNER, "licences.servers", 2, 1)])
+    assert (drift, drift.is_undone_by_apply) == (
+        Drift(DriftKind(part.value), None, "licences.servers", 2, 1),
+        True,
+    )

@@ -46,11 +46,11 @@ def test_the_stack_owns_the_key_that_is_replaced_until_its_end_is_decided() -> N
 
 
 def test_where_the_platform_creates_keys_only_what_no_platform_gives_is_missing() -> None:
-    assert missing_secrets(TENANT, None, None, gives_keys=True) == ["owner", "compta-01", "caisse-01"]
+    assert missing_secrets(TENANT, None, None, chooses_keys=False) == ["owner", "compta-01", "caisse-01"]
     keyless = CONTROL.model_copy(update={"owner_key": None, "machine_keys": {}})
-    assert missing_secrets(TENANT, keyless, DATA, gives_keys=True) == []
+    assert missing_secrets(TENANT, keyless, DATA, chooses_keys=False) == []
     without = DATA.model_copy(update={"repository_passwords": {}})
-    assert missing_secrets(TENANT, keyless, without, gives_keys=True) == ["compta-01", "caisse-01"]
+    assert missing_secrets(TENANT, keyless, without, chooses_keys=False) == ["compta-01", "caisse-01"]
 
 
 @pytest.mark.parametrize("subject", [rotations.OWNER, rotations.machine_key("compta-01")])

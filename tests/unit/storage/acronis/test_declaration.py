@@ -95,10 +95,10 @@ def test_each_difference_is_named_with_what_was_sold(desk: Desk, applied: Acroni
     desk.client.users.suspend(users[layout.users[0].login].id)
     uid, logins = applied.owner_uid, [each.login for each in layout.users]
     assert find_drift(applied, recorded(applied)) == [
-        ResourceDrift(Part.USER, uid, "enabled", True, False),
-        ResourceDrift(Part.OTHER, uid, "licences.servers", 2, 5),
+        ResourceDrift(Part.SUSPENSION, uid, "", False, True),
+        ResourceDrift(Part.LICENCES, uid, "licences.servers", 2, 5),
         ResourceDrift(Part.WALL, uid, "", layout.quota_bytes, 2 * layout.quota_bytes),
-        ResourceDrift(Part.OTHER, uid, f"{logins[0]}.enabled", True, False),
+        ResourceDrift(Part.ACCOUNT, uid, f"{logins[0]}.enabled", True, False),
         ResourceDrift(Part.USER_POLICY, uid, logins[1]),
     ]
 
@@ -119,7 +119,7 @@ def test_a_refused_read_is_shown_and_the_rest_read_all_the_same(
 ) -> None:
     cloud.fail("status", ".*/offering_items", status=403, times=10)
     [found] = find_drift(applied, recorded(applied))
-    assert (found.part, found.holder) == (Part.OTHER, applied.owner_uid)
+    assert (found.part, found.holder) == (Part.LICENCES, applied.owner_uid)
     assert "HTTP 403" in found.problem
 
 

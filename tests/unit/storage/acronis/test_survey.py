@@ -18,7 +18,7 @@ from coffre.storage.acronis.remembering import Memory
 from coffre.storage.acronis.storage import AcronisStorage
 from coffre.storage.acronis.survey import AcronisSurvey
 from coffre.storage.platform import placeholder_keys
-from coffre.storage.survey import HomeSurvey, SurveyedUser
+from coffre.storage.survey import HomeSurvey, Part, SurveyedUser
 from coffre.storage.values import PlatformAwayError
 from tests.acronis.customers import QUICK, Desk, access_of
 from tests.acronis.platforms import new_tenant, platform_of
@@ -65,7 +65,7 @@ def test_a_look_has_the_customer_and_its_drift(
     seen, alone = look(survey, second), second.find_drift(recorded(second), lambda _: None)
     desk.client.tenants.enable(desk.tenant(second.customer).id)
     assert list(seen.drift) == alone
-    assert [each.path for each in seen.drift] == ["enabled"]
+    assert [each.part for each in seen.drift] == [Part.SUSPENSION]
     assert seen.users == {second.owner_uid: SurveyedUser(second.owner_uid, True, ())}
 
 
