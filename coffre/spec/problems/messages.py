@@ -13,6 +13,7 @@ from coffre.spec.problems.known_keys import describe_key, list_keys
 from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.problems.reserved import find_reserved
 from coffre.spec.problems.suggest import did_you_mean, find_nearest
+from coffre.spec.storage_platform import PlatformKind
 from coffre.spec.values.fields import OURS, VALUE
 
 
@@ -30,7 +31,7 @@ class _Case:
 
 
 _WAYS = "write {via: ssh, host: …, user: …}, {via: winrm, …} or {via: pull}"
-_KINDS = "write kind: ceph or kind: aws"
+_KINDS = "write kind: ceph, kind: aws or kind: acronis"
 # Errors that the place, the user's text and a bound explain completely.
 _PHRASES = {
     "bool_type": (f"{VALUE} is neither true nor false", "write true or false, without quotes"),
@@ -61,7 +62,10 @@ def _explain_in_a_phrase(case: _Case) -> FileProblem:
 
 
 def _explain_ours(case: _Case) -> FileProblem:
-    return FileProblem(case.loc, case.context["message"], case.context["hint"])
+    # What is wrong with a platform as a whole has the kind after its name, which is no place of the file.
+    is_whole = len(case.loc) == 3 and case.loc[0] == "platforms" and case.loc[2] in set(PlatformKind)
+    loc = case.loc[:-1] if is_whole else case.loc
+    return FileProblem(loc, case.context["message"], case.context["hint"], at_key=is_whole)
 
 
 def _explain_missing(case: _Case) -> FileProblem:

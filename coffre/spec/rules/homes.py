@@ -1,5 +1,6 @@
 """Rules on where the agents of a tenant's machines back up to: its parts, and the kinds of their platforms. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from coffre.spec.values.sizes import SizeError, format_sold, parse_size
 def check_parts(data: Data) -> Iterator[FileProblem]:
     """Yield the findings on `storage.parts` of one tenant file, without platform.yaml."""
     storage = block(data, "storage")
-    if "parts" not in storage:
+    if not isinstance(storage.get("parts"), Mapping):
         return
     parts, loc = blocks(storage, "parts"), ("storage", "parts")
     if len(parts) < 2:
@@ -26,15 +27,16 @@ def check_parts(data: Data) -> Iterator[FileProblem]:
     sold, sizes = _size(storage.get("quota")), [_size(part.get("quota")) for part in parts.values()]
     total = sum(size for size in sizes if size is not None)
     if sold is not None and parts and None not in sizes and total != sold:
-        hint = "the parts add up to exactly the quota that is sold"
+        hint = "write parts that add up to exactly the quota"
         message = f"the parts have {format_sold(total)} together, and the quota is {format_sold(sold)}"
         yield FileProblem(loc, message, hint, at_key=True)
     for name, part in parts.items():
         for kind, count in block(part, "licences").items():
             granted = block(data, "licences").get(kind, 0)
             if kind in list(MachineKind) and isinstance(count, int) and isinstance(granted, int) and count > granted:
-                hint = "a part cannot have more licences than the tenant"
-                yield FileProblem((*loc, name, "licences", kind), f"{{value}} is more than {granted}", hint)
+                hint = "write fewer here, or add them to the licences that are sold"
+                message = f"{{value}} is more than the {granted} that the tenant has of this kind"
+                yield FileProblem((*loc, name, "licences", kind), message, hint)
 
 
 def check_vendor(data: Data) -> Iterator[FileProblem]:
@@ -71,35 +73,61 @@ def check_homes(tenant: Tenant, platforms: Mapping[str, Platform]) -> Iterator[F
 
 
 def _check_kinds(tenant: Tenant, found: Mapping[str, Platform]) -> Iterator[FileProblem]:
-    loc: Loc = ("storage", "parts")
-    with_buckets = [name for name, platform in found.items() if platform.kind not in BUCKETLESS]
-    if tenant.storage.parts and with_buckets != [tenant.storage.platform]:
-        hint = "write the one platform with buckets as storage.platform, and a vendor's one as another part"
-        yield FileProblem(loc, "one part, that of storage.platform, has buckets", hint, at_key=True)
-    kinds = [platform.kind for platform in found.values()]
-    if len(set(kinds)) < len(kinds) and len(with_buckets) < 2:
+    parts, loc = tenant.storage.parts, ("storage", "parts")
+    if tenant.storage.platform in parts:
+        yield from _check_buckets(tenant, found)
+    kinds = Counter(platform.kind for platform in found.values() if platform.kind in BUCKETLESS)
+    if any(count > 1 for count in kinds.values()):
         yield FileProblem(loc, "two parts are of one vendor", "keep one part for each vendor", at_key=True)
-    for name, part in tenant.storage.parts.items():
-        is_vendors = found[name].kind in BUCKETLESS
-        if is_vendors and not any((part.licences or {}).values()):
-            hint = "write the licences that were ordered for it, like licences: {workstation: 4}"
-            yield FileProblem((*loc, name), "licences are missing", hint, at_key=True)
-        if not is_vendors and part.licences is not None:
+    for name, part in parts.items():
+        if found[name].kind in BUCKETLESS:
+            yield from _check_vendors_part(tenant, name, part.licences or {}, found[name])
+        elif part.licences is not None:
             hint = "remove them: only a vendor's platform sells licences"
             yield FileProblem((*loc, name, "licences"), "have no meaning here", hint, at_key=True)
-        if is_vendors and part.licences:
-            yield from _check_licences(tenant, name, part.licences, found[name])
+    if not parts and found[tenant.storage.platform].kind in BUCKETLESS:
+        yield from _check_undelete_days(tenant)
 
 
-def _check_licences(
+def _check_buckets(tenant: Tenant, found: Mapping[str, Platform]) -> Iterator[FileProblem]:
+    """Yield the finding that not exactly one part has buckets, which is that of the tenant's own platform."""
+    with_buckets = [name for name, platform in found.items() if platform.kind not in BUCKETLESS]
+    own, loc = tenant.storage.platform, ("storage", "parts")
+    if not with_buckets:
+        hint = "without a machine that needs buckets, name the vendor's platform as storage.platform, without parts"
+        yield FileProblem(loc, "no part has buckets", hint, at_key=True)
+    elif len(with_buckets) > 1:
+        hint = "keep one of them: a space has at most one part with buckets"
+        yield FileProblem(loc, f"{' and '.join(with_buckets)} have buckets", hint, at_key=True)
+    elif own not in with_buckets:
+        hint = f"write {with_buckets[0]}, which has: the vendor's part stays among the parts"
+        yield FileProblem(("storage", "platform"), "{value} has no buckets", hint)
+
+
+def _check_vendors_part(
     tenant: Tenant, name: str, licences: Mapping[MachineKind, int], platform: Platform
 ) -> Iterator[FileProblem]:
-    used = [machine.kind for machine in tenant.active_machines().values() if is_home(machine.agent, platform)]
+    loc: Loc = ("storage", "parts", name)
+    if tenant.contract.vendor is None and not any(is_home(each.agent, platform) for each in tenant.machines.values()):
+        hint = "add vendor: {order: …, terms_accepted_on: 2026-11-02} to the contract"
+        yield FileProblem(loc, "its licences have no order: contract.vendor is missing", hint, at_key=True)
+    if not any(licences.values()):
+        hint = "write the licences that were ordered for it, like licences: {workstation: 4}"
+        yield FileProblem(loc, "licences are missing", hint, at_key=True)
+        return
+    used = Counter(machine.kind for machine in tenant.active_machines().values() if is_home(machine.agent, platform))
     for kind in MachineKind:
-        if used.count(kind) > licences.get(kind, 0):
-            message = f"{used.count(kind)} machines need a {kind} licence here, and there are {licences.get(kind, 0)}"
+        granted = licences.get(kind, 0)
+        if used[kind] > granted:
+            message = f"{granted} for {kind.value}s, and {used[kind]} in service have this part's agent"
             hint = "order more from the distributor, or retire a machine"
-            yield FileProblem(("storage", "parts", name, "licences"), message, hint, at_key=True)
+            yield FileProblem((*loc, "licences"), message, hint, at_key=True)
+
+
+def _check_undelete_days(tenant: Tenant) -> Iterator[FileProblem]:
+    if "undelete_days" in tenant.storage.model_fields_set:
+        hint = "remove it: a backup that is deleted in the vendor's portal is gone"
+        yield FileProblem(("storage", "undelete_days"), "means nothing at a vendor's storage", hint, at_key=True)
 
 
 def _check_copy(tenant: Tenant, platforms: Mapping[str, Platform]) -> Iterator[FileProblem]:

@@ -47,6 +47,7 @@ FREE = (
     "contract.distributor",
     "contract.reference",
     "contract.registration",
+    "contract.vendor.order",
     "hold.reference",
     "leaving.requested_by",
     "leaving.return.to.region",
@@ -129,6 +130,7 @@ def fields_with(place: str, value: object) -> dict[str, Any]:
     fields = deepcopy(_valid_fields())
     del fields["machines"]["caisse-01"]
     fields["contract"]["amendments"] = [{"reference": "AV-1", "signed_on": "2026-11-20"}]
+    fields["contract"]["vendor"] = {"order": "CMD-1", "terms_accepted_on": "2026-11-03"}
     fields["plans"]["office"]["exclude"] = ["*.tmp"]
     make_room(fields, place)
     put(fields, place, value)

@@ -15,6 +15,8 @@ REPOSITORY = Path(__file__).parents[3]
 CASES = REPOSITORY / "tests" / "cases"
 TWO_HOMES = CASES / "platform" / "valid" / "acronis.yaml"
 """Has platforms with buckets and one without."""
+FOUR_HOMES = CASES / "homes" / "platform.yaml"
+"""Has two platforms with buckets, and two of one vendor."""
 
 
 def cases(folder: str) -> list[Path]:
@@ -51,6 +53,16 @@ def test_broken_tenant_says_what_is_wrong_and_where(case: Path, tmp_path: Path) 
 @pytest.mark.parametrize("case", cases("platform/broken"), ids=lambda path: path.stem)
 def test_broken_platform_says_what_is_wrong_and_where(case: Path, tmp_path: Path) -> None:
     check_golden(repository(tmp_path, platform=case), case)
+
+
+@pytest.mark.parametrize("case", cases("homes/broken"), ids=lambda path: path.stem)
+def test_a_tenant_whose_agents_have_no_right_home_says_so(case: Path, tmp_path: Path) -> None:
+    check_golden(repository(tmp_path, tenant=case, platform=FOUR_HOMES), case)
+
+
+@pytest.mark.parametrize("case", cases("homes/valid"), ids=lambda path: path.stem)
+def test_a_tenant_whose_agents_have_homes_loads(case: Path, tmp_path: Path) -> None:
+    assert list(load_checkout(repository(tmp_path, tenant=case, platform=FOUR_HOMES)).tenants) == [case.stem]
 
 
 @pytest.mark.parametrize("case", cases("tenants/valid"), ids=lambda path: path.stem)

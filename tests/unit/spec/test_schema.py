@@ -30,6 +30,12 @@ BEYOND_SHAPES = {
     "same-host-twice", "same-host-otherwise-written", "this-computer", "schedule-twice",
     "siren", "siren-and-registration", "size-zero", "timezone",
     "prices-order",
+    # Where agents back up to, by platform.yaml.
+    "agent-with-buckets-without-home", "agent-without-home", "copy-at-the-vendors",
+    "copy-of-the-vendors", "licences-all-zero", "licences-missing", "licences-more-than-sold",
+    "licences-on-buckets", "licences-too-few", "part-without-order", "parts-empty", "parts-of-one",
+    "parts-own-is-the-vendors", "parts-sum", "parts-two-of-one-vendor", "parts-two-with-buckets",
+    "undelete-days-at-the-vendors", "vendor-missing",
     "too-many-machines", "credential-in-the-file", "anchor-without-mail", "escrow-beside-secrets", "hours-backwards",
 }  # fmt: skip
 
