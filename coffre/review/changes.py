@@ -11,9 +11,9 @@ from itertools import product
 from typing import Final
 
 from coffre.spec.leaving import Leaving
-from coffre.spec.machine import Connection, InternetLine, Machine, PullConnection
+from coffre.spec.machine import Connection, InternetLine, Machine, MachineKind, PullConnection
 from coffre.spec.plan import Keep, Plan
-from coffre.spec.tenant import Contract, Hold, Tenant
+from coffre.spec.tenant import Contract, Hold, StoragePart, Tenant, VendorTerms
 from coffre.spec.values.rates import format_rate
 from coffre.spec.values.sizes import write_size
 
@@ -26,7 +26,7 @@ class ChangeKind(StrEnum):
     ID = "id"
     NAME = "name"
     CONTRACT = "contract"
-    """A field of the order form; the subject is its key."""
+    """A field of the order form; the subject is its key, like `siren` or `vendor.order`."""
     AMENDMENT = "amendment"
     """A signed change that the file names now."""
     CONTACT = "contact"
@@ -37,6 +37,10 @@ class ChangeKind(StrEnum):
     """Before and after are the fields that only one of the versions has."""
     PLATFORM = "platform"
     QUOTA = "quota"
+    PART = "part"
+    """The part of the quota that is on a platform, the subject, in bytes."""
+    PART_LICENCES = "part_licences"
+    """The licences ordered from a vendor; the subject is the platform and the kind of machine."""
     UNDELETE_DAYS = "undelete_days"
     SECOND_COPY = "second_copy"
     COPY_BANDWIDTH = "copy_bandwidth"
@@ -111,6 +115,7 @@ def _compare_presence(before: Tenant | None, after: Tenant | None) -> Iterator[F
         yield FileChange(ChangeKind.QUOTA, None, None, after.storage.quota_bytes)
         for kind, count in after.licences.items():
             yield FileChange(ChangeKind.LICENCES, kind.value, None, count)
+        yield from _compare_parts({}, after.storage.parts)
         yield from (FileChange(ChangeKind.OPTION, None, None, option.value) for option in after.options)
         for name, machine in after.machines.items():
             yield FileChange(ChangeKind.MACHINE_ADDED, name, None, machine.plan)
@@ -149,6 +154,9 @@ def _hold_text(hold: Hold | None) -> str | None:
 def _compare_contract(before: Contract, after: Contract) -> Iterator[FileChange]:
     for key in ("reference", "signed_on", "in_service_on", "ends_on", "siren", "registration", "distributor"):
         yield from _differ(ChangeKind.CONTRACT, key, _text(getattr(before, key)), _text(getattr(after, key)))
+    for key in VendorTerms.model_fields:
+        terms = [None if each.vendor is None else _text(getattr(each.vendor, key)) for each in (before, after)]
+        yield from _differ(ChangeKind.CONTRACT, f"vendor.{key}", *terms)
     # With their days: a day of signature that changes is shown as one taken out and one added.
     was, now = ([f"{each.reference} ({each.signed_on})" for each in version.amendments] for version in (before, after))
     yield from (FileChange(ChangeKind.AMENDMENT, None, None, each) for each in now if each not in was)
@@ -159,6 +167,7 @@ def _compare_storage(before: Tenant, after: Tenant) -> Iterator[FileChange]:
     was, now = before.storage, after.storage
     yield from _differ(ChangeKind.PLATFORM, None, was.platform, now.platform)
     yield from _differ(ChangeKind.QUOTA, None, was.quota_bytes, now.quota_bytes)
+    yield from _compare_parts(was.parts, now.parts)
     days = was.undelete_days, now.undelete_days
     yield from _differ(ChangeKind.UNDELETE_DAYS, None, *days, is_weaker=now.undelete_days < was.undelete_days)
     copies = [None if each.second_copy is None else each.second_copy.platform for each in (was, now)]
@@ -166,6 +175,16 @@ def _compare_storage(before: Tenant, after: Tenant) -> Iterator[FileChange]:
     if was.second_copy is not None and now.second_copy is not None:
         speeds = was.second_copy.bandwidth_bytes, now.second_copy.bandwidth_bytes
         yield from _differ(ChangeKind.COPY_BANDWIDTH, None, *speeds)
+
+
+def _compare_parts(before: Mapping[str, StoragePart], after: Mapping[str, StoragePart]) -> Iterator[FileChange]:
+    for name in dict.fromkeys([*before, *after]):
+        was, now = before.get(name), after.get(name)
+        sizes = [None if each is None else each.quota_bytes for each in (was, now)]
+        yield from _differ(ChangeKind.PART, name, *sizes)
+        for kind in MachineKind:
+            counts = [0 if each is None else (each.licences or {}).get(kind, 0) for each in (was, now)]
+            yield from _differ(ChangeKind.PART_LICENCES, f"{name}: {kind.value}", *counts)
 
 
 def _compare_sold(before: Tenant, after: Tenant) -> Iterator[FileChange]:

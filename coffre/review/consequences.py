@@ -1,10 +1,12 @@
 """What follows from a change of a tenant file besides the change itself: notice, dates, costs of the hour. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from coffre.agents.kinds import find_statement
+from coffre.agents.statement import VendorStatement
 from coffre.offboarding.lifecycle.calendar import CalendarEntry, plan_calendar
 from coffre.review.changes import ChangeKind, FileChange
 from coffre.review.guards import SOLD
@@ -32,6 +34,11 @@ class ConsequenceKind(StrEnum):
     """Nobody can reach the machine (`via: pull`): after the merge it is invited, and enrols itself."""
     LICENCE_FREED = "licence_freed"
     """The machine's key is deleted by the next apply, and its backups stay `until` a day."""
+    VENDOR_AGENT = "vendor_agent"
+    """`machines` get the agent of a vendor, its `product`: what the contract leaves to the editor (article 15). The
+    `guide` says what to do instead of the verbs that have no meaning there."""
+    VENDOR_ORDER = "vendor_order"
+    """More licences of a vendor are sold, and the distributor's `order` is the same as before (article 1a)."""
 
 
 Evidence = Mapping[str, str | tuple[str, ...] | None]
@@ -54,7 +61,45 @@ def foresee(after: Tenant, changes: Iterable[FileChange], delays: Offboarding) -
     consequences = [Consequence(ConsequenceKind.NOTICE_OWED, None, {"kinds": weaker})] if weaker else []
     for change in found:
         consequences += _follow(after, change, delays)
-    return consequences
+    return [*consequences, *_foresee_vendors(after, found)]
+
+
+_ORDER = "vendor.order"
+
+
+def _foresee_vendors(after: Tenant, changes: Sequence[FileChange]) -> Iterator[Consequence]:
+    """Yield what follows from machines that get a vendor's agent, and from licences that its vendor sells."""
+    begun = (ChangeKind.MACHINE_ADDED, ChangeKind.MACHINE_AGENT, ChangeKind.MACHINE_BACK)
+    touched = {change.subject for change in changes if change.kind in begun}
+    found: dict[VendorStatement, list[str]] = {}
+    for name, machine in after.active_machines().items():
+        statement = find_statement(machine)
+        if statement is not None and name in touched:
+            found.setdefault(statement, []).append(name)
+    for statement, machines in found.items():
+        evidence: Evidence = {"machines": tuple(machines), "product": statement.product, "guide": statement.guide}
+        yield Consequence(ConsequenceKind.VENDOR_AGENT, None, evidence)
+    # A space that is only now in parts sold its vendor's licences before, if any, as all of the tenant's.
+    parts = [change for change in changes if change.kind is ChangeKind.PART]
+    is_split = bool(parts) and all(change.before is None for change in parts)
+    is_ordered = any(change.kind is ChangeKind.CONTRACT and change.subject == _ORDER for change in changes)
+    vendor = after.contract.vendor
+    is_new = any(change.kind is ChangeKind.TENANT_ADDED for change in changes)
+    if (
+        vendor is not None
+        and not (is_new or is_ordered or is_split)
+        and any(_sells_more(after, change) for change in changes)
+    ):
+        yield Consequence(ConsequenceKind.VENDOR_ORDER, None, {"order": vendor.order})
+
+
+def _sells_more(after: Tenant, change: FileChange) -> bool:
+    """Tell whether a change sells more licences of a vendor: those of its part, or all where every agent is its own."""
+    machines = after.active_machines().values()
+    is_vendors = bool(machines) and all(find_statement(machine) is not None for machine in machines)
+    kinds = {ChangeKind.PART_LICENCES, *([ChangeKind.LICENCES] if is_vendors and not after.storage.parts else [])}
+    was, now = (each if isinstance(each, int) else 0 for each in (change.before, change.after))
+    return change.kind in kinds and now > was
 
 
 def foresee_hours(hours: WorkingHours, prices: Prices | None, now: datetime) -> list[Consequence]:

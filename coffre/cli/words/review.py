@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeVar
 
+from coffre.cli.words.review_prices import describe_costs, describe_price
 from coffre.cli.words.reviewed import describe_planned, list_plan
 from coffre.outside.text import one_line
 from coffre.spec.values.sizes import format_bytes, format_sold
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
     from coffre.review.changes import FileChange, Value
     from coffre.review.consequences import Consequence
     from coffre.review.guards import Guard
-    from coffre.review.price import MonthlyPrice, NoPrice
     from coffre.review.publishing import Verdict
-    from coffre.review.review import PlatformCosts, PriceChange, Review, TenantReview
-    from coffre.storage.costs import CostEstimate, NoPrices
+    from coffre.review.review import Review, TenantReview
 
 Quote = Callable[[str], str]
 _Kinded = TypeVar("_Kinded", "Guard", "Consequence")
@@ -227,7 +226,7 @@ def describe_change(change: "FileChange", quote: Quote) -> str:
 def _value(change: "FileChange", value: "Value", quote: Quote) -> str:
     if value is None:
         return "none"
-    if change.kind.value == "quota" and isinstance(value, int):
+    if change.kind.value in ("quota", "part") and isinstance(value, int):
         return format_sold(value)
     if isinstance(value, tuple):
         return _list(value, quote) or "none"
@@ -253,6 +252,8 @@ _CHANGES = {
     "leaving": "departure: {before} → {after}",
     "platform": "platform: {before} → {after}",
     "quota": "quota: {before} → {after}",
+    "part": "part{subject} of the quota: {before} → {after}",
+    "part_licences": "licences ordered for the part{subject}: {before} → {after}",
     "undelete_days": "days to undelete: {before} → {after}",
     "second_copy": "second copy on: {before} → {after}",
     "copy_bandwidth": "second copy, bytes per second: {before} → {after}",
@@ -343,52 +344,10 @@ _CONSEQUENCES = {
     "starts_from_zero": "{subject} backs up from zero",
     "must_enrol": "{subject} must be enrolled, since nobody can reach it: after the apply, `coffre enrol` invites it",
     "licence_freed": "{subject}: the next apply frees its licence and deletes its key; its backups stay until {until}",
-}
-
-
-def describe_price(price: "PriceChange") -> str:
-    """Say the price of a month before and after, and the difference."""
-    from coffre.review.price import MonthlyPrice
-
-    before, after = price.before, price.after
-    if isinstance(before, MonthlyPrice) and isinstance(after, MonthlyPrice):
-        difference = after.total_eur - before.total_eur
-        return f"price per month: {before.total_eur} → {after.total_eur} EUR ({difference:+} EUR), without tax"
-    return f"price per month: {_price(before)} → {_price(after)}"
-
-
-def describe_costs(costs: "PlatformCosts", quote: Quote) -> str:
-    """Say what a platform would bill for a full quota, before and after."""
-    of = next((f" (list prices for {each.region}, without tax)" for each in (costs.after, costs.before) if each), "")
-    return f"{quote(costs.platform)} bills a month, with a full quota: {_cost(costs.before)} → {_cost(costs.after)}{of}"
-
-
-def _cost(cost: "CostEstimate | NoPrices | None") -> str:
-    from coffre.storage.costs import CostEstimate
-
-    if cost is None:
-        return "nothing"
-    return f"about {cost.month} USD" if isinstance(cost, CostEstimate) else "not known"
-
-
-def _price(price: "MonthlyPrice | NoPrice | None") -> str:
-    from coffre.review.price import MonthlyPrice
-
-    if price is None:
-        return "none"
-    if isinstance(price, MonthlyPrice):
-        return f"{price.total_eur} EUR"
-    return "not known: " + ", ".join(dict.fromkeys(_LACKS[each.lack.value] for each in price.reasons))
-
-
-_LACKS = {
-    "prices": "platform.yaml has no prices",
-    "list": "no price list has begun",
-    "option": "an option has no price",
-    "volume": "the volume is beyond the list",
-    "stored": "the stored volume is not known",
-    "second_copy": "a second copy has no price",
-    "file": "the file has a problem",
+    "vendor_agent": "{machines}: the agent is {product}. Its service level is its editor's and no part of the 99.7 %, "
+    "and a backup that is deleted in its portal is gone (article 15); restores are made there: {guide}",
+    "vendor_order": "more licences of a vendor than before, by the same order {order} of the distributor: order them "
+    "before the apply, and write the number as contract.vendor.order (article 1a)",
 }
 
 

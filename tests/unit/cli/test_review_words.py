@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from coffre.cli.words import review as words
+from coffre.cli.words import review_prices
 from coffre.cli.words.review import (
     MAX_ALIKE,
     MAX_LINES,
     MAX_TENANTS,
     describe_change,
     describe_consequence,
-    describe_costs,
     describe_guard,
-    describe_price,
     quote_markdown,
     quote_plainly,
     to_markdown,
     to_text,
 )
+from coffre.cli.words.review_prices import describe_costs, describe_price
 from coffre.outside.text import one_line
 from coffre.provisioning.changes import PropertyChange, ResourceChange
 from coffre.provisioning.plan import TenantPlan
@@ -158,7 +158,7 @@ def _guard_with(guard: Guard, value: str) -> Guard:
         (words._CHANGES, ChangeKind),
         (words._GUARDS, GuardKind),
         (words._CONSEQUENCES, ConsequenceKind),
-        (words._LACKS, Lack),
+        (review_prices._LACKS, Lack),
     ],
 )
 def test_every_kind_has_its_words_and_no_words_are_without_a_kind(table: dict[str, str], kinds: type) -> None:

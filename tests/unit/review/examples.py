@@ -11,6 +11,7 @@ from coffre.review.guards import Authorship, Guard, LiveUse, judge_file, judge_m
 from coffre.spec.platform import Offboarding, WorkingHours
 from coffre.spec.tenant import Tenant
 from tests.builders import PLATFORM, machine_with, tenant_with
+from tests.vendor_tenants import mixed_tenant
 
 CONTRACT: dict[str, Any] = {
     "reference": "BC-2026-0412",
@@ -37,6 +38,7 @@ LEAVING: dict[str, Any] = {
 RETIRED = {"on": "2026-12-31", "keep_until": "2027-03-31"}
 SIGNED = {"reference": "AV-2027-01", "signed_on": "2027-02-01"}
 PULL = {"via": "pull"}
+VENDOR = {"order": "CMD-88231", "terms_accepted_on": "2026-11-03"}
 
 
 def ssh(host: str, **changes: Any) -> dict[str, Any]:
@@ -56,6 +58,12 @@ def contract(**changes: Any) -> Tenant:
 
 def storage(**changes: Any) -> Tenant:
     return tenant(storage={**STORAGE, **changes})
+
+
+def parts(lab: str = "6 GiB", licences: int = 1) -> Tenant:
+    """Return a tenant with a part of its space at a vendor's, with the licences ordered there."""
+    vendors = {"quota": "4 GiB", "licences": {"workstation": licences}}
+    return mixed_tenant(storage={**STORAGE, "parts": {"lab": {"quota": lab}, "editor": vendors}})
 
 
 def plan(**changes: Any) -> Tenant:
@@ -122,6 +130,15 @@ EXAMPLES: tuple[Example, ...] = (
     *_both(ChangeKind.LEAVING, tenant(leaving=LEAVING), tenant(leaving={**LEAVING, "approved_by": "a@b.example"})),
     *_both(ChangeKind.PLATFORM, _BASE, storage(platform="other")),
     *_both(ChangeKind.QUOTA, _BASE, storage(quota="11 GiB")),
+    *_both(ChangeKind.CONTRACT, contract(vendor=VENDOR), contract(vendor={**VENDOR, "order": "CMD-9"}), "vendor.order"),
+    *_both(
+        ChangeKind.CONTRACT,
+        contract(vendor=VENDOR),
+        contract(vendor={**VENDOR, "terms_accepted_on": "2026-11-04"}),
+        "vendor.terms_accepted_on",
+    ),
+    *_both(ChangeKind.PART, parts(), parts(lab="5 GiB"), "lab"),
+    *_both(ChangeKind.PART_LICENCES, parts(), parts(licences=2), "editor: workstation"),
     *_both(ChangeKind.UNDELETE_DAYS, _BASE, storage(undelete_days=13), weaker="there"),
     *_both(ChangeKind.SECOND_COPY, _BASE, storage(copy={"platform": "far"}), weaker="back"),
     *_both(ChangeKind.SECOND_COPY, storage(copy={"platform": "far"}), storage(copy={"platform": "near"})),
