@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import SecretStr
 
+from coffre.agents.home import AgentHome, AgentOwner, EnrolmentScript
 from coffre.agents.identity import MachineIdentity
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report
@@ -55,18 +57,6 @@ class Target:
     def trust_command(self) -> str:
         """The command with which an operator records this machine's host key."""
         return f"coffre trust {self.slug} {self.machine}"
-
-
-@dataclass(frozen=True)
-class AgentOwner:
-    """The tenant and the machine that an agent works for; empty where its configuration does not say."""
-
-    tenant_id: str
-    machine: str
-
-    def is_another(self, wanted: "AgentOwner") -> bool:
-        """Tell whether a value that is set here differs there."""
-        return self.tenant_id not in ("", wanted.tenant_id) or self.machine not in ("", wanted.machine)
 
 
 @dataclass(frozen=True)
@@ -155,6 +145,8 @@ class DeployResult:
     changes: tuple[str, ...] = field(default=())
     agent_version: str = ""
     identity: MachineIdentity | None = None
+    agent_id: str = ""
+    """The vendor's own id of the agent, for a kind whose agents have one."""
 
 
 class AgentPart(StrEnum):
@@ -266,6 +258,62 @@ class Agents(Protocol):
         """Remove everything of ours from the machines and nothing else; what is already gone is no error."""
 
 
+class AgentScripts(Protocol):
+    """How agents of a kind without a bucket get to machines that nobody can reach, and are heard of from there."""
+
+    def make_script(self, slug: str, target: AgentOwner, system: OperatingSystem, valid: timedelta) -> EnrolmentScript:
+        """Return the script that installs the agent on a machine that nobody can reach (`via: pull`).
+
+        RefusedError when it cannot be made; ``valid`` is how long it is to be usable.
+        """
+
+    def end_script(self, target: AgentOwner, token_id: str) -> None:
+        """End what a script has in it, before its time; what is over already is no error."""
+
+    def find_enrolled(self, target: AgentOwner, since: datetime) -> DeployResult:
+        """Return the agent that a script has installed since then; ``unreachable`` as long as there is none."""
+
+    def forget_unreached(self, target: AgentOwner) -> bool:
+        """Take an agent that nobody can reach from the vendor's list; returns whether it was there.
+
+        Its machine keeps the software, which can do nothing any more.
+        """
+
+
+class OpenedDriver(Protocol):
+    """One kind of agent, with the platform that its agents back up to. Nothing is asked of it before a method is."""
+
+    def find_build(self, system: OperatingSystem) -> AgentBuild:
+        """Return the programs to install on a machine of this system; ExpectedError when a file is missing."""
+
+    def connect(self, scratch: Path, slugs: Mapping[str, str]) -> Agents:
+        """Return the access to the agents of machines.
+
+        ``scratch`` is the place of private files on a system without a tmpfs; ``slugs`` are the tenants' by their ids,
+        used to name the agent of another tenant.
+        """
+
+    def back_up(
+        self,
+        target: AgentOwner,
+        reach: Reach,
+        deadline_seconds: float,
+        on_progress: Callable[[str], None],
+        clock: RunClock,
+    ) -> Report:
+        """Start a machine's backup, or join a running one, and return its report.
+
+        ExpectedError when it could not be started, ended without a report, or goes on after the deadline.
+        """
+
+    def hear(self, target: AgentOwner) -> Heard:
+        """Return an agent's statement on its runs, for a kind whose machines have no bucket for it."""
+
+    @property
+    def scripts(self) -> "AgentScripts | None":
+        """How its agents get to machines that nobody can reach; None for a kind whose machines are invited."""
+
+
 class AgentDriver(Protocol):
     """One kind of agent: what it needs from the platform, and how it is installed, run and observed."""
 
@@ -287,37 +335,14 @@ class AgentDriver(Protocol):
     def list_ordered_programs(self, system: OperatingSystem) -> Mapping[str, OrderedProgram]:
         """Return the programs that orders name for machines of a system, by name; none for a kind without orders."""
 
-    def find_build(self, system: OperatingSystem) -> AgentBuild:
-        """Return the programs to install on a machine of this system; ExpectedError when a file is missing."""
-
     def configure(self, setup: AgentSetup) -> AgentConfiguration:
         """Return the files that a deployment would write, for a machine that fetches them itself (`via: pull`).
 
-        Asked only of a kind that gets to such machines.
-        """
-
-    def connect(self, scratch: Path, slugs: Mapping[str, str]) -> Agents:
-        """Return the access to the agents of machines.
-
-        ``scratch`` is the place of private files on a system without a tmpfs; ``slugs`` are the tenants' by their ids,
-        used to name the agent of another tenant.
+        Asked only of a kind with a bucket.
         """
 
     def refuse_another(self, machine: SshMachine, slug: str, wanted: AgentOwner, slugs: Mapping[str, str]) -> None:
         """Refuse (RefusedError) a machine that has the agent of another machine or tenant, or is this computer."""
 
-    def back_up(
-        self,
-        target: AgentOwner,
-        reach: Reach,
-        deadline_seconds: float,
-        on_progress: Callable[[str], None],
-        clock: RunClock,
-    ) -> Report:
-        """Start a machine's backup, or join a running one, and return its report.
-
-        ExpectedError when it could not be started, ended without a report, or goes on after the deadline.
-        """
-
-    def hear(self, target: AgentOwner) -> Heard:
-        """Return an agent's statement on its runs, for a kind whose machines have no bucket for it."""
+    def open(self, home: AgentHome) -> OpenedDriver:
+        """Return this kind with the platform that its agents back up to."""

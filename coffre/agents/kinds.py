@@ -1,21 +1,32 @@
 """The kinds of agent: only this module knows the driver of each."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from coffre.agents.acronis.kind import AcronisKind
 from coffre.agents.acronis.statement import STATEMENT as ACRONIS
-from coffre.agents.driver import AgentDriver, AgentLook, Agents, DeployRequest, DeployResult, OnProgress, RemoveRequest
+from coffre.agents.driver import (
+    AgentDriver,
+    AgentLook,
+    Agents,
+    DeployRequest,
+    DeployResult,
+    OnProgress,
+    RemoveRequest,
+)
+from coffre.agents.home import AgentHome
 from coffre.agents.repository import RepositoryFormat, RepositoryLayout
 from coffre.agents.restic.kind import ResticKind
 from coffre.agents.statement import VendorStatement
 from coffre.errors import RefusedError
+from coffre.spec.storage_platform import HOME_OF_AGENT
 from coffre.spec.tenant import AgentKind, Machine
 
 R = TypeVar("R", DeployRequest, RemoveRequest)
 
-DRIVERS: dict[AgentKind, AgentDriver] = {AgentKind.RESTIC: ResticKind()}
+DRIVERS: dict[AgentKind, AgentDriver] = {AgentKind.RESTIC: ResticKind(), AgentKind.ACRONIS: AcronisKind()}
 
 STATEMENTS: Mapping[AgentKind, VendorStatement] = {AgentKind.ACRONIS: ACRONIS}
 """The agents whose vendor runs a service of its own; known without platform.yaml."""
@@ -26,27 +37,14 @@ def find_statement(machine: Machine) -> VendorStatement | None:
     return STATEMENTS.get(machine.agent)
 
 
-def find_driver(machine: Machine) -> AgentDriver | None:
-    """Return the driver of a machine's agent; None for a kind that Coffre does not drive yet."""
-    return DRIVERS.get(machine.agent)
-
-
 def driver_of(machine: Machine) -> AgentDriver:
-    """Return the driver of a machine's agent; RefusedError for a kind that Coffre does not drive yet."""
-    driver = find_driver(machine)
-    if driver is None:
-        raise RefusedError(
-            f"`agent: {machine.agent}` is not supported yet", f"The supported agents are: {', '.join(sorted(DRIVERS))}."
-        )
-    return driver
+    """Return the driver of a machine's agent."""
+    return DRIVERS[machine.agent]
 
 
 def why_unsupported(machine: Machine) -> str:
     """Say which part of a machine's entry no agent supports, in the words of the file; empty when all are supported."""
-    driver = find_driver(machine)
-    if driver is None:
-        return f"`agent: {machine.agent}`"
-    if not driver.gets_to(machine):
+    if not driver_of(machine).gets_to(machine):
         return f"`via: {machine.connection.via}` with `os: {machine.os}`"
     return ""
 
@@ -69,8 +67,7 @@ def layout_of(name: str, machine: Machine) -> RepositoryLayout:
 
 def find_layout(machine: Machine) -> RepositoryLayout | None:
     """Return the layout of a machine's repository; None when SMILÉO can open none."""
-    driver = find_driver(machine)
-    formats = driver.repositories if driver is not None else None
+    formats = driver_of(machine).repositories
     return formats.layout if formats is not None else None
 
 
@@ -90,48 +87,57 @@ def with_repository(machines: Mapping[str, Machine]) -> dict[str, Machine]:
 
 
 def _where(machines: Mapping[str, Machine], has: Callable[[AgentDriver], bool]) -> dict[str, Machine]:
-    drivers = {name: find_driver(machine) for name, machine in machines.items()}
-    return {name: machines[name] for name, driver in drivers.items() if driver is not None and has(driver)}
+    return {name: machine for name, machine in machines.items() if has(driver_of(machine))}
+
+
+HomeOf = Callable[[AgentKind, str], AgentHome]
+"""Returns the platform that agents of a kind back up to, for the tenant with this id."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """What every kind needs to connect to its agents (see `AgentDriver.connect`), and the progress callback."""
+    """What every kind needs to connect to its agents (see `OpenedDriver.connect`), and the progress callback."""
 
     scratch: Path
     slugs: Mapping[str, str]
     on_progress: OnProgress
+    home_of: HomeOf
 
 
 def deploy(machines: Mapping[str, Machine], requests: Iterable[DeployRequest], way: Way) -> dict[str, DeployResult]:
     """Install or repair the agents of these machines, kind by kind; returns the results by machine."""
-    done = (agents.deploy(each, way.on_progress) for agents, each in _by_kind(machines, requests, way))
+    sorted_out = _by_kind(((machines[each.target.machine].agent, each) for each in requests), way)
+    done = (agents.deploy(each, way.on_progress) for agents, each in sorted_out)
     return {result.machine: result for results in done for result in results}
 
 
 def look(requests: Iterable[tuple[AgentKind, DeployRequest]], way: Way) -> dict[tuple[str, str], AgentLook]:
     """Tell what a deployment would change on machines, of any tenants; returns the looks by slug and machine."""
-    found: dict[AgentKind, list[DeployRequest]] = {}
-    for kind, request in requests:
-        found.setdefault(kind, []).append(request)
-    looks = (DRIVERS[kind].connect(way.scratch, way.slugs).look(each, way.on_progress) for kind, each in found.items())
+    looks = (agents.look(each, way.on_progress) for agents, each in _by_kind(requests, way))
     return {(each.slug, each.machine): each for seen in looks for each in seen}
 
 
 def remove(machines: Mapping[str, Machine], requests: Iterable[RemoveRequest], way: Way) -> dict[str, DeployResult]:
     """Remove the agents of these machines, kind by kind; returns the results by machine."""
-    done = (agents.remove(each, way.on_progress) for agents, each in _by_kind(machines, requests, way))
+    sorted_out = _by_kind(((machines[each.target.machine].agent, each) for each in requests), way)
+    done = (agents.remove(each, way.on_progress) for agents, each in sorted_out)
     return {result.machine: result for results in done for result in results}
 
 
-def _by_kind(machines: Mapping[str, Machine], requests: Iterable[R], way: Way) -> Iterator[tuple[Agents, list[R]]]:
-    """Yield the agents of each kind with the requests for them; nothing of a kind that Coffre does not drive yet."""
-    found: dict[AgentKind, list[R]] = {}
-    for request in requests:
-        found.setdefault(machines[request.target.machine].agent, []).append(request)
-    for kind, each in found.items():
-        if kind in DRIVERS:
-            yield DRIVERS[kind].connect(way.scratch, way.slugs), each
+def _by_kind(requests: Iterable[tuple[AgentKind, R]], way: Way) -> Iterator[tuple[Agents, list[R]]]:
+    """Yield the agents of each kind with the requests for them; those of a vendor's kind by its platform, too."""
+    found: dict[tuple[AgentKind, str], list[tuple[AgentHome, R]]] = {}
+    for kind, request in requests:
+        home = way.home_of(kind, request.target.tenant_id)
+        found.setdefault((kind, home.name if kind in HOME_OF_AGENT else ""), []).append((home, request))
+    for (kind, _), each in found.items():
+        opened = DRIVERS[kind].open(_merge({request.target.tenant_id: home for home, request in each}))
+        yield opened.connect(way.scratch, way.slugs), [request for _, request in each]
+
+
+def _merge(homes: Mapping[str, AgentHome]) -> AgentHome:
+    """Return one platform for several tenants, by their ids."""
+    return replace(next(iter(homes.values())), find=lambda owner: homes[owner.tenant_id].find(owner))
 
 
 def list_repository_formats() -> list[RepositoryFormat]:

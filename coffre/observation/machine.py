@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 import coffre
 from coffre.agents.desired import InvalidOrdersError, OutdatedOrdersError
-from coffre.agents.driver import AgentOwner
-from coffre.agents.kinds import find_driver
+from coffre.agents.home import AgentOwner
 from coffre.agents.report import ReportPath
 from coffre.errors import ExpectedError
 from coffre.findings import Evidence, Finding, FindingKind, SetAside, sum_up
@@ -35,7 +34,7 @@ from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket
 from coffre.storage.values import PlatformAwayError
-from coffre.tenant.estate.log import Log, TenantLog
+from coffre.tenant.estate.log import Log
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.opening import OpenTenant
 
@@ -111,18 +110,19 @@ def judge_absence(memory: TenantMemory, name: str) -> tuple[Finding, ...]:
     return continuity.judge_absence(name, memory.recall(name))
 
 
-def hear_machine(tenant: Tenant, log: TenantLog, name: str, now: datetime) -> MachineStatus:
-    """Return what a machine's agent says of it, for a kind whose machines have no bucket."""
-    driver = find_driver(tenant.machines[name])
-    if driver is None:
-        return unknown_machine(tenant, name, now)
-    heard = driver.hear(AgentOwner(tenant.id, name))
+def hear_machine(opened: OpenTenant, name: str, now: datetime) -> MachineStatus | Finding:
+    """Return what a machine's agent says of it, for a kind whose machines have no bucket; or why it is not heard."""
+    tenant = opened.tenant
+    try:
+        heard = opened.agents.open(name).hear(AgentOwner(tenant.id, name))
+    except ExpectedError as problem:
+        return Finding(FindingKind.NOT_SEEN, name, {"error": problem.message})
     last_success_at = heard.success.finished_at if heard.success else None
     return replace(
         unknown_machine(tenant, name, now),
         last_success_at=last_success_at,
         last_result=heard.last.result.value if heard.last else "never",
-        overdue=_is_overdue(tenant, log, name, now, last_success_at),
+        overdue=_is_overdue(tenant, opened.log, name, now, last_success_at),
     )
 
 

@@ -114,7 +114,9 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
             findings += [*look.findings, *_judge_due_drill(opened, look, now)]
             continue
         if look is None and name not in in_need:
-            machines.append(hear_machine(opened.tenant, opened.log, name, now))
+            heard = hear_machine(opened, name, now)
+            machines.append(heard if isinstance(heard, MachineStatus) else unknown_machine(opened.tenant, name, now))
+            findings += [heard] if isinstance(heard, Finding) else []
             continue
         machines.append(unknown_machine(opened.tenant, name, now))
         if look is not None:

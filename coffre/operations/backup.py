@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from coffre.agents.driver import AgentOwner, RunClock
+from coffre.agents.driver import RunClock
+from coffre.agents.home import AgentOwner
 from coffre.agents.kinds import driver_of, with_bucket
 from coffre.agents.report import Report, ReportResult
 from coffre.agents.report_paths import Integrity
@@ -168,7 +169,7 @@ def _back_up_one(
     opened: OpenTenant, machine: str, on_progress: OnProgress, deadline_seconds: int, clock: RunClock
 ) -> MachineBackup:
     try:
-        report = driver_of(opened.machine(machine)).back_up(
+        report = opened.agents.open(machine).back_up(
             AgentOwner(opened.tenant.id, machine),
             lambda: open_machine(opened.checkout, opened.tenant, machine),
             deadline_seconds,

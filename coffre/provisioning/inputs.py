@@ -15,7 +15,7 @@ from pathlib import Path
 
 import stacks
 from coffre import toolchain
-from coffre.agents.kinds import find_driver
+from coffre.agents.kinds import DRIVERS
 from coffre.errors import ExpectedError
 from coffre.records.applied_files import AppliedFile
 from coffre.records.events import Event, EventKind
@@ -24,7 +24,8 @@ from coffre.records.facts.registry import FACTS, read_as
 from coffre.spec.files import PLATFORM_FILE, TENANTS_FOLDER
 from coffre.spec.loader import Checkout
 from coffre.spec.parts import parts_of
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import AgentKind, OperatingSystem, Tenant
+from coffre.tenant.estate.agents import find_home
 from coffre.tenant.estate.log import Log, TenantLog
 from coffre.tenant.opening import open_storage
 from coffre.tenant.past import OnNotice, open_existing_records
@@ -149,7 +150,7 @@ class Inputs:
         homes = [*parts, *([] if copied is None else [copied.storage.platform])]
         described = {"tenant": tenant.model_dump(mode="json"), "homes": [self._find_platform(name) for name in homes]}
         systems = sorted({(each.agent, each.os) for each in tenant.active_machines().values()})
-        programs = [digest_code(), *(_find_programs(tenant, *each) for each in systems)]
+        programs = [digest_code(), *(_find_programs(self._checkout, tenant, *each) for each in systems)]
         return Digests(_sha256(described), _sha256(programs))
 
     def _describe_platform(self, name: str) -> object:
@@ -239,12 +240,11 @@ def digest_code() -> str:
     return digest.hexdigest()
 
 
-def _find_programs(tenant: Tenant, agent: str, system: str) -> tuple[str, ...]:
+def _find_programs(checkout: Checkout, tenant: Tenant, agent: AgentKind, system: OperatingSystem) -> tuple[str, ...]:
     """Return the hashes of the programs of an agent for a system."""
-    machine = next(each for each in tenant.active_machines().values() if (each.agent, each.os) == (agent, system))
-    driver = find_driver(machine)
     try:
-        return () if driver is None else driver.find_build(machine.os).programs_sha256
+        home = find_home(tenant, checkout.settings.platforms, checkout.root, agent, None)
+        return DRIVERS[agent].open(home).find_build(system).programs_sha256
     except ExpectedError:
         return ("none here",)
 

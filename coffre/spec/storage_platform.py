@@ -284,13 +284,48 @@ class Vendor(FileModel):
     country: Annotated[Country, Field(description="The country as an ISO 3166 code")]
 
 
+InstallerVersion = Annotated[
+    Text,
+    AfterValidator(
+        matching(
+            r"[0-9]{1,9}(\.[0-9]{1,9}){1,3}", "is not a version of the vendor's installer", "write it like 26.2.41800"
+        )
+    ),
+    WithJsonSchema({"type": "string", "description": "A version, like 26.2.41800"}),
+]
+Sha256 = Annotated[
+    Text,
+    AfterValidator(matching("[0-9a-fA-F]{64}", "is not a SHA-256", "write the 64 digits that `sha256sum` prints")),
+    AfterValidator(str.lower),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}),
+]
+InstallerUrl = Annotated[
+    Text,
+    AfterValidator(
+        matching(
+            r"https://[A-Za-z0-9.:/\[\]?&=%_~+-]{1,1000}",
+            "this is not an https URL of plain characters",
+            "installers run as administrator: write an https URL, without account and password",
+            quoted=False,
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": "^https://"}),
+]
+
+
 class VendorInstaller(FileModel):
     """The one installer of a system: a file here, which is sent, or a URL of an own mirror, which machines fetch."""
 
-    version: Annotated[Label, Field(description="The vendor's version, like 26.2.41800")]
-    sha256: Annotated[Text, Field(description="The SHA-256 of the file, in hexadecimal")]
+    version: Annotated[InstallerVersion, Field(description="The vendor's version, like 26.2.41800")]
+    sha256: Annotated[Sha256, Field(description="The SHA-256 of the file, in hexadecimal")]
     path: Annotated[FolderPath | None, Field(description="The file, on this computer")] = None
-    url: Annotated[Text | None, Field(description="Or an https URL that gives exactly this file")] = None
+    url: Annotated[InstallerUrl | None, Field(description="Or an https URL that gives exactly this file")] = None
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            refuse("an installer has a path or a url", "write one of both")
+        return self
 
 
 class AcronisPlatform(Platform):

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coffre.agents.driver import AgentOwner, SiteNode
+from coffre.agents.driver import SiteNode
+from coffre.agents.home import AgentOwner
 from coffre.agents.kinds import driver_of
 from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError, UsageError

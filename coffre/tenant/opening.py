@@ -21,6 +21,7 @@ from coffre.storage.kinds import connect, driver_of
 from coffre.storage.platform import Capabilities
 from coffre.storage.stores import open_store
 from coffre.tenant.embedded import EmbeddedProof
+from coffre.tenant.estate.agents import TenantAgents
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.freezes import list_freezes
 from coffre.tenant.estate.log import TenantLog
@@ -69,6 +70,11 @@ class OpenTenant:
     def buckets(self) -> TenantBuckets:
         """The buckets of this tenant, opened with the owner's key."""
         return TenantBuckets(self.tenant, self.storage, self.secrets)
+
+    @cached_property
+    def agents(self) -> TenantAgents:
+        """The agents of this tenant's machines, opened with the platforms that they back up to."""
+        return TenantAgents(self.tenant, self.checkout.settings.platforms, self.checkout.root, self.log)
 
     @property
     def platform(self) -> Platform:

@@ -13,9 +13,10 @@ from coffre.acronis.access import Access
 from coffre.acronis.client import AcronisClient, open_acronis
 from coffre.acronis.data_center import read_data_center
 from coffre.acronis.identifiers import ClientId, TenantUuid
+from coffre.acronis.names import external_id_of
 from coffre.acronis.patience import Patience
 from coffre.acronis.values.tenants import Tenant
-from coffre.storage.acronis.layout import CustomerLayout, administrator, agent_owner, external_id_of
+from coffre.storage.acronis.layout import CustomerLayout, administrator, agent_owner
 from coffre.storage.acronis.provider.account import Account
 from coffre.storage.acronis.provider.dispatch import RESOURCES
 from coffre.storage.acronis.provider.resources.base import AcronisResource

@@ -1,6 +1,6 @@
 """A kind of agent for tests, without orders and repository: each agent is a file of this computer.
 
-In tenant files it uses the name `agent: acronis`, the only kind that files may name and Coffre does not drive yet.
+In tenant files it uses the name `agent: acronis`, whose own driver it replaces.
 """
 
 import hashlib
@@ -16,7 +16,6 @@ from coffre.agents.driver import (
     AgentBuild,
     AgentDrift,
     AgentLook,
-    AgentOwner,
     AgentPart,
     Agents,
     DeployRequest,
@@ -29,6 +28,7 @@ from coffre.agents.driver import (
     RunClock,
     Target,
 )
+from coffre.agents.home import AgentHome, AgentOwner
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report, parse_report
 from coffre.agents.repository import RepositoryFormat
@@ -86,14 +86,18 @@ class LinuxWithoutSsh:
 
 
 class FileKind(LinuxWithoutSsh):
-    """The kind of those agents; implements AgentDriver."""
+    """The kind of those agents; implements AgentDriver, and OpenedDriver on any platform."""
 
     takes_orders = False
     repositories: RepositoryFormat | None = None
+    scripts = None
 
     def __init__(self, folder: Path, *, needs_bucket: bool = False) -> None:
         self.needs_bucket = needs_bucket
         self._agents = FileAgents(folder)
+
+    def open(self, home: AgentHome) -> "FileKind":
+        return self
 
     def list_ordered_programs(self, system: OperatingSystem) -> Mapping[str, OrderedProgram]:
         return {}

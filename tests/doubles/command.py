@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coffre.agents.kinds import DRIVERS as AGENTS
 from coffre.cli.main import main
-from coffre.spec.storage_platform import PlatformKind
+from coffre.spec.storage_platform import HOME_OF_AGENT, PlatformKind
 from coffre.spec.tenant import AgentKind
 from coffre.storage.kinds import DRIVERS as PLATFORMS
 from tests.doubles.agent import FileKind
@@ -24,6 +24,7 @@ def know_other_kinds() -> None:
         from tests.doubles.platform import MemoryDriver
 
         PLATFORMS[PlatformKind.CEPH] = lambda: MemoryDriver(Path(platform))
+    del HOME_OF_AGENT[AgentKind.ACRONIS]
     AGENTS[AgentKind.ACRONIS] = FileKind(Path(os.environ[AGENTS_FOLDER]), needs_bucket=platform is not None)
 
 

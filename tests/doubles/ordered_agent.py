@@ -15,7 +15,6 @@ from coffre.agents.driver import (
     AgentDrift,
     AgentDriver,
     AgentLook,
-    AgentOwner,
     AgentPart,
     Agents,
     DeployRequest,
@@ -27,6 +26,7 @@ from coffre.agents.driver import (
     RemoveRequest,
     RunClock,
 )
+from coffre.agents.home import AgentHome, AgentOwner
 from coffre.agents.report import Report
 from coffre.spec import naming
 from coffre.spec.tenant import AgentKind, OperatingSystem
@@ -122,10 +122,14 @@ class Fleet:
 
 
 class OrderedKind(LinuxWithoutSsh):
-    """The kind of those agents; implements AgentDriver."""
+    """The kind of those agents; implements AgentDriver, and OpenedDriver on any platform."""
 
     needs_bucket = True
     takes_orders = True
+    scripts = None
+
+    def open(self, home: AgentHome) -> "OrderedKind":
+        return self
 
     def __init__(self, fleet: Fleet, programs: Path) -> None:
         self.fleet = fleet

@@ -20,13 +20,13 @@ from coffre.agents.acronis.settings import TOKEN_SECONDS, AcronisSettings
 from coffre.agents.ansible.runner import MAX_FORKS
 from coffre.agents.driver import (
     AgentLook,
-    AgentOwner,
     DeployRequest,
     DeployResult,
     OnProgress,
     RemoveRequest,
     Target,
 )
+from coffre.agents.home import AgentOwner
 from coffre.agents.sites.anywhere import Runs
 from coffre.errors import RemoteError
 

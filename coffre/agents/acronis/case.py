@@ -10,18 +10,12 @@ from coffre.agents.acronis.facts import MachineFacts, Note
 from coffre.agents.acronis.judging import Step, version_of
 from coffre.agents.acronis.settings import MachineTerms
 from coffre.agents.ansible.verdict import sentence
-from coffre.agents.driver import AgentOwner, DeployRequest, DeployResult, RemoveRequest, Target
+from coffre.agents.driver import DeployRequest, DeployResult, RemoveRequest, Target
+from coffre.agents.home import AgentOwner
 from coffre.errors import ExpectedError
 
 R = TypeVar("R", DeployRequest, RemoveRequest)
 P = ParamSpec("P")
-
-
-@dataclass(frozen=True)
-class AcronisResult(DeployResult):
-    """A result with the id of the machine's agent at the vendor's, "" without one: what the records keep of it."""
-
-    agent_id: str = ""
 
 
 @dataclass
@@ -81,8 +75,8 @@ class Case(Generic[R]):
         """Return the result: the one so far, else a success."""
         return self.result or self._make(is_ok=True)
 
-    def _make(self, *, is_ok: bool, message: str = "", is_unreachable: bool = False) -> AcronisResult:
-        return AcronisResult(
+    def _make(self, *, is_ok: bool, message: str = "", is_unreachable: bool = False) -> DeployResult:
+        return DeployResult(
             slug=self.target.slug,
             machine=self.target.machine,
             ok=is_ok,

@@ -126,7 +126,11 @@ class Customer:
 
     def delete_token(self, token: Token) -> None:
         """End a token; it is no error when it has ended."""
-        self._client.registration.delete(token.number)
+        self.end_token(token.number)
+
+    def end_token(self, number: RegistrationTokenNumber) -> None:
+        """End a token by its name, as above."""
+        self._client.registration.delete(number)
 
 
 def find_machine(machines: Sequence[Resource], agent: Agent, customer: str) -> ResourceId | None:

@@ -5,7 +5,9 @@ vendor's API, as after a deployment.
 """
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from string import Template
 
@@ -13,19 +15,27 @@ from pydantic import SecretStr
 
 from coffre import toolchain
 from coffre.acronis.client import open_acronis
+from coffre.acronis.identifiers import RegistrationTokenNumber
 from coffre.acronis.patience import Patience
 from coffre.acronis.unverified import MACOS_INSTALLER_TARGET, REBOOT_EXIT_CODES, REGISTRATION_MODE
-from coffre.agents.acronis.customer import Directory
-from coffre.agents.acronis.facts import Note
+from coffre.acronis.values.agents import Agent
+from coffre.agents.acronis.customer import Customer, Directory
+from coffre.agents.acronis.facts import MachineFacts, Note
 from coffre.agents.acronis.inventory import COMPONENT, WINDOWS_COMPONENTS, Joining, render_options
-from coffre.agents.acronis.settings import AcronisSettings, PinnedInstaller
-from coffre.agents.driver import AgentOwner
+from coffre.agents.acronis.judging import is_of_host, version_of
+from coffre.agents.acronis.settings import AcronisSettings, MachineTerms, PinnedInstaller
+from coffre.agents.driver import DeployResult
+from coffre.agents.home import AgentOwner, EnrolmentScript
 from coffre.errors import ExpectedError, RefusedError
+from coffre.outside.text import one_line
 from coffre.spec.naming import NAME_PATTERN
 from coffre.spec.tenant import OperatingSystem
 
 LONGEST = timedelta(days=7)
 """How long a script may be usable: software distributions reach a machine that is often off within some days."""
+
+NAME_LIMIT = 64
+"""How much of a host's name is shown."""
 
 _SCRIPTS = {
     OperatingSystem.LINUX: "enrol-linux.sh",
@@ -39,14 +49,75 @@ class _Script(Template):
     delimiter = "@@"
 
 
-@dataclass(frozen=True)
-class Enrolment:
-    """A script and when its token ends; ``token_number`` is the vendor's name of the token, to delete it earlier."""
+class AcronisScripts:
+    """How the vendor's agents get to machines that nobody can reach; implements AgentScripts."""
 
-    file_name: str
-    content: bytes = field(repr=False)
-    expires_at: datetime
-    token_number: str
+    def __init__(self, settings: AcronisSettings, patience: Patience | None = None) -> None:
+        self._settings, self._patience = settings, patience
+
+    def make_script(self, slug: str, target: AgentOwner, system: OperatingSystem, valid: timedelta) -> EnrolmentScript:
+        return prepare(self._settings, slug, target, system, valid, self._patience)
+
+    def end_script(self, target: AgentOwner, token_id: str) -> None:
+        with self._opened(target) as (customer, _):
+            customer.end_token(RegistrationTokenNumber(token_id))
+
+    def find_enrolled(self, target: AgentOwner, since: datetime) -> DeployResult:
+        """Return the recorded agent, else the one of a host with the machine's name that registered since then."""
+        with self._opened(target) as (customer, terms):
+            found = find_registered(customer.list_agents(), terms, target.machine, since)
+        if isinstance(found, str):
+            return DeployResult("", target.machine, False, False, True, found)
+        return DeployResult(
+            "",
+            target.machine,
+            ok=True,
+            changed=found.id != terms.known_agent,
+            unreachable=False,
+            agent_version=version_of(found),
+            agent_id=str(found.id),
+        )
+
+    def forget_unreached(self, target: AgentOwner) -> bool:
+        with self._opened(target) as (customer, terms):
+            known = terms.known_agent
+            agent = next((each for each in customer.list_agents() if each.id == known), None)
+            if agent is None:
+                return False
+            machine = customer.find_machine(agent)
+            if machine is not None:
+                customer.revoke_all(machine)
+            return customer.delete_agent(agent.id)
+
+    @contextmanager
+    def _opened(self, target: AgentOwner) -> Iterator[tuple[Customer, MachineTerms]]:
+        terms = self._settings.terms(target)
+        with open_acronis(self._settings.access, self._patience) as client:
+            yield Directory(client, self._settings.partner_uuid).get(terms.customer), terms
+
+
+def find_registered(agents: Sequence[Agent], terms: MachineTerms, machine: str, since: datetime) -> Agent | str:
+    """Return a machine's agent, or one sentence that says why none is known to be its. Pure.
+
+    The vendor does not tell with which token an agent registered: a new one counts by its host's name.
+    """
+    known = next((each for each in agents if each.id == terms.known_agent), None)
+    if known is not None:
+        return known
+    new = [
+        each
+        for each in agents
+        if str(each.id) not in terms.others and each.registration_date is not None and each.registration_date >= since
+    ]
+    named = [each for each in new if is_of_host(each, MachineFacts(host_name=machine))]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        return f"{len(named)} agents named {machine} registered: delete in the vendor's portal those that are not its"
+    if new:
+        hosts = ", ".join(sorted({one_line(each.hostname, NAME_LIMIT) for each in new})[:5])
+        return f"an agent registered on a host of another name ({hosts}): in the file a machine has its host's name"
+    return "its script has not run yet"
 
 
 def prepare(
@@ -56,7 +127,7 @@ def prepare(
     system: OperatingSystem,
     valid: timedelta,
     patience: Patience | None = None,
-) -> Enrolment:
+) -> EnrolmentScript:
     """Make a token for a machine, with which its plan is applied as it registers, and return the script with it.
 
     RefusedError for a validity of more than 7 days, or an installer that only this computer has.
@@ -75,14 +146,16 @@ def prepare(
     with open_acronis(settings.access, patience) as client:
         customer = Directory(client, settings.partner_uuid).get(terms.customer)
         token = customer.make_token(terms.owner, int(valid.total_seconds()), customer.plan(terms.plan))
-    script = EnrolmentScript(
+    script = MachineScript(
         slug, owner, system, installer, Joining(settings.data_center.url, token.secret), token.ends_at
     )
-    return Enrolment(f"acronis-{owner.machine}-{_SCRIPTS[system]}", script.render(), token.ends_at, str(token.number))
+    return EnrolmentScript(
+        f"acronis-{owner.machine}-{_SCRIPTS[system]}", script.render(), token.ends_at, str(token.number)
+    )
 
 
 @dataclass(frozen=True)
-class EnrolmentScript:
+class MachineScript:
     """What one machine's script has in it."""
 
     slug: str

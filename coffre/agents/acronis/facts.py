@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from coffre.acronis.identifiers import AgentId, InvalidIdentifierError
-from coffre.agents.driver import AgentOwner
+from coffre.agents.home import AgentOwner
 from coffre.outside.structured import UnreadableJsonError, read_json_object
 from coffre.spec.naming import ID_PATTERN, NAME_PATTERN
 

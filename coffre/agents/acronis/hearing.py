@@ -15,7 +15,8 @@ from coffre.acronis.values.agents import Agent, Resource
 from coffre.acronis.values.monitoring import Activity, ResultCode
 from coffre.agents.acronis.customer import Customer, Directory, find_machine
 from coffre.agents.acronis.settings import AcronisSettings, MachineTerms
-from coffre.agents.driver import AgentOwner, Heard, RunClock
+from coffre.agents.driver import Heard, RunClock
+from coffre.agents.home import AgentOwner
 from coffre.agents.report import Report, ReportResult
 from coffre.errors import ExpectedError, RefusedError
 
@@ -45,6 +46,14 @@ class _Seen:
     backups: Sequence[Activity]
 
 
+@dataclass(frozen=True)
+class _Silence:
+    """Why the vendor told nothing of a customer."""
+
+    at: float
+    why: ExpectedError
+
+
 class Hearing:
     """Asks the vendor, once for all machines of a customer; safe to use from many threads."""
 
@@ -56,7 +65,7 @@ class Hearing:
     ) -> None:
         self._settings, self._patience, self._now = settings, patience, now
         self._lock = threading.Lock()
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _Seen | _Silence] = {}
 
     def hear(self, owner: AgentOwner) -> Heard:
         """Return the last run of a machine and its last successful one; nothing for a machine without an agent yet."""
@@ -104,14 +113,22 @@ class Hearing:
                 wait = min(2 * wait, LONGEST_SECONDS)
 
     def _look(self, terms: MachineTerms) -> _Seen:
+        """Return what the vendor tells of a customer; a failure counts for its other machines, too."""
         with self._lock:
             known = self._seen.get(terms.customer)
             if known is None or time.monotonic() - known.at > KEPT_SECONDS:
-                with self._opened(terms) as customer:
-                    backups = customer.list_backups(self._now() - REMEMBERED)
-                    known = _Seen(time.monotonic(), customer.list_agents(), customer.list_machines(), backups)
-                self._seen[terms.customer] = known
-            return known
+                known = self._seen[terms.customer] = self._ask(terms)
+        if isinstance(known, _Silence):
+            raise known.why
+        return known
+
+    def _ask(self, terms: MachineTerms) -> "_Seen | _Silence":
+        try:
+            with self._opened(terms) as customer:
+                backups = customer.list_backups(self._now() - REMEMBERED)
+                return _Seen(time.monotonic(), customer.list_agents(), customer.list_machines(), backups)
+        except ExpectedError as why:
+            return _Silence(time.monotonic(), why)
 
     @contextmanager
     def _opened(self, terms: MachineTerms) -> Iterator[Customer]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from coffre.agents.acronis.facts import NOTE_BYTES, MachineFacts, read_facts
-from coffre.agents.driver import AgentOwner
+from coffre.agents.home import AgentOwner
 from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from coffre.acronis.access import Access
+from coffre.acronis.access import Access, read_access
 from coffre.acronis.data_center import DataCenter, read_data_center
 from coffre.acronis.identifiers import AgentId, ClientId, InvalidIdentifierError, TenantUuid
-from coffre.agents.driver import AgentOwner
-from coffre.errors import ExpectedError, InvalidFileError
+from coffre.acronis.names import agents_login, external_id_of
+from coffre.agents.home import AgentHome, AgentOwner
+from coffre.errors import ExpectedError, InvalidFileError, RefusedError
+from coffre.spec.files import repository_file
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import OperatingSystem
 from coffre.toolchain import sha256_file
 
@@ -80,13 +83,15 @@ class MachineTerms:
 
     ``customer`` is our own name of the customer there (its external id), ``owner`` the login of the user to whom its
     agents belong, ``plan`` the name of a protection plan in the customer's console. ``agent_id`` is what the last
-    deployment gave (`AcronisResult.agent_id`), "" before the first one.
+    deployment gave (`DeployResult.agent_id`), "" before the first one. ``others`` are the ids of the customer's other
+    agents that we know.
     """
 
     customer: str
     owner: str
     plan: str
     agent_id: str = ""
+    others: frozenset[str] = frozenset()
 
     @property
     def known_agent(self) -> AgentId | None:
@@ -147,9 +152,61 @@ class AcronisSettings:
 
     def installer_for(self, system: OperatingSystem) -> PinnedInstaller:
         """Return the installer of a system; InvalidFileError when none was chosen."""
-        if system not in self.installers:
-            raise InvalidFileError(
-                f"no installer of Acronis is chosen for {system.value}",
-                "Name its path or URL, its version and its SHA-256.",
-            )
-        return self.installers[system]
+        return installer_for(self.installers, system)
+
+
+def settings_of(home: AgentHome) -> AcronisSettings:
+    """Return what a platform of platform.yaml and the records come to; its credential is read here.
+
+    ExpectedError when it cannot be read. A customer and its agents' owner have the names that the storage gives them;
+    a protection plan has the name of the machine's plan in the tenant file.
+    """
+    platform = _own(home)
+    access = read_access(platform, home.root)
+
+    def terms(owner: AgentOwner) -> MachineTerms:
+        entry = home.find(owner)
+        customer, login = external_id_of(owner.tenant_id), agents_login(owner.tenant_id)
+        return MachineTerms(customer, login, entry.plan, entry.agent_id, entry.others)
+
+    return AcronisSettings(
+        url=platform.url,
+        client_id=str(access.client_id),
+        client_secret=access.client_secret,
+        partner=platform.partner,
+        installers=installers_of(home),
+        terms=terms,
+        ca_file=access.ca_file,
+    )
+
+
+def installers_of(home: AgentHome) -> dict[OperatingSystem, PinnedInstaller]:
+    """Return the installers of a platform, their files below the repository's root; nothing of them is read."""
+    return {
+        system: PinnedInstaller(
+            each.version,
+            each.sha256,
+            path=None if each.path is None else repository_file(home.root, each.path),
+            url=each.url or "",
+        )
+        for system, each in _own(home).installers.items()
+    }
+
+
+def installer_for(installers: Mapping[OperatingSystem, PinnedInstaller], system: OperatingSystem) -> PinnedInstaller:
+    """Return the installer of a system; InvalidFileError when none was chosen."""
+    if system not in installers:
+        raise InvalidFileError(
+            f"no installer of Acronis is chosen for {system.value}",
+            "Write it under `installers:` of the platform: its path or url, its version and its sha256.",
+        )
+    return installers[system]
+
+
+def _own(home: AgentHome) -> AcronisPlatform:
+    if not isinstance(home.platform, AcronisPlatform):
+        raise RefusedError(
+            f"the platform {home.name} is not of kind acronis, so no agent of Acronis backs up there",
+            "Name a platform of that kind in the tenant file, as storage.platform or in storage.parts.",
+        )
+    return home.platform

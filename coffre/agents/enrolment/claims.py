@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from coffre.agents.driver import AgentOwner
 from coffre.agents.enrolment.invitation import fingerprint
+from coffre.agents.home import AgentOwner
 from coffre.agents.identity import MachineIdentity
 from coffre.agents.report import Digest, Line
 from coffre.outside.structured import UnreadableJsonError, read_json_object

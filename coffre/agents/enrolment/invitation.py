@@ -11,7 +11,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from coffre.agents.driver import AgentOwner
+from coffre.agents.home import AgentOwner
 
 _SECRET_BYTES = 32
 _LABEL = "coffre invitation 1"

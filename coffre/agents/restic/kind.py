@@ -10,7 +10,6 @@ from coffre.agents.authorities import read_authorities
 from coffre.agents.driver import (
     AgentBuild,
     AgentConfiguration,
-    AgentOwner,
     Agents,
     AgentSetup,
     Heard,
@@ -18,6 +17,7 @@ from coffre.agents.driver import (
     Reach,
     RunClock,
 )
+from coffre.agents.home import AgentHome, AgentOwner
 from coffre.agents.reach.ssh import SshMachine
 from coffre.agents.report import Report
 from coffre.agents.restic.agents import ResticAgents
@@ -37,14 +37,18 @@ _WAYS: Mapping[OperatingSystem, type[SshConnection] | type[WinrmConnection]] = {
 
 
 class ResticKind:
-    """Coffre's own kind of agent; implements AgentDriver."""
+    """Coffre's own kind of agent; implements AgentDriver, and OpenedDriver on every platform with buckets."""
 
     needs_bucket = True
     takes_orders = True
+    scripts = None
 
     @property
     def repositories(self) -> ResticFormat:
         return ResticFormat()
+
+    def open(self, home: AgentHome) -> "ResticKind":  # noqa: ARG002 - each machine's setup says where its bucket is
+        return self
 
     def gets_to(self, machine: Machine) -> bool:
         return isinstance(machine.connection, _WAYS[machine.os] | PullConnection)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from coffre.agents.driver import AgentOwner
+from coffre.agents.home import AgentOwner
 from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError
 from coffre.spec.naming import ID_PATTERN, NAME_PATTERN

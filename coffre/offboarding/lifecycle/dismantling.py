@@ -11,6 +11,7 @@ from coffre.observation.reports import find_own_applied
 from coffre.offboarding.lifecycle.evidence import Agent, AgentOutcome, UsersSuspended
 from coffre.offboarding.lifecycle.freezing import list_buckets
 from coffre.orders.control import TenantOrders
+from coffre.provisioning.enrolment.scripted import forget_scripted
 from coffre.provisioning.steps.agents import target_of, way_to_agents
 from coffre.provisioning.steps.retirement import has_agent
 from coffre.records.facts.agents import Removal
@@ -36,14 +37,19 @@ def remove_agents(opened: OpenTenant, names: Sequence[str], on_progress: OnProgr
             _tell_replaced(opened, name, on_progress)
             generations[name] = TenantOrders.of(opened).write(name, removes=True, replaces_foreign=True).generation
     asked = []
+    results: dict[str, DeployResult] = {}
     for name in names:
+        forgotten = forget_scripted(opened, name)
+        if forgotten is not None:
+            results[name] = forgotten
+            continue
         try:
             asked.append(
                 RemoveRequest(target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name))
             )
         except ExpectedError as problem:
             on_progress(f"{name}: {problem.message}")
-    results = kinds.remove(opened.tenant.machines, asked, way_to_agents(opened.checkout, on_progress))
+    results |= kinds.remove(opened.tenant.machines, asked, way_to_agents(opened, on_progress))
     return [_settle(opened, name, results.get(name), generations.get(name), name in standing) for name in names]
 
 
@@ -95,6 +101,7 @@ def _settle(
         was_installed=was_installed,
     )
     if outcome in GONE and was_installed:
-        opened.log.append(Removal(result is not None and result.changed), name)
+        agent = opened.machine(name).agent.value
+        opened.log.append(Removal(result is not None and result.changed, agent), name)
     system = opened.machine(name).os.value
     return Agent(name, system, outcome, last_seen_at)

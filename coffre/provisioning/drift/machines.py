@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from coffre.agents import kinds
 from coffre.agents.driver import AgentLook, AgentPart, DeployRequest
+from coffre.agents.home import AgentOwner, SettledHome, join_homes
 from coffre.agents.kinds import driver_of
 from coffre.errors import ExpectedError
 from coffre.provisioning.drift.values import Drift, DriftKind, Unseen, UnseenKind
-from coffre.provisioning.steps.agents import find_installed, request_look, way_to_agents
+from coffre.provisioning.steps.agents import find_installed, make_way, request_look
 from coffre.spec.access import find_reason
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import AgentKind, PullConnection
@@ -32,12 +33,13 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class MachineRequest:
-    """A machine to ask; ``request`` is the reason where it cannot be asked."""
+    """A machine to ask, and where its agent backs up to; ``request`` is the reason where it cannot be asked."""
 
     slug: str
     machine: str
     kind: AgentKind
     request: DeployRequest | Unseen
+    home: SettledHome
 
     @property
     def key(self) -> tuple[str, str]:
@@ -60,7 +62,7 @@ def _collect(opened: OpenTenant, existing: ExistingBuckets) -> Iterator[MachineR
         has_storage = existing.has(name) or not driver_of(machine).needs_bucket
         if (
             not has_storage
-            or find_installed(opened.log, name) is None
+            or find_installed(opened.log, name, machine.agent) is None
             or isinstance(machine.connection, PullConnection)
         ):
             continue
@@ -68,7 +70,9 @@ def _collect(opened: OpenTenant, existing: ExistingBuckets) -> Iterator[MachineR
             request: DeployRequest | Unseen = request_look(opened, name)
         except ExpectedError as problem:
             request = Unseen(UnseenKind.MACHINE, name, problem.message, problem.hint)
-        yield MachineRequest(slug, name, machine.agent, request)
+        # What the records say of its agent is read now: they are closed when the machines are asked.
+        home = opened.agents.home(machine.agent).settled([AgentOwner(opened.tenant.id, name)])
+        yield MachineRequest(slug, name, machine.agent, request, home)
 
 
 def look_at_machines(
@@ -89,8 +93,12 @@ def look_at_machines(
 def _look_at_batch(
     checkout: Checkout, batch: Sequence[tuple[MachineRequest, DeployRequest]]
 ) -> dict[tuple[str, str], list[Drift | Unseen]]:
+    homes: dict[tuple[AgentKind, str], list[SettledHome]] = {}
+    for each, request in batch:
+        homes.setdefault((each.kind, request.target.tenant_id), []).append(each.home)
+    way = make_way(checkout, lambda _: None, lambda kind, tenant_id: join_homes(homes[kind, tenant_id]))
     try:
-        looks = kinds.look(((each.kind, request) for each, request in batch), way_to_agents(checkout, lambda _: None))
+        looks = kinds.look(((each.kind, request) for each, request in batch), way)
     except ExpectedError as problem:
         return {
             each.key: [Unseen(UnseenKind.MACHINE, each.machine, problem.message, problem.hint)] for each, _ in batch

@@ -89,7 +89,7 @@ def _has_taken_program(opened: OpenTenant, name: str, said: Applied) -> bool:
     machine = opened.machine(name)
     if not isinstance(machine.connection, PullConnection):
         return False
-    program = choose_program(machine, RunningAgent(said.agent_sha256, said.agent_version))
+    program = choose_program(opened, name, RunningAgent(said.agent_sha256, said.agent_version))
     return program is not None and program.sha256 == said.agent_sha256
 
 

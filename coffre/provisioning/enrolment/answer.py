@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from coffre.agents.driver import AgentOwner
+from coffre.agents.home import AgentOwner
 from coffre.errors import RefusedError
 from coffre.operations.acknowledge.acknowledge import check_reason
 from coffre.operations.acknowledge.replaced_machine import Replacement, give_away, meet

@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from coffre.agents.authorities import read_authorities
-from coffre.agents.driver import AgentOwner
 from coffre.agents.enrolment.claims import SIZE_BYTES
 from coffre.agents.enrolment.invitation import Invitation, derive_secret, new_id
-from coffre.agents.kinds import driver_of
+from coffre.agents.home import AgentOwner
 from coffre.errors import RefusedError
 from coffre.observation.sighting import look
 from coffre.operations.acknowledge.acknowledge import check_reason
@@ -82,7 +81,10 @@ def refuse_unfit(opened: OpenTenant, machine: str) -> None:
 
 def knows_backups(opened: OpenTenant, machine: str) -> bool:
     """Tell whether a machine's name has a past that a thief of an invitation could read: then a person confirms."""
-    if find_installed(opened.log, machine) is not None or find_last(opened.log, machine) is not None:
+    if (
+        find_installed(opened.log, machine, opened.machine(machine).agent) is not None
+        or find_last(opened.log, machine) is not None
+    ):
         return True
     return look(opened.tenant, opened.buckets, opened.secrets, opened.memory, machine).snapshots > 0
 
@@ -90,7 +92,7 @@ def knows_backups(opened: OpenTenant, machine: str) -> bool:
 def _hand_out(opened: OpenTenant, machine: str, fact: EnrolmentInvited, now: datetime, replaces: bool) -> Invited:
     storage, bucket = opened.storage, opened.buckets.name(machine)
     facts, control = opened.machine(machine), opened.secrets.control()
-    build = driver_of(facts).find_build(facts.os)
+    build = opened.agents.open(machine).find_build(facts.os)
     if build.agent is None:
         raise RefusedError(f"`agent: {facts.agent}` cannot enrol by itself", "Reach the machine by ssh or winrm.")
     storage.publish_program(build.agent, build.agent_sha256)

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import semver
 
-from coffre.agents.kinds import driver_of
 from coffre.orders.deliveries import AgentProgram
-from coffre.spec.tenant import Machine
 from coffre.tenant.opening import OpenTenant
 
 
@@ -24,19 +22,19 @@ def offer_program(opened: OpenTenant, name: str, runs: RunningAgent) -> AgentPro
     None for an agent that takes none, and for one of a later version than this computer has: nothing older is offered.
     """
     machine = opened.machine(name)
-    program = choose_program(machine, runs)
+    program = choose_program(opened, name, runs)
     if program is not None and program.sha256 != runs.sha256:
-        path = driver_of(machine).find_build(machine.os).agent
+        path = opened.agents.open(name).find_build(machine.os).agent
         assert path is not None  # noqa: S101 - a kind without one offers no program
         opened.storage.publish_program(path, program.sha256)
     return program
 
 
-def choose_program(machine: Machine, runs: RunningAgent) -> AgentProgram | None:
+def choose_program(opened: OpenTenant, name: str, runs: RunningAgent) -> AgentProgram | None:
     """Return the same, and change nothing."""
     if not runs.sha256:
         return None
-    build = driver_of(machine).find_build(machine.os)
+    build = opened.agents.open(name).find_build(opened.machine(name).os)
     if build.agent is None or is_later(runs.version, build.version):
         return None
     return AgentProgram(build.version, build.agent_sha256, build.agent.stat().st_size)

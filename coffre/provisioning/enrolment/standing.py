@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from coffre.agents.driver import AgentOwner
 from coffre.agents.enrolment.claims import NO_CLAIMS, SIZE_BYTES, Claim, Claims, read_claim, sort_claims
 from coffre.agents.enrolment.invitation import derive_secret
+from coffre.agents.home import AgentOwner
 from coffre.orders.deliveries import find_last
 from coffre.records.facts.enrolment import EnrolmentInvited, EnrolmentRevoked
 from coffre.spec import naming

@@ -24,18 +24,19 @@ from coffre.orders.deliveries import find_last
 from coffre.outside.text import one_line
 from coffre.provisioning.enrolment.programs import RunningAgent, choose_program
 from coffre.provisioning.enrolment.pulled import hear
+from coffre.provisioning.enrolment.scripted import find_enrolled
 from coffre.provisioning.steps.setup import make_setup, use_its_password
 from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
-from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
+from coffre.records.facts.agents import Install, Update
 from coffre.secrets.bundles import ControlBundle
 from coffre.secrets.minting import public_key_of
 from coffre.spec.files import repository_file
 from coffre.spec.loader import Checkout
 from coffre.spec.storage_platform import Platform
-from coffre.spec.tenant import Connection, Machine, PullConnection, SshConnection, Tenant
+from coffre.spec.tenant import AgentKind, Connection, Machine, PullConnection, SshConnection, Tenant
 from coffre.storage.values import PROGRAMS_BUCKET, Endpoint
-from coffre.tenant.estate.log import Log, TenantLog, fact_of
-from coffre.tenant.estate.memory import TenantMemory
+from coffre.tenant.estate.agents import find_deployed
+from coffre.tenant.estate.log import Log
 from coffre.tenant.estate.secrets import TenantSecrets
 from coffre.tenant.lookup import find_machine
 from coffre.tenant.machines import find_site, find_ssh_config, known_hosts_file, slugs_by_id
@@ -48,53 +49,65 @@ NAME_LIMIT = 64
 
 @dataclass(frozen=True)
 class Installed:
-    """What a machine runs: the generation of its orders, and the agent's program."""
+    """What a machine runs: the generation of its orders, or the name of its plan, and the agent's program."""
 
     generation: int
     agent_sha256: str
+    plan: str = ""
 
 
-def wanted_on(orders: Orders | None, machine: Machine, agent_sha256: str | None = None) -> Installed | None:
+def wanted_on(
+    opened: OpenTenant, name: str, orders: Orders | None, agent_sha256: str | None = None
+) -> Installed | None:
     """Return what a machine should run by its orders and the available agent; None before its first orders.
 
-    ``orders`` is None for an agent that takes none: it runs generation 0. ``agent_sha256`` is of another agent than the
-    available one, see `find_kept_agent`.
+    ``orders`` is None for an agent that takes none: it runs generation 0, and follows a plan by its name.
+    ``agent_sha256`` is of another agent than the available one, see `find_kept_agent`.
     """
     generation = orders.generation if orders is not None else 0
     if generation is None:
         return None
-    return Installed(generation, agent_sha256 or driver_of(machine).find_build(machine.os).agent_sha256)
+    machine = opened.machine(name)
+    sha256 = agent_sha256 or opened.agents.open(name).find_build(machine.os).agent_sha256
+    return Installed(generation, sha256, "" if driver_of(machine).takes_orders else machine.plan)
 
 
-def find_kept_agent(log: Log, name: str, machine: Machine) -> str | None:
+def find_kept_agent(opened: OpenTenant, name: str) -> str | None:
     """Return the SHA-256 of the agent that stays on a machine that nobody can reach; None when it takes another.
 
     It stays where it takes no program by deliveries, or is of a later version than this computer has.
     """
-    runs = fact_of(log.last((Install, Update), name))
+    log, machine = opened.log, opened.machine(name)
+    runs = find_deployed(log, name, machine.agent)
     if not isinstance(machine.connection, PullConnection) or runs is None:
         return None
     last = find_last(log, name)
     takes_programs = last is not None and last.agent_sha256 != ""
     version = runs.agent_version or ""
-    if takes_programs and choose_program(machine, RunningAgent(runs.agent_sha256, version)) is not None:
+    if takes_programs and choose_program(opened, name, RunningAgent(runs.agent_sha256, version)) is not None:
         return None
     return runs.agent_sha256
 
 
 def digest_inputs(opened: OpenTenant, name: str) -> str:
     """Return a digest of all inputs of a machine except its secrets: programs, settings, orders, its address."""
-    machine, endpoint = opened.machine(name), opened.storage.endpoint
+    machine = opened.machine(name)
     driver = driver_of(machine)
     control = opened.secrets.find_control()
-    inputs = {
+    inputs: dict[str, object] = {
         "connection": machine.connection.model_dump(mode="json"),
-        "endpoint": [endpoint.url, endpoint.region, opened.buckets.name(name), *_other_programs(endpoint)],
-        "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
-        "signing_public_key": public_key_of(control.signing_key) if control else None,
-        "programs": driver.find_build(machine.os).programs_sha256,
-        "orders": wanted_orders(opened.tenant, opened.log, name) if driver.takes_orders else None,
+        "programs": opened.agents.open(name).find_build(machine.os).programs_sha256,
     }
+    if driver.needs_bucket:
+        endpoint = opened.storage.endpoint
+        inputs |= {
+            "endpoint": [endpoint.url, endpoint.region, opened.buckets.name(name), *_other_programs(endpoint)],
+            "authority": toolchain.sha256_file(endpoint.ca_file) if endpoint.ca_file else None,
+            "signing_public_key": public_key_of(control.signing_key) if control else None,
+            "orders": wanted_orders(opened.tenant, opened.log, name) if driver.takes_orders else None,
+        }
+    if not driver.takes_orders:
+        inputs["plan"] = machine.plan
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
@@ -103,10 +116,10 @@ def _other_programs(endpoint: Endpoint) -> list[str]:
     return [] if endpoint.programs_bucket == PROGRAMS_BUCKET else [endpoint.programs_bucket]
 
 
-def find_installed(log: Log, machine: str) -> Installed | None:
-    """Return what a machine runs by the last record; None when it was never installed, or was retired since."""
-    last = fact_of(log.last((Install, Update, Removal, MachineRetired), machine))
-    return Installed(last.generation, last.agent_sha256) if isinstance(last, AgentDeployed) else None
+def find_installed(log: Log, machine: str, agent: AgentKind) -> Installed | None:
+    """Return what a machine runs of an agent by the records; None when it was never installed, or was removed since."""
+    last = find_deployed(log, machine, agent)
+    return None if last is None else Installed(last.generation, last.agent_sha256, last.plan)
 
 
 def deploy(
@@ -125,12 +138,15 @@ def deploy(
     pulled = [name for name in names if isinstance(opened.machine(name).connection, PullConnection)]
     locked = {name: lacking for name in names if (lacking := _missing_credential(opened.tenant, secrets, name))}
     requests = [_request(opened, secrets, name) for name in names if name not in locked and name not in pulled]
-    results = kinds.deploy(opened.tenant.machines, requests, way_to_agents(opened.checkout, on_progress))
-    settled = {
-        name: _settle(opened.tenant, opened.log, opened.memory, result, orders[name])
-        for name, result in results.items()
-    }
-    settled |= {name: _settle_pulled(opened, secrets.control, name, orders[name]) for name in pulled}
+    results = kinds.deploy(opened.tenant.machines, requests, way_to_agents(opened, on_progress))
+    settled = {name: _settle(opened, result, orders[name]) for name, result in results.items()}
+    for name in pulled:
+        scripts = opened.agents.open(name).scripts
+        if scripts is None:
+            settled[name] = _settle_pulled(opened, secrets.control, name, orders[name])
+            continue
+        found = find_enrolled(opened, scripts, name)
+        settled[name] = found if isinstance(found, MachineOutcome) else _settle(opened, found, orders[name])
     return tuple(settled.get(name) or MachineOutcome(name, MachineState.PENDING, locked[name]) for name in names)
 
 
@@ -140,7 +156,7 @@ def _settle_pulled(opened: OpenTenant, control: ControlBundle, name: str, orders
     Another machine's word under its name is named, and recorded nowhere.
     """
     heard, log, machine = hear(opened, control, name), opened.log, opened.machine(name)
-    slug, installed, said = opened.tenant.slug, find_installed(log, name), heard.applied
+    slug, installed, said = opened.tenant.slug, find_installed(log, name, machine.agent), heard.applied
     if heard.other is not None:
         return judge_identity(
             slug, heard.outcome, meet(opened.memory, name, heard.other.identity), heard.other.identity
@@ -152,7 +168,17 @@ def _settle_pulled(opened: OpenTenant, control: ControlBundle, name: str, orders
     runs, way = Installed(said.generation_applied, agent_sha256), describe_way(machine.connection)
     if installed != runs or find_way(log, name) != way:
         kind = Install if installed is None else Update
-        log.append(kind(machine.kind.value, agent_sha256, said.agent_version, way, generation=runs.generation), name)
+        log.append(
+            kind(
+                machine.kind.value,
+                agent_sha256,
+                said.agent_version,
+                way,
+                generation=runs.generation,
+                agent=machine.agent.value,
+            ),
+            name,
+        )
     differs = meet(opened.memory, name, said.identity)
     outcome = judge_pulled(heard.outcome, installed, runs, orders.due if orders is not None else 0)
     return judge_identity(slug, outcome, differs, said.identity)
@@ -171,12 +197,18 @@ def judge_pulled(outcome: MachineOutcome, installed: Installed | None, runs: Ins
     return MachineOutcome(outcome.machine, MachineState.UNCHANGED if installed == runs else MachineState.UPDATED)
 
 
-def way_to_agents(checkout: Checkout, on_progress: Callable[[str], None]) -> kinds.Way:
+def way_to_agents(opened: OpenTenant, on_progress: Callable[[str], None]) -> kinds.Way:
     """Return what every kind needs to connect to the agents of a tenant."""
+    return make_way(opened.checkout, on_progress, lambda kind, _: opened.agents.home(kind))
+
+
+def make_way(checkout: Checkout, on_progress: Callable[[str], None], home_of: kinds.HomeOf) -> kinds.Way:
+    """Return the same for agents of any tenants; ``home_of`` says where they back up to."""
     return kinds.Way(
         checkout.root / RUN_FOLDER,
         slugs_by_id(checkout),
         lambda machine, text: on_progress(f"{machine}: {text}"),
+        home_of,
     )
 
 
@@ -193,25 +225,29 @@ def credential_name(machine: Machine) -> str | None:
     return None if isinstance(machine.connection, PullConnection) else machine.connection.credential
 
 
-def _settle(
-    tenant: Tenant, log: TenantLog, memory: TenantMemory, result: DeployResult, orders: Orders | None
-) -> MachineOutcome:
-    installed = find_installed(log, result.machine)
-    machine = find_machine(tenant, result.machine)
-    wanted, way = wanted_on(orders, machine), describe_way(machine.connection)
+def _settle(opened: OpenTenant, result: DeployResult, orders: Orders | None) -> MachineOutcome:
+    name, log = result.machine, opened.log
+    machine = opened.machine(name)
+    deployed = find_deployed(log, name, machine.agent)
+    installed = find_installed(log, name, machine.agent)
+    wanted, way = wanted_on(opened, name, orders), describe_way(machine.connection)
     outcome = judge_machine(result, installed, wanted, orders.due if orders is not None else 0)
-    if wanted is not None and result.ok and (installed != wanted or find_way(log, result.machine) != way):
+    is_other = deployed is None or deployed.agent_id != result.agent_id
+    if wanted is not None and result.ok and (installed != wanted or is_other or find_way(log, name) != way):
         kind = Install if installed is None else Update
-        deployed = kind(
+        fact = kind(
             licence=machine.kind.value,
             generation=wanted.generation,
             agent_sha256=wanted.agent_sha256,
             agent_version=result.agent_version,
             connection=way,
+            agent_id=result.agent_id,
+            plan=wanted.plan,
+            agent=machine.agent.value,
         )
-        log.append(deployed, result.machine)
-    differs = meet(memory, result.machine, result.identity) if result.ok else ()
-    return judge_identity(tenant.slug, outcome, differs)
+        log.append(fact, name)
+    differs = meet(opened.memory, name, result.identity) if result.ok else ()
+    return judge_identity(opened.tenant.slug, outcome, differs)
 
 
 def judge_identity(

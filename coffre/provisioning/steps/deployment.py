@@ -66,7 +66,7 @@ def compare_machine(at: Context, name: str) -> MachinePlan:
     opened, intent = at.opened, at.intent
     machine = opened.machine(name)
     has_its_storage = at.existing.has(name) or not driver_of(machine).needs_bucket
-    installed = find_installed(opened.log, name) if has_its_storage else None
+    installed = find_installed(opened.log, name, machine.agent) if has_its_storage else None
     if installed is None:
         return MachinePlan(name, "install", _compare_enrolment(opened, name))
     orders = None
@@ -80,7 +80,7 @@ def compare_machine(at: Context, name: str) -> MachinePlan:
             return MachinePlan(name, "update", (untrusted,))
         orders = plan_orders(opened.tenant, opened.log, name, standing)
     differences = (
-        *_compare(orders, installed, wanted_on(orders, machine, find_kept_agent(opened.log, name, machine))),
+        *_compare(orders, installed, wanted_on(opened, name, orders, find_kept_agent(opened, name))),
         *_compare_ways(find_way(opened.log, name), describe_way(opened.machine(name).connection)),
     )
     return MachinePlan(name, "update" if differences else "none", differences)
@@ -110,6 +110,8 @@ def _compare(orders: Orders | None, installed: Installed, wanted: Installed | No
         differences.append(UndeliveredDifference(wanted.generation))
     if wanted.agent_sha256 != installed.agent_sha256:
         differences.append(StateDifference(DifferenceKind.AGENT_PROGRAM))
+    if wanted.plan != installed.plan:
+        differences.append(StateDifference(DifferenceKind.PLAN))
     return tuple(differences)
 
 

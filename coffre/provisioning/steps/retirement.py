@@ -13,6 +13,7 @@ from coffre.errors import RemoteError
 from coffre.observation.reports import find_own_applied
 from coffre.observation.retired import RetiredStatus, judge_retirement
 from coffre.orders.control import TenantOrders
+from coffre.provisioning.enrolment.scripted import forget_scripted
 from coffre.provisioning.steps.agents import target_of, way_to_agents
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.differences import DifferenceKind, StateDifference
@@ -28,12 +29,13 @@ from coffre.provisioning.terms.done import (
     ShutOut,
 )
 from coffre.provisioning.terms.found import MachinePlan
-from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
+from coffre.records.facts.agents import Install, MachineRetired, Removal, Update
 from coffre.records.facts.enrolment import ConfigurationDelivered
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
-from coffre.spec.tenant import PullConnection, Tenant
+from coffre.spec.tenant import AgentKind, PullConnection, Tenant
+from coffre.tenant.estate.agents import find_deployed
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.log import Log, TenantLog, fact_of
 from coffre.tenant.estate.secrets import TenantSecrets
@@ -169,7 +171,7 @@ def remove_agents(opened: OpenTenant, machines: Collection[str], on_progress: On
         for name in reached
     ]
     results: dict[str, DeployResult] = kinds.remove(
-        opened.tenant.machines, requests, way_to_agents(opened.checkout, on_progress)
+        opened.tenant.machines, requests, way_to_agents(opened, on_progress)
     )
     results |= {name: _ask_its_word(opened, name) for name in machines if name not in reached}
     return tuple(
@@ -178,7 +180,10 @@ def remove_agents(opened: OpenTenant, machines: Collection[str], on_progress: On
 
 
 def _ask_its_word(opened: OpenTenant, name: str) -> DeployResult:
-    """Return whether a machine that nobody can reach confirmed the removal of its agent."""
+    """Return whether a machine that nobody can reach confirmed the removal of its agent, or its vendor removed it."""
+    forgotten = forget_scripted(opened, name)
+    if forgotten is not None:
+        return forgotten
     is_there = opened.buckets.has(name)
     said = find_own_applied(opened.buckets, opened.secrets, opened.memory, name) if is_there else None
     is_gone = said is not None and said.removed
@@ -211,17 +216,20 @@ def _settle_removal(tenant: Tenant, log: TenantLog, machine: str, result: Deploy
         return MachineOutcome(machine, MachineState.RETIRED, "", retired)
     had_agent = has_agent(log, machine)
     if result.ok and had_agent:
-        log.append(Removal(result.changed), machine)
+        log.append(Removal(result.changed, find_machine(tenant, machine).agent.value), machine)
     return judge_removal(machine, result, has_agent=had_agent, retired=retired)
 
 
 def has_agent(log: Log, machine: str) -> bool:
-    """Tell whether an agent was installed on a machine and, by the records, never removed.
+    """Tell whether an agent of any kind was installed on a machine and, by the records, never removed.
 
     A machine that got its configuration by a delivery has claimed it with its agent.
     """
     last = fact_of(log.last((Install, Update, Removal, ConfigurationDelivered), machine))
-    return isinstance(last, AgentDeployed | ConfigurationDelivered)
+    if isinstance(last, Removal):
+        # A machine that moves from one kind to another has both for a while.
+        return any(find_deployed(log, machine, kind) is not None for kind in AgentKind if kind.value != last.agent)
+    return last is not None
 
 
 def _record_retirement(tenant: Tenant, log: TenantLog, control: ControlBundle, machine: str) -> None:

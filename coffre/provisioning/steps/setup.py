@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
-from coffre.agents.driver import AgentOwner, AgentSetup, OrdersTrust, SeenNumbers
+from coffre.agents.driver import AgentSetup, OrdersTrust, SeenNumbers
+from coffre.agents.home import AgentOwner
 from coffre.agents.kinds import driver_of
 from coffre.operations.repository import storage_of
 from coffre.orders.deliveries import AgentProgram, Content, digest

@@ -16,6 +16,8 @@ class DifferenceKind(StrEnum):
     ORDERS_LOST = "orders_lost"
     ORDERS_UNDELIVERED = "orders_undelivered"
     AGENT_PROGRAM = "agent_program"
+    PLAN = "plan"
+    """The file names another plan for an agent that takes no orders."""
     CONNECTION = "connection"
     RETIRED = "retired"
     ENROLMENT_NEEDED = "enrolment_needed"
@@ -36,6 +38,7 @@ class StateDifference:
         DifferenceKind.ORDERS_UNTRUSTED,
         DifferenceKind.ORDERS_LOST,
         DifferenceKind.AGENT_PROGRAM,
+        DifferenceKind.PLAN,
         DifferenceKind.RETIRED,
         DifferenceKind.ENROLMENT_NEEDED,
         DifferenceKind.ENROLMENT_BEGUN,

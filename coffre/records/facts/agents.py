@@ -7,16 +7,26 @@ from typing import Annotated
 from coffre.records.details import OPTIONAL, Stored
 from coffre.records.facts.fact import Fact
 
+FIRST_AGENT = "restic"
+"""The kind of agent of events that do not name it: there was one only."""
+
 
 @dataclass(frozen=True)
 class AgentDeployed(Fact):
-    """An agent was deployed: the generation of its orders, its program, and the connection in one line."""
+    """An agent was deployed: the generation of its orders, its program, and the connection in one line.
+
+    ``agent`` is its kind; ``agent_id`` is the vendor's own id of it, for a kind whose agents have one, and ``plan`` the
+    name of the plan that it follows, for a kind without orders.
+    """
 
     licence: str = ""
     generation: int = field(kw_only=True)
     agent_sha256: str = ""
     agent_version: str | None = None
     connection: str | None = None
+    agent_id: Annotated[str, OPTIONAL] = ""
+    plan: Annotated[str, OPTIONAL] = ""
+    agent: Annotated[str, OPTIONAL] = FIRST_AGENT
 
 
 @dataclass(frozen=True)
@@ -31,9 +41,10 @@ class Update(AgentDeployed):
 
 @dataclass(frozen=True)
 class Removal(Fact):
-    """An agent was removed from its machine; ``is_changed``: there was something to remove."""
+    """An agent of a kind was removed from its machine; ``is_changed``: there was something to remove."""
 
     is_changed: Annotated[bool, Stored("changed")] = False
+    agent: Annotated[str, OPTIONAL] = FIRST_AGENT
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from coffre.acronis.access import read_access
 from coffre.acronis.client import AcronisClient
 from coffre.acronis.doctor.findings import DoctorFinding, Point, Standing
 from coffre.acronis.doctor.judging import judge
@@ -15,13 +16,14 @@ from coffre.acronis.doctor.looking import Seen, look
 from coffre.acronis.doctor.points import judge_points
 from coffre.acronis.errors import AcronisError
 from coffre.acronis.identifiers import TenantUuid
+from coffre.acronis.names import external_id_of
 from coffre.acronis.values.offering import OfferingItem
 from coffre.acronis.values.tenants import Infra, PricingMode, Tenant, TenantKind
 from coffre.errors import ExpectedError
 from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import Tenant as Sold
-from coffre.storage.acronis.connect import open_session, read_access
-from coffre.storage.acronis.layout import LICENCES, external_id_of
+from coffre.storage.acronis.connect import open_session
+from coffre.storage.acronis.layout import LICENCES
 from coffre.storage.acronis.provider.items import PREFIXES, STORAGE
 from coffre.storage.checking import PlatformFinding, Verdict, left_out, ok, problem, unknown, warning
 from coffre.storage.platform import OnProgress

@@ -5,11 +5,11 @@ from typing import Final
 
 from coffre.acronis.client import AcronisClient
 from coffre.acronis.identifiers import TenantUuid
+from coffre.acronis.names import NAMESPACE, external_id_of
 from coffre.acronis.values.offering import OfferingItem
 from coffre.acronis.values.tenants import Tenant
 from coffre.acronis.values.usages import Usage
 from coffre.spec import naming
-from coffre.storage.acronis.layout import NAMESPACE, external_id_of
 from coffre.storage.acronis.provider.account import Account
 from coffre.storage.acronis.provider.items import PREFIXES, STORAGE
 from coffre.storage.values import OwnerFacts

@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coffre.acronis.access import Access
+from coffre.acronis.access import Access, read_access
 from coffre.acronis.identifiers import TenantUuid
 from coffre.spec.storage_platform import AcronisPlatform
-from coffre.storage.acronis.connect import open_session, read_access, vendor_asked
+from coffre.storage.acronis.connect import open_session, vendor_asked
 from coffre.storage.acronis.layout import CustomerLayout
 from coffre.storage.platform import RecordedResource, SecretOf
 from coffre.storage.survey import ResourceDrift

@@ -5,13 +5,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coffre.acronis.access import read_access
 from coffre.acronis.data_center import read_data_center
 from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.values.users import Role
 from coffre.spec import naming
 from coffre.spec.storage_platform import AcronisPlatform, Platform
 from coffre.spec.tenant import Tenant
-from coffre.storage.acronis.connect import open_session, read_access
+from coffre.storage.acronis.connect import open_session
 from coffre.storage.acronis.layout import tenant_layout
 from coffre.storage.checking import PlatformFinding
 from coffre.storage.platform import (

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from coffre.acronis.names import NAMESPACE, agents_login, external_id_of
 from coffre.errors import RefusedError
 from coffre.spec.access import find_reason
 from coffre.spec.storage_platform import AcronisPlatform
@@ -11,9 +12,6 @@ from coffre.spec.tenant import MachineKind, Tenant
 
 LICENCES: Final[Mapping[MachineKind, str]] = {MachineKind.WORKSTATION: "workstations", MachineKind.SERVER: "servers"}
 """The offering item of each kind of licence, without the prefix of the edition."""
-
-NAMESPACE = "coffre"
-"""What our external ids begin with, so that they are told from those of others."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +46,9 @@ class CustomerLayout:
     enabled: bool = True
 
 
-def external_id_of(tenant_id: str) -> str:
-    """Return the external id of a tenant of Coffre's."""
-    return f"{NAMESPACE}:{tenant_id}"
-
-
 def agent_owner(tenant_id: str, email: str) -> UserLayout:
     """Return the user to whom a customer's agents belong: nobody logs in with it."""
-    return UserLayout(f"{NAMESPACE}.{tenant_id}.agents", email, "Agents", tenant_id, {"backup_user": "personal"})
+    return UserLayout(agents_login(tenant_id), email, "Agents", tenant_id, {"backup_user": "personal"})
 
 
 def administrator(tenant_id: str, email: str, firstname: str, lastname: str, activation_mails: int = 1) -> UserLayout:

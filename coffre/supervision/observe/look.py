@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from coffre.agents.kinds import find_driver, with_bucket
+from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError
 from coffre.findings import Finding
 from coffre.observation.judge.continuity import judge_absence
@@ -100,10 +100,14 @@ def look_at_tenant(
     looks: dict[str, MachineLook] = {}
     suspicions: dict[str, Suspicion] = {}
     in_need = with_bucket(tenant.machines)
-    for name, machine in tenant.machines.items():
+    for name in tenant.machines:
         if name not in in_need:
-            if find_driver(machine) is not None:
-                machines[name] = hear(opened, name, now)
+            heard = hear(opened, name, now)
+            if isinstance(heard, Finding):
+                findings.append(heard)
+                unseen.add(name)
+            else:
+                machines[name] = heard
             continue
         found = facts.get(opened.buckets.name(name))
         if found is None:
@@ -189,9 +193,11 @@ def _follow_sizes(
     return replace(seen, jumps=follow_jumps(kept, fresh, wanted, now), jumps_number=newest)
 
 
-def hear(opened: OpenTenant, name: str, now: datetime) -> SeenMachine:
-    """Return what the agent says of a machine that has no bucket."""
-    heard = hear_machine(opened.tenant, opened.log, name, now)
+def hear(opened: OpenTenant, name: str, now: datetime) -> SeenMachine | Finding:
+    """Return what the agent says of a machine that has no bucket; or why it is not heard."""
+    heard = hear_machine(opened, name, now)
+    if isinstance(heard, Finding):
+        return heard
     return SeenMachine(now, 0, 0, 0, 0, heard.last_result, heard.last_success_at)
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from coffre.agents.kinds import find_driver, with_bucket
+from coffre.agents.kinds import with_bucket
+from coffre.findings import Finding
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
 from coffre.supervision.judge.metering import Measurements, Metered
 from coffre.supervision.observe.look import TenantLook, hear
@@ -43,18 +44,16 @@ def recall_look(opened: OpenTenant, watched: Mapping[str, Watched], event_id: in
     if is_new_day or kept.tenant.next_look_at is None or now >= kept.tenant.next_look_at:
         return None
     in_need = with_bucket(opened.tenant.machines)
-    heard = {
-        name: hear(opened, name, now)
-        for name, machine in opened.tenant.machines.items()
-        if name not in in_need and find_driver(machine) is not None
-    }
+    heard = {name: hear(opened, name, now) for name in opened.tenant.machines if name not in in_need}
+    unheard = [each for each in heard.values() if isinstance(each, Finding)]
+    said = {name: each for name, each in heard.items() if not isinstance(each, Finding)}
     return TenantLook(
-        machines={**kept.machines, **heard},
+        machines={**kept.machines, **said},
         use=kept.tenant.uses[-1],
         uses=kept.tenant.uses,
         peak=kept.tenant.peak,
-        findings=(),
-        unseen=frozenset(),
+        findings=tuple(unheard),
+        unseen=frozenset(heard.keys() - said.keys()),
         watched={},
         measured=Measurements(kept.tenant.metered or Metered()),
         suspicions={},

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from coffre.agents.driver import AgentOwner
 from coffre.agents.enrolment.invitation import Invitation
 from coffre.agents.enrolment.scripts import ScriptValues, render_scripts
+from coffre.agents.home import AgentOwner
 from coffre.errors import ExpectedError
 from coffre.spec.tenant import OperatingSystem, Tenant
 from tests.unit.hostile.texts import PLAIN, STEERING, fields_everywhere, load

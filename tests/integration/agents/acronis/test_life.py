@@ -13,7 +13,7 @@ from coffre.acronis.identifiers import PolicyId, TenantUuid
 from coffre.agents.acronis.customer import Customer
 from coffre.agents.acronis.enrolment import prepare
 from coffre.agents.acronis.owner import refuse_another
-from coffre.agents.driver import AgentOwner
+from coffre.agents.home import AgentOwner
 from coffre.agents.reach.ssh import SshMachine
 from coffre.errors import RefusedError
 from coffre.spec.tenant import OperatingSystem

@@ -24,7 +24,8 @@ from coffre.agents.acronis.agents import AcronisAgents
 from coffre.agents.acronis.settings import AcronisSettings, MachineTerms, PinnedInstaller, Waiting
 from coffre.agents.ansible.connection import host_name, list_hosts
 from coffre.agents.ansible.events import HostOutcome
-from coffre.agents.driver import AgentOwner, DeployRequest, OnProgress, RemoveRequest, Target
+from coffre.agents.driver import DeployRequest, OnProgress, RemoveRequest, Target
+from coffre.agents.home import AgentOwner
 from coffre.agents.sites.anywhere import R, Work
 from coffre.spec.tenant import OperatingSystem, SshConnection
 from coffre.toolchain import sha256_file

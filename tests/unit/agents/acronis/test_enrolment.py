@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from coffre.agents.acronis.enrolment import EnrolmentScript, prepare
+from coffre.agents.acronis.enrolment import MachineScript, prepare
 from coffre.agents.acronis.inventory import Joining
 from coffre.agents.acronis.settings import PinnedInstaller
-from coffre.agents.driver import AgentOwner
+from coffre.agents.home import AgentOwner
 from coffre.errors import ExpectedError, RefusedError
 from coffre.spec.tenant import OperatingSystem
 from tests.unit.acronis.conftest import QUICK
@@ -21,7 +21,7 @@ INSTALLER = PinnedInstaller("26.2.41800", SHA256, url="https://mirror.example/ag
 TOKEN = "AAAA-BBBB-CCCC"
 
 
-def script(system: OperatingSystem, **changes: object) -> EnrolmentScript:
+def script(system: OperatingSystem, **changes: object) -> MachineScript:
     values: dict[str, object] = {
         "slug": "durand",
         "owner": AgentOwner("k7f3q9wz2m", "srv-01"),
@@ -30,7 +30,7 @@ def script(system: OperatingSystem, **changes: object) -> EnrolmentScript:
         "joining": Joining("https://eu2-cloud.acronis.com", SecretStr(TOKEN)),
         "expires_at": datetime(2026, 12, 1, 8, tzinfo=UTC),
     }
-    return EnrolmentScript(**(values | changes))  # type: ignore[arg-type]
+    return MachineScript(**(values | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("system", list(OperatingSystem))
@@ -64,7 +64,7 @@ def test_a_script_s_token_registers_its_machine_with_its_plan_and_ends(scene: Sc
     )
     assert made.file_name == "acronis-srv-01-enrol-linux.sh"
     (token,) = scene.tokens()
-    assert str(token.id) == made.token_number
+    assert str(token.id) == made.token_id
     assert timedelta(hours=3) < made.expires_at - datetime.now(UTC) <= timedelta(hours=4)
     found = re.search(r"^--token (\S+)$", made.content.decode(), re.MULTILINE)
     assert found is not None

@@ -1,5 +1,6 @@
 """Rules without the outside: what a machine says, whose it is, what it needs, which values the caller may give."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,14 @@ from coffre.agents.acronis.inventory import Joining
 from coffre.agents.acronis.judging import Step, choose_step, find_agent, find_arrived, in_batches
 from coffre.agents.acronis.kind import AcronisKind
 from coffre.agents.acronis.owner import find_refusal
-from coffre.agents.acronis.settings import AcronisSettings, MachineTerms, PinnedInstaller
-from coffre.agents.driver import AgentOwner, Target
+from coffre.agents.acronis.settings import AcronisSettings, MachineTerms, PinnedInstaller, installers_of, settings_of
+from coffre.agents.driver import Target
+from coffre.agents.home import AgentEntry, AgentHome, AgentOwner, join_homes
 from coffre.errors import ExpectedError
+from coffre.spec.platform import PlatformFile
+from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import OperatingSystem, PullConnection, SshConnection, WinrmConnection
-from tests.builders import machine_with, tenant_with
+from tests.builders import PLATFORM, VENDOR, machine_with, tenant_with
 from tests.unit.agents.acronis.conftest import note_of
 
 SHA256 = "a" * 64
@@ -180,16 +184,41 @@ def test_the_options_file_has_one_switch_a_line() -> None:
     assert inventory.render_options(JOINING) == "--rain https://eu2-cloud.acronis.com\n--token AAAA-BBBB-CCCC\n"
 
 
-def test_the_kind_needs_nothing_of_a_platform_and_gets_to_what_ansible_reaches() -> None:
-    settings = AcronisSettings("", "", SecretStr(""), "", {OperatingSystem.LINUX: INSTALLER}, lambda _: TERMS)
-    kind = AcronisKind(settings)
+def test_the_kind_needs_nothing_of_a_platform_and_gets_to_every_machine_in_its_way() -> None:
+    kind = AcronisKind()
     assert (kind.needs_bucket, kind.takes_orders, kind.repositories) == (False, False, None)
     machine = tenant_with(machines={"srv-01": machine_with(agent="acronis")}).machines["srv-01"]
     assert kind.gets_to(machine)
-    assert not kind.gets_to(machine.model_copy(update={"connection": PullConnection()}))
-    assert kind.find_build(OperatingSystem.LINUX).programs_sha256 == (SHA256,)
+    assert kind.gets_to(machine.model_copy(update={"connection": PullConnection()}))
+    assert not kind.gets_to(machine.model_copy(update={"os": OperatingSystem.WINDOWS}))
+
+
+def test_it_opens_with_its_platform_and_reads_no_credential_for_what_needs_none() -> None:
+    platform = AcronisPlatform.model_validate(
+        {**VENDOR, "installers": {"linux": {"version": "26.2.41800", "sha256": SHA256, "path": "installers/a.bin"}}}
+    )
+    kind = AcronisKind()
+    opened = kind.open(AgentHome("vendor", platform, Path("/nowhere")))
+    assert opened.find_build(OperatingSystem.LINUX).programs_sha256 == (SHA256,)
+    assert installers_of(AgentHome("vendor", platform, Path("/nowhere")))[OperatingSystem.LINUX].path == Path(
+        "/nowhere/installers/a.bin"
+    )
     with pytest.raises(ExpectedError, match="no installer of Acronis is chosen for windows"):
-        kind.find_build(OperatingSystem.WINDOWS)
+        opened.find_build(OperatingSystem.WINDOWS)
+    with pytest.raises(ExpectedError, match="credential"):
+        opened.connect(Path("/nowhere"), {})
+    ceph = PlatformFile.model_validate(PLATFORM).platforms["lab"]
+    with pytest.raises(ExpectedError, match="is not of kind acronis"):
+        kind.open(AgentHome("lab", ceph, Path("/nowhere"))).find_build(OperatingSystem.LINUX)
+
+
+def test_what_an_agent_is_to_be_comes_from_the_platform_the_file_and_the_records(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("ACRONIS_CREDENTIAL", json.dumps({"client_id": "6e6d758d-1111-2222", "client_secret": "x"}))
+    entry = AgentEntry("quotidien", "an-agent", frozenset({"another"}))
+    home = AgentHome("vendor", AcronisPlatform.model_validate(VENDOR), Path("/nowhere"), lambda _: entry)
+    terms = settings_of(join_homes([home.settled([OWNER])])).terms(OWNER)
+    assert (terms.customer, terms.owner) == ("coffre:k7f3q9wz2m", "coffre.k7f3q9wz2m.agents")
+    assert (terms.plan, terms.agent_id, terms.others) == ("quotidien", "an-agent", frozenset({"another"}))
 
 
 def test_secrets_are_in_no_repr() -> None:

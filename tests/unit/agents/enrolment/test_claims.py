@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coffre.agents.driver import AgentOwner
 from coffre.agents.enrolment.claims import SIZE_BYTES, read_claim, sort_claims
 from coffre.agents.enrolment.invitation import Invitation, derive_secret, fingerprint, new_id
+from coffre.agents.home import AgentOwner
 from tests.doubles.pulled_machine import PulledMachine
 
 SEED = bytes(range(32))

@@ -3,7 +3,7 @@
 import pytest
 
 from coffre.agents.ansible.events import HostOutcome
-from coffre.agents.driver import AgentOwner
+from coffre.agents.home import AgentOwner
 from coffre.agents.restic.agents import judge
 from coffre.agents.restic.inventory import render_settings
 from coffre.agents.restic.owner import describe, explain_look, read_owner

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from coffre.agents.driver import AgentOwner
 from coffre.agents.enrolment.invitation import derive_secret, fingerprint, new_id
+from coffre.agents.home import AgentOwner
 from coffre.agents.identity import MachineIdentity
 from coffre.agents.kinds import driver_of
 from coffre.errors import RefusedError, UsageError

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from coffre.storage.acronis.layout import administrator, agent_owner, external_id_of
+from coffre.acronis.names import external_id_of
+from coffre.storage.acronis.layout import administrator, agent_owner
 from coffre.storage.acronis.provider import names
 from coffre.storage.acronis.provider.dispatch import RESOURCES
 from tests.unit.storage.provider.lawful import LAWFUL_OF_ACRONIS

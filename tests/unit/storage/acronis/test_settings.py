@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from coffre.acronis.access import read_access
 from coffre.errors import ExpectedError, InvalidFileError, RefusedError
 from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 from coffre.spec.storage_platform import AcronisPlatform, Edition
-from coffre.storage.acronis.connect import read_access
 from coffre.storage.acronis.layout import tenant_layout
 from coffre.storage.acronis.provider.items import PREFIXES
 from coffre.storage.acronis.provider.scope import declare_all
