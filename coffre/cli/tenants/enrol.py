@@ -1,6 +1,7 @@
 """enrol: invite a machine that nobody can reach, answer it, or revoke its invitation."""
 
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,10 +10,17 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_checkout
-from coffre.cli.words.enrolment import describe_enrolment, describe_invited
-from coffre.errors import UsageError
+from coffre.cli.words.enrolment import (
+    describe_enrolment,
+    describe_invited,
+    describe_script_standing,
+    describe_scripted,
+)
+from coffre.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from coffre.provisioning.enrolment.standing import EnrolmentStanding
     from coffre.spec.loader import Checkout
 
@@ -47,16 +55,26 @@ def enrol(
 ) -> None:
     """Enrol a machine that nobody can reach from outside (`via: pull`).
 
-    With --output the command makes an invitation: scripts for the customer's own software distribution, which work
-    once, for a limited time. The script installs the agent, makes a key on the machine and claims the invitation. With
-    --answer SMILÉO answers: the machine's configuration, sealed for that key alone. The first machine wins; every other
-    one is named and gets nothing. A machine whose name has backups already is answered only with --accept.
+    An agent of a vendor's (`agent: acronis`) comes by a script alone, which --output makes and --revoke ends; `coffre
+    apply` sees when it has run.
+
+    For Coffre's own agent, --output makes an invitation: scripts for the customer's own software distribution, which
+    work once, for a limited time. The script installs the agent, makes a key on the machine and claims the invitation.
+    With --answer SMILÉO answers: the machine's configuration, sealed for that key alone. The first machine wins; every
+    other one is named and gets nothing. A machine whose name has backups already is answered only with --accept.
 
     Without an option the command shows how far the enrolment is. docs/pulled-machines.md
     """
     if sum((folder is not None, answer, bool(accept), revoke)) > 1:
         raise UsageError("--output, --answer, --accept and --revoke exclude each other", "Give one of them.")
     checkout = open_checkout(context)
+    if _comes_by_script(checkout, tenant, machine):
+        if answer or accept:
+            raise RefusedError(
+                f"{tenant}/{machine} claims nothing, so there is nothing to answer: its agent comes by a script alone",
+                f"Make the script with --output FOLDER; `coffre apply {tenant}` records the agent when it has run.",
+            )
+        return _enrol_by_script(checkout, tenant, machine, folder, hours, reason if revoke else None, as_json)
     if folder is not None:
         return _invite(checkout, tenant, machine, folder, hours)
     if revoke:
@@ -71,19 +89,61 @@ def enrol(
     return None
 
 
+def _comes_by_script(checkout: "Checkout", slug: str, machine: str) -> bool:
+    from coffre.agents.kinds import driver_of
+    from coffre.tenant.lookup import find_machine, find_tenant
+
+    return not driver_of(find_machine(find_tenant(checkout, slug), machine)).needs_bucket
+
+
+def _enrol_by_script(
+    checkout: "Checkout", slug: str, machine: str, folder: Path | None, hours: int, reason: str | None, as_json: bool
+) -> None:
+    """Make a machine's script, revoke it where a ``reason`` is given, or show how far the machine is."""
+    from coffre.provisioning.enrolment import scripted
+    from coffre.tenant.opening import open_tenant
+    from coffre.workspace.files import write_atomically
+
+    if folder is not None:
+        with _new_folder(folder):
+            made = scripted.make_script(checkout, slug, machine, hours, output.warning)
+        write_atomically(folder / made.script.file_name, made.script.content)
+        for line in describe_scripted(slug, made, str(folder)):
+            output.result(line)
+        return
+    if reason is not None:
+        scripted.revoke_script(checkout, slug, machine, reason, output.warning)
+        output.result(f"{slug}/{machine}: its script is revoked; no agent can register with it")
+        return
+    with open_tenant(checkout, slug, output.warning) as opened:
+        standing = scripted.look_at_script(opened, machine)
+    if as_json:
+        output.result_json(standing)
+        return
+    for line in describe_script_standing(slug, standing):
+        output.result(line)
+
+
+@contextmanager
+def _new_folder(folder: Path) -> "Iterator[None]":
+    """Make the folder for scripts; it is not left behind empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder", "Name a new one: what lies there may be in use.")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        folder.rmdir()
+        raise
+
+
 def _invite(checkout: "Checkout", slug: str, machine: str, folder: Path, hours: int) -> None:
     from coffre.agents.enrolment.scripts import ScriptValues, render_scripts
     from coffre.provisioning.enrolment.invite import invite
     from coffre.workspace.files import write_atomically
 
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not an empty folder", "Name a new one: what lies there may be in use.")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
+    with _new_folder(folder):
         invited = invite(checkout, slug, machine, hours, output.warning)
-    except BaseException:
-        folder.rmdir()
-        raise
     values = ScriptValues(slug, invited.system, invited.agent_url, invited.agent_sha256)
     for name, content in render_scripts(invited.invitation, values).items():
         write_atomically(folder / name, content)

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
     from coffre.agents.enrolment.claims import Claim
     from coffre.provisioning.enrolment.invite import Invited
+    from coffre.provisioning.enrolment.scripted import Scripted
     from coffre.provisioning.enrolment.standing import EnrolmentStanding
     from coffre.provisioning.inventory import KnownMachine
 
@@ -25,6 +26,34 @@ def describe_invited(slug: str, invited: "Invited", folder: str) -> "Iterator[st
         )
     else:
         yield f"When the script has run: `coffre enrol {slug} {machine} --answer` (`coffre apply {slug}` does it, too)."
+
+
+def describe_scripted(slug: str, made: "Scripted", folder: str) -> "Iterator[str]":
+    """Say what script was made, and what to do with it."""
+    if made.replaces:
+        yield f"{slug}/{made.machine}: the script before is revoked"
+    until = f"{made.script.expires_at:%Y-%m-%d %H:%M} UTC"
+    yield f"{slug}/{made.machine}: {made.script.file_name} in {folder}, usable until {until}"
+    yield "It is secret: hand it to the customer's software distribution, for this machine alone, then delete it here."
+    yield (
+        f"When it has run: `coffre apply {slug}`, which takes the agent of the host named {made.machine} for that "
+        "machine's."
+    )
+
+
+def describe_script_standing(slug: str, standing: "EnrolmentStanding") -> "Iterator[str]":
+    """Say by the records how far a machine is whose agent comes by a script."""
+    from coffre.provisioning.enrolment.standing import EnrolmentStage
+
+    again = f"make its script: `coffre enrol {slug} {standing.machine} --output FOLDER`"
+    until = "" if standing.invitation is None else f"{standing.invitation.expires_at:%Y-%m-%d %H:%M} UTC"
+    said = {
+        EnrolmentStage.ENROLLED: "installed",
+        EnrolmentStage.INVITED: f"its script is usable until {until}; `coffre apply {slug}` sees whether it has run",
+        EnrolmentStage.EXPIRED: f"its script ended on {until}; {again}",
+        EnrolmentStage.REVOKED: f"its script was revoked; {again}",
+    }
+    yield f"{slug}/{standing.machine}: {said.get(standing.stage, f'not enrolled; {again}')}"
 
 
 def describe_known_enrolment(machine: "KnownMachine") -> str:

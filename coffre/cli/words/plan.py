@@ -205,6 +205,7 @@ _DIFFERENCES = {
     "orders_untrusted": "orders signed by a foreign key, or an earlier version put back",
     "orders_lost": "orders lost",
     "agent_program": "agent program",
+    "plan": "another plan",
     "retired": "retired",
     "enrolment_needed": "waits for enrolment: `coffre enrol {machine} --output FOLDER`",
     "enrolment_begun": "waits for enrolment, which has begun: `coffre enrol {machine}` says how far it is",

@@ -72,6 +72,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     StateDifference(DifferenceKind.ORDERS_UNTRUSTED),
     StateDifference(DifferenceKind.ORDERS_LOST),
     StateDifference(DifferenceKind.AGENT_PROGRAM),
+    StateDifference(DifferenceKind.PLAN),
     StateDifference(DifferenceKind.RETIRED),
     StateDifference(DifferenceKind.ENROLMENT_NEEDED),
     StateDifference(DifferenceKind.ENROLMENT_BEGUN),

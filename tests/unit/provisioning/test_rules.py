@@ -117,7 +117,7 @@ def test_an_escrow_beside_the_secrets_is_for_the_lab_only() -> None:
     ("changes", "said"),
     [
         ({"os": "windows"}, "`via: ssh` with `os: windows`"),
-        ({"agent": "acronis"}, "`agent: acronis`"),
+        ({"os": "windows", "agent": "acronis"}, "`via: ssh` with `os: windows`"),
     ],
 )
 def test_what_is_not_carried_out_yet_is_refused_by_name(changes: dict[str, object], said: str) -> None:

@@ -205,7 +205,7 @@ def test_it_opens_with_its_platform_and_reads_no_credential_for_what_needs_none(
     )
     with pytest.raises(ExpectedError, match="no installer of Acronis is chosen for windows"):
         opened.find_build(OperatingSystem.WINDOWS)
-    with pytest.raises(ExpectedError, match="credential"):
+    with pytest.raises(ExpectedError, match="NOTHING is not set"):
         opened.connect(Path("/nowhere"), {})
     ceph = PlatformFile.model_validate(PLATFORM).platforms["lab"]
     with pytest.raises(ExpectedError, match="is not of kind acronis"):
@@ -213,7 +213,7 @@ def test_it_opens_with_its_platform_and_reads_no_credential_for_what_needs_none(
 
 
 def test_what_an_agent_is_to_be_comes_from_the_platform_the_file_and_the_records(monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("ACRONIS_CREDENTIAL", json.dumps({"client_id": "6e6d758d-1111-2222", "client_secret": "x"}))
+    monkeypatch.setenv("NOTHING", json.dumps({"client_id": "6e6d758d-1111-2222", "client_secret": "x"}))
     entry = AgentEntry("quotidien", "an-agent", frozenset({"another"}))
     home = AgentHome("vendor", AcronisPlatform.model_validate(VENDOR), Path("/nowhere"), lambda _: entry)
     terms = settings_of(join_homes([home.settled([OWNER])])).terms(OWNER)
