@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from coffre.agents.kinds import find_statement
+from coffre.agents.kinds import find_statement, with_repository
 from coffre.agents.statement import VendorStatement
+from coffre.errors import RefusedError
 from coffre.spec.machine import Machine, MachineKind
 from coffre.spec.parts import is_home
 from coffre.spec.storage_platform import Platform
@@ -50,6 +51,28 @@ def list_vendor_services(tenant: Tenant, platforms: Mapping[str, Platform]) -> t
 def own_machines(tenant: Tenant) -> dict[str, Machine]:
     """Return the machines in service whose agent is of SMILÉO's own service."""
     return {name: machine for name, machine in tenant.active_machines().items() if find_statement(machine) is None}
+
+
+def find_outsider(tenant: Tenant, only: str | None = None) -> VendorStatement | None:
+    """Return the vendor whose agent makes a command for repositories meaningless; None where SMILÉO can open one.
+
+    ``only`` is one machine, else all of the tenant's machines are meant.
+    """
+    machines = {name: each for name, each in tenant.machines.items() if only is None or name == only}
+    if with_repository(machines):
+        return None
+    return next((found for each in machines.values() if (found := find_statement(each)) is not None), None)
+
+
+def refuse_outsider(tenant: Tenant, only: str | None = None) -> None:
+    """Refuse (RefusedError) a command for repositories where a vendor keeps the backups in its own format."""
+    statement = find_outsider(tenant, only)
+    if statement is not None:
+        raise RefusedError(
+            f"the backups of {tenant.slug if only is None else only} lie at {statement.editor}, in a format that only "
+            "its own portal reads",
+            f'{statement.guide} says what to do there instead: "What has no meaning there".',
+        )
 
 
 def _describe(

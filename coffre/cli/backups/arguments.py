@@ -1,8 +1,13 @@
-"""The arguments and exit codes that the commands on a running tenant's backups share."""
+"""What the commands on a running tenant's backups share: arguments, exit codes, and whom they pass over."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from coffre.cli import output
+
+if TYPE_CHECKING:
+    from coffre.spec.loader import Checkout
 
 TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant, by file name.")]
 MachineOption = Annotated[
@@ -21,3 +26,19 @@ PASSED_OVER = {
     "hold": "a hold blocks every access",
 }
 """Why a command over all tenants passes one over; a test compares them with `PassedOver`."""
+
+
+def leave_out_outsiders(checkout: "Checkout", slugs: list[str], machine: str | None, *, is_all: bool) -> list[str]:
+    """Return the tenants with a repository that SMILÉO can open; of all tenants, the others are named and left out.
+
+    RefusedError when a tenant or a machine was named that has none, because a vendor keeps its backups.
+    """
+    from coffre.tenant.vendors import find_outsider, refuse_outsider
+
+    outsiders = {slug: find_outsider(checkout.tenants[slug], machine) for slug in slugs if slug in checkout.tenants}
+    found = {slug: statement for slug, statement in outsiders.items() if statement is not None}
+    for slug, statement in found.items():
+        if not is_all:
+            refuse_outsider(checkout.tenants[slug], machine)
+        output.progress_of(slug, f"left out: its backups lie at {statement.editor}")
+    return [slug for slug in slugs if slug not in found]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import asking, output
-from coffre.cli.backups.arguments import FAILED, PASSED_OVER, MachineOption
+from coffre.cli.backups.arguments import FAILED, PASSED_OVER, MachineOption, leave_out_outsiders
 from coffre.cli.context import choose_tenants, open_checkout, turn_of
 from coffre.cli.tenants.provisioning import Every, OfShard, Tenants
 from coffre.errors import ExpectedError, UsageError
@@ -50,6 +50,7 @@ def copy(
         slugs = [slug for slug in slugs if checkout.tenants[slug].second_platform is not None]
     if machine is not None and len(slugs) != 1:
         raise UsageError("--machine is for one tenant", "Name one tenant.")
+    slugs = leave_out_outsiders(checkout, slugs, machine, is_all=every)
     if back and not yes:
         asking.confirm(f"Bring the repository of {slugs[0]}/{machine} back from its second copy?")
     done: list[MachineCopy] = []

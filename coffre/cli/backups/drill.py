@@ -77,15 +77,19 @@ def _drill_tenant(
     from coffre.operations.drill.drill import drill as run_drill
     from coffre.operations.drill.drill import drill_copy
     from coffre.tenant.access import refuse_while_blocked
+    from coffre.tenant.lookup import find_tenant
     from coffre.tenant.presence import refuse_unapplied
     from coffre.tenant.runs import open_recorded
     from coffre.tenant.second_copy import get_copied
+    from coffre.tenant.vendors import refuse_outsider
 
+    checkout = open_checkout(context)
+    refuse_outsider(find_tenant(checkout, tenant), machine)
     chosen_seed = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
     drills: list[Drill] = []
     names = [machine] if machine else []
     failed: list[ExpectedError] = []
-    with open_recorded(open_checkout(context), tenant, "drill", output.warning) as opened:
+    with open_recorded(checkout, tenant, "drill", output.warning) as opened:
         refuse_while_blocked(opened.tenant)
         there = get_copied(opened) if from_copy else opened
         refuse_unapplied(there.tenant, there.buckets, there.log, [])

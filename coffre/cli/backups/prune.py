@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
+from coffre.cli.backups.arguments import leave_out_outsiders
 from coffre.cli.context import choose_tenants, open_checkout, open_records, turn_of
 from coffre.cli.tenants.provisioning import Every, OfShard, Tenants
 from coffre.errors import ExpectedError, RefusedError, UsageError
@@ -66,6 +67,7 @@ def prune(
     names = choose_tenants(tenants, every, checkout.tenants, shard)
     if machine is not None and len(names) != 1:
         raise UsageError("--machine is for one tenant", "Name one tenant.")
+    names = leave_out_outsiders(checkout, names, machine, is_all=every)
     agreements = frozenset(_read_agreement(each) for each in agree or [])
     check_manner(agreements, reason or "")
     manner = Manner(output.progress_of, dry_run, agreements, reason or "", wait * 60.0)

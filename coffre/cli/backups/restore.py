@@ -64,12 +64,16 @@ def restore(
         restore_to_directory,
         restore_to_machine,
     )
+    from coffre.tenant.lookup import find_tenant
     from coffre.tenant.opening import open_tenant
     from coffre.tenant.runs import recorded_run
     from coffre.tenant.second_copy import get_copied
+    from coffre.tenant.vendors import refuse_outsider
 
     wanted = RestoreSource(machine, snapshot, path)
-    with open_tenant(open_checkout(context), tenant, output.warning) as opened:
+    checkout = open_checkout(context)
+    refuse_outsider(find_tenant(checkout, tenant), machine)
+    with open_tenant(checkout, tenant, output.warning) as opened:
         destination = read_destination(
             to,
             list(opened.tenant.machines),

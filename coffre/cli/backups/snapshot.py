@@ -39,6 +39,7 @@ def set_aside(
     """
     from coffre.operations.restore import setting_aside
 
+    _refuse_outsider(context, tenant, machine)
     with _changing(context, tenant, "snapshot set-aside") as opened:
         done = setting_aside.set_aside(
             opened.tenant, opened.buckets, opened.log, opened.memory, machine, snapshot, reason
@@ -57,6 +58,7 @@ def bring_back(
     """Put a snapshot that was set aside back into its repository. Recorded."""
     from coffre.operations.restore import setting_aside
 
+    _refuse_outsider(context, tenant, machine)
     with _changing(context, tenant, "snapshot bring-back") as opened:
         done = setting_aside.bring_back(opened.tenant, opened.buckets, opened.log, machine, snapshot, reason)
     output.result(f"{machine}: snapshot {one_line(done, 80)} is back in the repository")
@@ -74,6 +76,7 @@ def list_snapshots(
     from coffre.operations.restore.setting_aside import list_aside
     from coffre.tenant.opening import open_tenant
 
+    _refuse_outsider(context, tenant, machine)
     with open_tenant(open_checkout(context), tenant, output.warning) as opened:
         names = [machine] if machine else list(with_repository(opened.tenant.machines))
         found = [each for name in names for each in list_aside(opened.tenant, opened.buckets, opened.log, name)]
@@ -85,6 +88,13 @@ def list_snapshots(
         output.result(f"{each.machine}: snapshot {one_line(each.snapshot, 80)}{told}")
     if not found:
         output.result(f"{tenant}: no snapshot is set aside")
+
+
+def _refuse_outsider(context: typer.Context, tenant: str, machine: str | None) -> None:
+    from coffre.tenant.lookup import find_tenant
+    from coffre.tenant.vendors import refuse_outsider
+
+    refuse_outsider(find_tenant(open_checkout(context), tenant), machine)
 
 
 @contextmanager

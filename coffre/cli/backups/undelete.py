@@ -47,10 +47,14 @@ def undelete(
     """
     from coffre.operations.restore import undelete as operation
     from coffre.operations.restore.versions import read_moment, refuse_too_old
+    from coffre.tenant.lookup import find_tenant
     from coffre.tenant.runs import lock_tenant, recorded_run
+    from coffre.tenant.vendors import refuse_outsider
 
     now = datetime.now(UTC)
-    with lock_tenant(open_checkout(context), tenant, output.warning, command="undelete") as opened:
+    checkout = open_checkout(context)
+    refuse_outsider(find_tenant(checkout, tenant), machine)
+    with lock_tenant(checkout, tenant, output.warning, command="undelete") as opened:
         moment = read_moment(at, opened.tenant.timezone, now)
         refuse_too_old(opened.tenant, moment, now)
         plan = operation.look(opened.tenant, opened.buckets, opened.log, machine, moment, is_exact=exact)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from coffre.cli import output
-from coffre.cli.backups.arguments import FAILED, PASSED_OVER
+from coffre.cli.backups.arguments import FAILED, PASSED_OVER, leave_out_outsiders
 from coffre.cli.context import choose_tenants, open_checkout, turn_of
 from coffre.cli.tenants.provisioning import Every, OfShard, Tenants
 from coffre.errors import ExpectedError, UsageError
@@ -50,6 +50,7 @@ def verify(
     names = choose_tenants(tenants, every, checkout.tenants, shard)
     if machine is not None and len(names) != 1:
         raise UsageError("--machine is for one tenant", "Name one tenant.")
+    names = leave_out_outsiders(checkout, names, machine, is_all=every)
     done: list[RepositoryVerification] = []
     failed: list[str] = []
     for name in names:

@@ -33,6 +33,7 @@ def forecast(
     from coffre.errors import UsageError
     from coffre.spec.values.sizes import SizeError, parse_size
     from coffre.supervision.lines import TimedReadings, read_uploads
+    from coffre.tenant.vendors import list_vendor_services
     from coffre.workspace.clock import utc_now
 
     try:
@@ -50,5 +51,7 @@ def forecast(
     output.result("restore:" if size_bytes is not None else "full restore:")
     for each in restores:
         output.result(f"  {describe_restore(each)}")
+    for vendor in list_vendor_services(picture.tenant, checkout.settings.platforms):
+        output.result(f"  {', '.join(vendor.machines)}: restored in the portal of {vendor.statement.editor}; not timed")
     for line in describe_uploads(uploads):
         output.result(line)
