@@ -1,6 +1,7 @@
 """The pages say what there is: every command, every exit code, the versions of the tools, every room and page."""
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import typer.main
 from coffre import errors, toolchain
 from coffre.cli.main import INTERRUPTED, app
 from coffre.cli.tenants.provisioning import CHANGES_PENDING
+from coffre.spec.loader import load_checkout
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,3 +72,15 @@ def test_the_first_commands_are_commands() -> None:
     typed = re.findall(r"^\$ coffre (\w+)", README, re.MULTILINE)
     assert len(typed) == 5
     assert set(typed) <= set(group.commands)
+
+
+def test_the_platform_and_the_tenant_of_the_page_on_acronis_are_valid(tmp_path: Path) -> None:
+    page = (ROOT / "docs/acronis.md").read_text(encoding="utf-8").partition("\n## A tenant at Acronis\n")[2]
+    platform, tenant = (textwrap.dedent(each) for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[:2])
+    example = (ROOT / "tests/cases/platform/valid/acronis.yaml").read_text(encoding="utf-8")
+    before, after = example[: example.index("platforms:")], example[example.index("working_hours:") :]
+    whose = "version: 1\nid: m4ple9x2ya\nname: Martin\ncontact: {name: A B, email: a@b.example, phone: '0476000000'}\n"
+    (tmp_path / "tenants").mkdir()
+    (tmp_path / "platform.yaml").write_text(before + platform.replace("…", "ab" * 32) + after, encoding="utf-8")
+    (tmp_path / "tenants" / "martin.yaml").write_text(whose + tenant, encoding="utf-8")
+    assert list(load_checkout(tmp_path).tenants) == ["martin"]
