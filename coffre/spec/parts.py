@@ -46,3 +46,9 @@ def _part_of(tenant: Tenant, name: str, platform: Platform) -> Tenant:
     licences = tenant.licences if part.licences is None else part.licences
     changed = {"storage": storage, "machines": machines, "licences": licences}
     return kind.model_construct(**{**fields, **changed}).with_frozen(tenant.frozen_machines & machines.keys())
+
+
+def agents_of_vendors(platforms: Mapping[str, Platform]) -> dict[str, AgentKind]:
+    """Return the platforms of vendors by name, with the one agent that backs up to each."""
+    agents = {kind: agent for agent, kind in HOME_OF_AGENT.items()}
+    return {name: agents[platform.kind] for name, platform in platforms.items() if platform.kind in agents}

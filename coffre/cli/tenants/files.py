@@ -39,12 +39,16 @@ def new(
     ] = False,
 ) -> None:
     """Ask the questions of the collection sheet (article 6) and write the tenant file, with comments."""
+    from coffre.agents.kinds import STATEMENTS
     from coffre.spec.intake.collection_sheet import render_collection_sheet
     from coffre.spec.intake.placing import place_tenant, tenant_path
+    from coffre.spec.parts import agents_of_vendors
 
     checkout = open_checkout(context)
     if print_sheet:
-        output.result(render_collection_sheet(checkout.settings.provider).rstrip())
+        products = [STATEMENTS[agent].product for agent in agents_of_vendors(checkout.settings.platforms).values()]
+        sheet = render_collection_sheet(checkout.settings.provider, list(dict.fromkeys(products)))
+        output.result(sheet.rstrip())
         return
     if tenant is None:
         raise UsageError("the new tenant has no name", "Name it: coffre new boulangerie-martin.")
@@ -68,7 +72,9 @@ def _fill_in(checkout: "Checkout", slug: str, answers: Path | None) -> str:
     """Return the text of the file, from a file of answers or from the person at the terminal."""
     from coffre.provisioning.known_ids import open_known_ids
     from coffre.spec.files import display_name, read_bytes
-    from coffre.spec.intake.new import Sheet, interview, mint_id, read_answers
+    from coffre.spec.intake.new import Sheet, mint_id, read_answers
+    from coffre.spec.intake.questions import interview
+    from coffre.spec.parts import agents_of_vendors
     from coffre.spec.problems.problems import InvalidRepositoryError, Problem
 
     if answers is None and not sys.stdin.isatty():
@@ -85,7 +91,7 @@ def _fill_in(checkout: "Checkout", slug: str, answers: Path | None) -> str:
         if isinstance(content, Problem):
             raise InvalidRepositoryError([content])
         return read_answers(content, name, slug, tenant_id, platforms)
-    sheet = Sheet(slug, tenant_id, platforms)
+    sheet = Sheet(slug, tenant_id, platforms, agents_of_vendors(checkout.settings.platforms))
     answer_questions(sheet, interview(sheet))
     return sheet.text()
 

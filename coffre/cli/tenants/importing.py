@@ -98,7 +98,9 @@ def _choose_platform(checkout: "Checkout", named: str | None) -> str:
 def _complete(checkout: "Checkout", slug: str, draft: dict[str, Any], answers: Path | None) -> dict[str, Any]:
     """Return the whole data of the file: the draft, with the answers of a file or of the person at the terminal."""
     from coffre.spec.files import display_name, read_bytes
-    from coffre.spec.intake.new import Sheet, complete_draft, interview_rest
+    from coffre.spec.intake.new import Sheet, complete_draft
+    from coffre.spec.intake.questions import interview_rest
+    from coffre.spec.parts import agents_of_vendors
     from coffre.spec.problems.problems import InvalidRepositoryError, Problem
 
     platforms = list(checkout.settings.platforms)
@@ -113,7 +115,7 @@ def _complete(checkout: "Checkout", slug: str, draft: dict[str, Any], answers: P
             "the questions need a terminal, and standard input is not one",
             "Give what is missing in a file: coffre import TENANT --answers FILE (a tenant file's keys, without id).",
         )
-    sheet = Sheet(slug, str(draft["id"]), platforms)
+    sheet = Sheet(slug, str(draft["id"]), platforms, agents_of_vendors(checkout.settings.platforms))
     sheet.data = draft
     answer_questions(sheet, _with_names(interview_rest(sheet)))
     return sheet.data

@@ -1,12 +1,12 @@
-"""The collection sheet of a new tenant: its questions; the rules of the files check each answer at once.
+"""The collection sheet of a new tenant: what is answered of it; the rules of the files check each answer at once.
 
-Pure: other modules ask the questions and write the file.
+Pure: other modules have the questions, ask them, and write the file.
 """
 
 import re
 import secrets
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -14,17 +14,15 @@ from typing import Any
 from coffre.errors import ExpectedError
 from coffre.spec.intake.rendering import render_tenant
 from coffre.spec.judging import judge_tenant
-from coffre.spec.machine import MachineKind
+from coffre.spec.machine import AgentKind
 from coffre.spec.parsing.documents import Document, read_document
-from coffre.spec.plan import OperatingSystem
 from coffre.spec.problems.problems import FileProblem, InvalidRepositoryError, Loc, Problem
 from coffre.spec.problems.quoting import on_one_line
 from coffre.spec.problems.reporting import report
-from coffre.spec.tenant import Option
 from coffre.spec.values.fields import VALUE
 
 _ID_ATTEMPTS = 20
-_SIGN = ";"
+SIGN = ";"
 """The separator of a list's entries: schedules contain commas, and paths may contain them."""
 
 Refusal = tuple[str, str]
@@ -47,6 +45,7 @@ class Question:
     """One question of the sheet, and the place in the file for its answer.
 
     ``also`` names other places that the answer can make wrong: one machine too many is a problem of the licences.
+    ``among`` are the only answers that are taken, where it is not empty.
     """
 
     loc: Loc
@@ -56,14 +55,21 @@ class Question:
     is_optional: bool = False
     kind: AnswerKind = AnswerKind.TEXT
     also: tuple[Loc, ...] = ()
+    among: tuple[str, ...] = ()
 
 
 class Sheet:
-    """The sheet while it is filled in: the data of the new file, as far as they are answered."""
+    """The sheet while it is filled in: the data of the new file, as far as they are answered.
 
-    def __init__(self, slug: str, tenant_id: str, platforms: Sequence[str]) -> None:
+    ``vendors`` are the platforms of vendors, with the one agent that backs up to each.
+    """
+
+    def __init__(
+        self, slug: str, tenant_id: str, platforms: Sequence[str], vendors: Mapping[str, AgentKind] | None = None
+    ) -> None:
         self.slug = slug
         self.platforms = list(platforms)
+        self.vendors = dict(vendors or {})
         self.data: dict[str, Any] = {"version": 1, "id": tenant_id}
 
     def answer(self, question: Question, text: str) -> Refusal | None:
@@ -71,6 +77,8 @@ class Sheet:
         text = text.strip() or question.default
         if not text:
             return None if question.is_optional else ("an answer is needed here", question.hint)
+        if question.among and text not in question.among:
+            return f'"{on_one_line(text)}" is not possible here', f"write {' or '.join(question.among)}"
         value = _read_answer(question.kind, text)
         loc = (*question.loc, text) if question.kind is AnswerKind.NAME else question.loc
         before = find_at(self.data, loc)
@@ -78,17 +86,21 @@ class Sheet:
             if before is not None:
                 return f'"{on_one_line(text)}" is listed already', "give it another name"
             value = {}
-        _put(self.data, loc, value)
+        put(self.data, loc, value)
         finding = self._find(loc, question.also)
         if finding is None:
             return None
         refusal = _words(self.data, finding)
-        _put(self.data, loc, before)
+        put(self.data, loc, before)
         return refusal
 
     def names(self, key: str) -> list[str]:
         """Return the names of the entries that a block has so far."""
-        return list(self.data.get(key, {}))
+        return self.names_at((key,))
+
+    def names_at(self, loc: Loc) -> list[str]:
+        """Return the names of the entries of the block at a place."""
+        return list(find_at(self.data, loc) or {})
 
     def text(self) -> str:
         """Return the file; InvalidRepositoryError when the answers together break a rule."""
@@ -101,45 +113,6 @@ class Sheet:
             if place == loc or any(place[: len(around)] == around for around in (*also, *_inside(loc))):
                 return finding
         return None
-
-
-def interview(sheet: Sheet) -> Iterator[Question]:
-    """Yield the sheet's questions; the next question depends on the stored answers."""
-    yield from _ask_contract(sheet)
-    yield from _ask_storage(sheet)
-    yield Question(("plans",), "Name of the backup plan", "more plans can be added in the file", "office", kind=_NAME)
-    plan = sheet.names("plans")[-1]
-    yield from _ask_machines(sheet, plan)
-    yield from _ask_plan(sheet, plan)
-
-
-def interview_rest(sheet: Sheet) -> Iterator[Question]:
-    """Yield the questions that the sheet's data does not answer yet: of its contract, machines and plans."""
-    sold = sheet.data.get("licences")
-    yield from _unanswered(sheet, _ask_contract(sheet))
-    # Licences that are known are known for every kind: of a kind that is not named none were sold.
-    yield from (each for each in _unanswered(sheet, _ask_storage(sheet)) if not (sold and each.loc[0] == "licences"))
-    if not sheet.names("plans"):
-        yield Question(("plans",), "Name of the backup plan", "for the machines that have none", "office", kind=_NAME)
-    for name in sheet.names("machines"):
-        yield from _unanswered(sheet, _ask_machine(sheet, ("machines", name), sheet.names("plans")[0]))
-    for plan in sheet.names("plans"):
-        yield from _unanswered(sheet, _ask_plan(sheet, plan))
-
-
-def _unanswered(sheet: Sheet, questions: Iterator[Question]) -> Iterator[Question]:
-    return (each for each in questions if not _is_answered(sheet.data, each.loc))
-
-
-def _is_answered(data: Any, loc: Loc) -> bool:
-    """Tell whether there is a value at a place, or one in the way to it: paths for all systems answer those of each."""
-    for part in loc:
-        if not isinstance(data, dict):
-            return True
-        data = data.get(part)
-        if data is None:
-            return False
-    return True
 
 
 def read_answers(content: bytes, file: str, slug: str, tenant_id: str, platforms: Sequence[str]) -> str:
@@ -213,124 +186,6 @@ def mint_id(is_taken: Callable[[str], bool]) -> str:
     raise ExpectedError("no unused id was found", "This is a fault of Coffre: report it.")
 
 
-_NAME = AnswerKind.NAME
-
-
-def _ask_contract(sheet: Sheet) -> Iterator[Question]:
-    yield Question(("name",), "Legal name of the customer", "as on the order form")
-    yield Question(("contract", "siren"), "SIREN, 9 digits", "empty for a customer outside France", is_optional=True)
-    if find_at(sheet.data, ("contract", "siren")) is None:
-        yield Question(("contract", "registration"), "Registration outside France", "country and number")
-    yield Question(("contract", "reference"), "Number of the order form", "like BC-2026-0412")
-    yield Question(("contract", "signed_on"), "Signed on", "YYYY-MM-DD, the day on which both had signed")
-    yield Question(("contract", "in_service_on"), "Planned first day of service", "YYYY-MM-DD")
-    yield Question(("contract", "ends_on"), "Last day of the contract", "empty when it has none", is_optional=True)
-    yield Question(("contract", "distributor"), "Distributor", "empty when SMILÉO sold it", is_optional=True)
-    yield Question(("contact", "name"), "Named contact (article 6)", "the one person who speaks for the customer")
-    yield Question(("contact", "email"), "Their e-mail address")
-    yield Question(("contact", "phone"), "Their phone number", "like +33 4 76 00 00 00")
-
-
-def _ask_storage(sheet: Sheet) -> Iterator[Question]:
-    yield Question(("timezone",), "Time zone of the schedules", default="Europe/Paris")
-    only = sheet.platforms[0] if len(sheet.platforms) == 1 else ""
-    yield Question(("storage", "platform"), "Storage platform", f"one of {', '.join(sheet.platforms)}", only)
-    yield Question(("storage", "quota"), "Storage sold", "like 200 GiB (binary) or 200 Go (decimal)")
-    number = AnswerKind.NUMBER
-    yield Question(("storage", "undelete_days"), "Days for which deletions can be undone", "7 to 90", "14", kind=number)
-    sheet.data.setdefault("licences", {})
-    for kind in MachineKind:
-        yield Question(("licences", kind.value), f"Licences sold: {kind.value}s", default="0", kind=number)
-    yield Question(
-        ("line", "upload"),
-        "Upload rate of the customer's line",
-        "as its provider sells it, like 20 Mbit/s; empty when unknown",
-        is_optional=True,
-    )
-    yield Question(
-        ("options",),
-        f"Options (article 16), with {_SIGN} between them",
-        f"of {', '.join(option.value for option in Option)}; empty for none",
-        is_optional=True,
-        kind=AnswerKind.LIST,
-    )
-
-
-def _ask_machines(sheet: Sheet, plan: str) -> Iterator[Question]:
-    sheet.data.setdefault("machines", {})
-    while _free_licences(sheet):
-        known = sheet.names("machines")
-        yield Question(
-            ("machines",), "Name of a machine", "like compta-01; empty when all are named", is_optional=True, kind=_NAME
-        )
-        added = [name for name in sheet.names("machines") if name not in known]
-        if not added:
-            return
-        yield from _ask_machine(sheet, ("machines", added[0]), plan)
-
-
-def _ask_machine(sheet: Sheet, loc: Loc, plan: str) -> Iterator[Question]:
-    kinds = ", ".join(kind.value for kind in MachineKind)
-    free = (*_free_licences(sheet), "")[0]
-    yield Question((*loc, "kind"), "  Its licence", f"one of {kinds}", free, also=(("licences",),))
-    yield Question((*loc, "os"), "  Its system", f"one of {', '.join(OperatingSystem)}", "linux")
-    for key, value in (("agent", "restic"), ("plan", plan)):
-        if find_at(sheet.data, (*loc, key)) is None:
-            _put(sheet.data, (*loc, key), value)
-    yield Question(
-        (*loc, "volume"), "  Volume to back up", "like 200 GiB or 200 Go; empty when unknown", is_optional=True
-    )
-    yield Question((*loc, "connection", "via"), "  Reached by", "ssh, winrm, or pull", "ssh")
-    via = find_at(sheet.data, (*loc, "connection", "via"))
-    if via == "pull":
-        return
-    yield Question((*loc, "connection", "host"), "  Its host name or address", "like compta-01.martin.example")
-    yield Question((*loc, "connection", "user"), "  Log in as", default="root" if via == "ssh" else "Administrateur")
-    if via == "winrm":
-        yield Question(
-            (*loc, "connection", "credential"),
-            "  Name of its password in the tenant's secrets",
-            "`coffre secrets set` stores the password itself",
-        )
-    elif find_at(sheet.data, (*loc, "connection", "user")) != "root":
-        yield Question(
-            (*loc, "connection", "become"), "  Becomes root by sudo", "yes or no", "yes", kind=AnswerKind.FLAG
-        )
-
-
-def _free_licences(sheet: Sheet) -> list[str]:
-    """Return the kinds of machine for which a licence is left."""
-    used = [machine.get("kind") for machine in sheet.data["machines"].values()]
-    return [kind for kind, granted in sheet.data["licences"].items() if used.count(kind) < granted]
-
-
-def _ask_plan(sheet: Sheet, plan: str) -> Iterator[Question]:
-    systems = sorted({str(machine.get("os")) for machine in sheet.data["machines"].values()}) or ["linux"]
-    examples = {"linux": "/home; /etc", "macos": "/Users", "windows": r"C:\Users"}
-    loc: Loc = ("plans", plan)
-    for system in systems:
-        place = (*loc, "paths") if len(systems) == 1 else (*loc, "paths", system)
-        yield Question(
-            place,
-            f"Paths to back up on {system}, with {_SIGN} between them",
-            "",
-            examples[system],
-            kind=AnswerKind.LIST,
-        )
-    yield Question((*loc, "exclude"), "Patterns left out", "like *.iso; *.tmp", is_optional=True, kind=AnswerKind.LIST)
-    yield Question(
-        (*loc, "schedule"),
-        f"Schedule, with {_SIGN} between its times",
-        "DAYS HH:MM, like Mon..Fri 12:30; daily 19:00",
-        "daily 19:00",
-        kind=AnswerKind.LIST,
-    )
-    keeps = {"daily": ("days", "30"), "weekly": ("weeks", "12"), "monthly": ("months", "12"), "yearly": ("years", "0")}
-    for key, (unit, default) in keeps.items():
-        text = f"Keep one {key} backup for how many {unit}"
-        yield Question((*loc, "keep", key), text, default=default, kind=AnswerKind.NUMBER)
-
-
 def find_at(data: Any, loc: Loc) -> Any:
     """Return the value at a place of plain data, None when there is none."""
     for part in loc:
@@ -341,7 +196,7 @@ def find_at(data: Any, loc: Loc) -> Any:
     return data
 
 
-def _put(data: dict[str, Any], loc: Loc, value: Any) -> None:
+def put(data: dict[str, Any], loc: Loc, value: Any) -> None:
     """Set a place, with the blocks around it; None removes it again."""
     for part in loc[:-1]:
         data = data.setdefault(str(part), {})
@@ -355,7 +210,7 @@ def _read_answer(kind: AnswerKind, text: str) -> Any:
     if kind is AnswerKind.NUMBER and re.fullmatch(r"0|[1-9][0-9]{0,8}", text):
         return int(text)
     if kind is AnswerKind.LIST:
-        return [entry for part in text.split(_SIGN) if (entry := part.strip())]
+        return [entry for part in text.split(SIGN) if (entry := part.strip())]
     if kind is AnswerKind.FLAG:
         return {"y": True, "yes": True, "n": False, "no": False}.get(text.lower(), text)
     return text
@@ -363,7 +218,7 @@ def _read_answer(kind: AnswerKind, text: str) -> Any:
 
 def _inside(loc: Loc) -> tuple[Loc, ...]:
     """Return the place of which inner findings count too: a list's entries, but not the fields of a new named block."""
-    return () if len(loc) == 2 and loc[0] in ("machines", "plans") else (loc,)
+    return () if loc[:-1] in (("machines",), ("plans",), ("storage", "parts")) else (loc,)
 
 
 def _resolve(data: dict[str, Any], loc: Loc) -> Loc:

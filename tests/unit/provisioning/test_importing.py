@@ -24,7 +24,8 @@ from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
 from coffre.spec import naming
-from coffre.spec.intake.new import Sheet, complete_draft, interview_rest, render_checked
+from coffre.spec.intake.new import Sheet, complete_draft, render_checked
+from coffre.spec.intake.questions import interview_rest
 from coffre.spec.problems.problems import InvalidRepositoryError
 from coffre.storage.values import OwnerFacts
 

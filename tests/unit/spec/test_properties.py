@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from coffre.errors import ExpectedError
 from coffre.spec import naming
-from coffre.spec.intake.new import Sheet, interview, render_checked
+from coffre.spec.intake.new import Sheet, render_checked
+from coffre.spec.intake.questions import interview
 from coffre.spec.intake.rendering import render_tenant
 from coffre.spec.loader import InvalidRepositoryError, Problem, load_checkout
 from coffre.spec.parsing.characters import find_odd

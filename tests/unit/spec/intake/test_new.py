@@ -2,18 +2,26 @@
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from coffre.errors import RefusedError, UsageError
 from coffre.spec.intake.collection_sheet import render_collection_sheet
-from coffre.spec.intake.new import Sheet, interview, mint_id, read_answers
+from coffre.spec.intake.new import Sheet, mint_id, read_answers
 from coffre.spec.intake.placing import place_tenant
+from coffre.spec.intake.questions import interview
 from coffre.spec.intake.rendering import render_tenant
 from coffre.spec.loader import InvalidRepositoryError, load_checkout
+from coffre.spec.machine import AgentKind
 from coffre.spec.parsing.documents import Document, read_document
+from coffre.spec.platform import PlatformFile
+from coffre.spec.rules.homes import check_homes
+from coffre.spec.tenant import Tenant
+from tests.vendor_tenants import PLATFORMS
 
 REPOSITORY = Path(__file__).parents[4]
 MakeRoot = Callable[..., Path]
@@ -165,6 +173,66 @@ def test_a_file_that_breaks_a_rule_among_the_others_is_not_placed(make_root: Mak
     with pytest.raises(InvalidRepositoryError, match=r'"k7f3q9wz2m" is the id of'):
         place_tenant(root, "boulangerie-bis", tenant_text)
     assert [path.name for path in (root / "tenants").iterdir()] == ["boulangerie-martin.yaml"]
+
+
+VENDORS = {"editor": AgentKind.ACRONIS}
+TERMS = {
+    "Number of the distributor's order of the licences": "CMD-88231",
+    "The customer accepted the editor's terms on": ["03/11/2026", "2026-11-03"],
+}
+
+
+def test_a_vendors_platform_asks_for_order_and_terms_and_not_for_days_to_undelete() -> None:
+    sheet = Sheet("garage-blanc", ID, ["lab", "editor"], VENDORS)
+    machines = {"Name of a machine": "poste-1", "Its host name or address": "poste-1.blanc.example"}
+    refusals = fill(sheet, {**GOOD, **TERMS, **machines, "Storage platform": "editor", "Its licence": "workstation"})
+    assert refusals == ['"03/11/2026" is not a date; write year-month-day, like 2026-11-03']
+    data = yaml.safe_load(sheet.text())
+    assert data["contract"]["vendor"] == {"order": "CMD-88231", "terms_accepted_on": date(2026, 11, 3)}
+    assert data["storage"] == {"platform": "editor", "quota": "200 Go"}
+    assert {each["agent"] for each in data["machines"].values()} == {"acronis"}
+    settings = PlatformFile.model_validate(PLATFORMS)
+    assert list(check_homes(Tenant.model_validate({**sheet.data, "slug": "garage-blanc"}), settings.platforms)) == []
+
+
+def test_a_space_in_parts_is_asked_for_where_there_is_a_vendors_platform() -> None:
+    sheet = Sheet("garage-blanc", ID, ["lab", "editor"], VENDORS)
+    answers = {
+        "Storage platform": "lab",
+        "Licences sold: workstations": "2",
+        "Licences sold: servers": "0",
+        "Vendor's platform for some machines": ["lab", "editor"],
+        "Its part of the storage sold": "50 Go",
+        "The part of lab": ["100 Go", ""],
+        "Licences ordered for it: workstations": ["3", "1"],
+        "Name of a machine": ["poste-1", "poste-2"],
+        "Its host name or address": ["poste-1.blanc.example", "poste-2.blanc.example"],
+        "Its agent": ["acrobat", "acronis"],
+    }
+    refusals = fill(sheet, {**GOOD, **TERMS, **answers})
+    assert refusals[:4] == [
+        '"lab" is not possible here; write editor',
+        "the parts have 150 Go (139.7 GiB) together, and the quota is 200 Go (186.26 GiB); "
+        "write parts that add up to exactly the quota",
+        '"3" is more than the 2 that the tenant has of this kind; write fewer here, or add them to the licences that '
+        "are sold",
+        '"03/11/2026" is not a date; write year-month-day, like 2026-11-03',
+    ]
+    assert refusals[4:] == ['"acrobat" is not possible here; write restic or acronis']
+    data = yaml.safe_load(sheet.text())
+    assert data["storage"]["parts"] == {
+        "editor": {"quota": "50 Go", "licences": {"workstation": 1}},
+        "lab": {"quota": "150 Go"},
+    }
+    assert [each["agent"] for each in data["machines"].values()] == ["acronis", "restic"]
+
+
+def test_the_customers_sheet_asks_for_order_and_terms_where_a_vendors_agent_can_be_chosen() -> None:
+    provider = PlatformFile.model_validate(PLATFORMS).provider
+    text = render_collection_sheet(provider, ["Acronis Cyber Protect"])
+    assert "3.7  Agent Acronis Cyber Protect, si vous le choisissez" in text
+    assert "commande des licences passée au" in text
+    assert "Agent" not in render_collection_sheet(provider)
 
 
 def test_the_customers_sheet_is_in_french_and_names_the_provider(make_root: MakeRoot, tenant_text: str) -> None:
