@@ -14,6 +14,7 @@ class Terms:
     reserve_percent = 5
     undelete_allowance_percent = 25
     counting = Gateways(count=2)
+    quota_unit_bytes = 1024
 
 
 @pytest.mark.parametrize("sold", ["500 Go", "2 TiB", "1.5 To", "200 GiB", "10 Mo", "1 234.5 Go", "1 PiB", "999 Go"])
