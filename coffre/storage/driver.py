@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from coffre.storage.ending import OwnerEraser
 from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import (
     AccessKey,
@@ -217,6 +218,12 @@ class Users(Protocol):
 
     def delete_user(self, uid: str) -> None:
         """Delete a user that owns no bucket, with its keys; may run twice."""
+
+    def open_owner_eraser(self, uid: str) -> OwnerEraser | None:
+        """Return what deletes an owner with all backups in it, for ever; None where backups lie in buckets.
+
+        Only the offboarding package opens one.
+        """
 
     def extra_room(self, uid: str, extra_bytes: int) -> AbstractContextManager[None]:
         """Raise the hard quota by ``extra_bytes`` above usage or quota, the larger of both, during the block.

@@ -99,6 +99,8 @@ class MediaKeeper(StrEnum):
     """The operator named in platform.yaml."""
     AMAZON = "amazon"
     """Amazon Web Services, by its own published procedures."""
+    VENDOR = "vendor"
+    """The vendor of the agents, in its own data center."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,11 @@ class HostingCompany:
 class PlatformStatement:
     """What documents for customers state of a platform, besides its hosting in platform.yaml.
 
-    ``account`` and ``region`` are those of a cloud; ``host`` is its company, which is a sub-processor. ``portal`` is
-    the address at which customers see and restore their backups by themselves.
+    ``account`` and ``region`` are those of a cloud, or the partner's account and the data center of a vendor; ``host``
+    is its company, which is a sub-processor. ``portal`` is the address at which customers see and restore their backups
+    by themselves, and ``vendor_texts`` names what documents say of that and of its end
+    (`courriers/portail-NAME.html.j2`, `certificat/editeur-NAME.html.j2`); both are set where a vendor alone reads the
+    backups.
     """
 
     media: MediaKeeper = MediaKeeper.OPERATOR
@@ -122,6 +127,7 @@ class PlatformStatement:
     region: str | None = None
     host: HostingCompany | None = None
     portal: str | None = None
+    vendor_texts: str | None = None
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,11 @@ class OpenTenant:
         """The tenant on each platform that has storage of it: those of its parts, then that of its second copy."""
         return self.parts if self.second_copy is None else (*self.parts, self.second_copy)
 
+    @property
+    def bucket_homes(self) -> "tuple[OpenTenant, ...]":
+        """The tenant on each of these platforms that keeps backups in buckets."""
+        return tuple(home for home in self.homes if home.capabilities.has_buckets)
+
     def _open(self, platform_name: str) -> Storage:
         return open_storage(self.checkout, platform_name) if self.open_other is None else self.open_other(platform_name)
 

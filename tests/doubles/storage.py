@@ -12,6 +12,7 @@ from pathlib import Path
 from coffre.errors import RemoteError
 from coffre.outside.faults import Fault
 from coffre.storage.platform import KeyOrigin
+from coffre.storage.ending import OwnerEraser
 from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import (
     AccessKey,
@@ -165,6 +166,9 @@ class MemoryPlatform:
 
     def delete_user(self, uid: str) -> None:
         self._users.pop(uid, None)
+
+    def open_owner_eraser(self, uid: str) -> OwnerEraser | None:
+        return None
 
     @contextmanager
     def extra_room(self, uid: str, extra_bytes: int) -> Iterator[None]:

@@ -62,8 +62,18 @@ def show_rehearsal(found: "Rehearsal") -> None:
         )
     if found.hold is not None:
         output.warning(f"a hold stands ({found.hold}): nothing is deleted")
+    _show_to_be_erased(found)
+
+
+def _show_to_be_erased(found: "Rehearsal") -> None:
     output.result("to be erased:")
     show_machines(found.machines)
+    for owner in found.owners:
+        below = f", {owner.below} tenants below it" if owner.below else ""
+        used = ", ".join(owner.used) or "nothing in use"
+        output.result(
+            f"  customer {owner.name} ({owner.uuid}) on {owner.platform}, with everything in it: {used}{below}"
+        )
     for user in found.users:
         output.result(f"  user {user.uid}: {len(user.access_key_ids)} keys")
     for path in found.bundles:
@@ -80,7 +90,7 @@ def show_machines(machines: "Sequence[MachineFound]") -> None:
     rows = [
         (
             machine.name if machine.copied_to is None else f"{machine.name} (copy on {machine.copied_to})",
-            machine.bucket,
+            machine.bucket if machine.vendor is None else f"(in the customer on {machine.vendor})",
             *(
                 (str(machine.holds.objects), str(machine.holds.versions), str(machine.holds.markers))
                 if machine.holds

@@ -6,6 +6,7 @@ from typing import assert_never
 from coffre.offboarding.erase.checks import (
     Absent,
     ContentsSeen,
+    CustomerSeen,
     ErasureCheck,
     ErasureLook,
     KeyAnswer,
@@ -31,6 +32,7 @@ _LOOKS: Mapping[ErasureLook, str] = {
     ErasureLook.BUNDLES: "secret bundles of",
     ErasureLook.STACK: "stack of",
     ErasureLook.PASSWORD: "password of machine",
+    ErasureLook.CUSTOMER: "customer",
     ErasureLook.QUOTED: "",
 }
 _ABSENT: Mapping[ErasureLook, str] = {
@@ -95,7 +97,29 @@ def _say_seen(check: ErasureCheck) -> str:
             return f"{_KEY_ANSWERS[answer]}: {said}" if said else _KEY_ANSWERS[answer]
         case RestoreTried(answer=answer, said=said):
             return said or _RESTORE_ANSWERS[answer]
+        case CustomerSeen():
+            return _say_customer(seen)
         case Quoted(text=text):
             return text
         case _:
             assert_never(seen)
+
+
+def _say_customer(seen: CustomerSeen) -> str:
+    left = [
+        words
+        for is_so, words in (
+            (seen.is_listed, "the vendor lists it, or another one with its external id"),
+            (seen.is_answering, "the vendor still shows it by its UUID"),
+            (seen.is_being_deleted, "the vendor is still deleting it"),
+        )
+        if is_so
+    ]
+    if left:
+        return ", ".join(left)
+    if seen.deleted_at is None:
+        return "not listed, and not shown by its UUID"
+    until = (
+        "" if seen.recoverable_until is None else f"; the vendor may recover it until {seen.recoverable_until:%Y-%m-%d}"
+    )
+    return f"not listed; the vendor says that it was deleted at {seen.deleted_at:%Y-%m-%d %H:%M} UTC{until}"

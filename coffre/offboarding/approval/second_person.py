@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from coffre.offboarding.approval.people import Acted, People, digest
-from coffre.offboarding.lifecycle.evidence import Approved, ErasureBegan, Step
+from coffre.offboarding.lifecycle.evidence import Approved, ErasureBegan, OwnerErasureBegan, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.records.details import to_details
 from coffre.signing.statements import Act
 
-ERASING = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
+ERASING = (Step.BUCKET_ERASED, Step.OWNER_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
 """The steps of an erasure: the author of any of them is an eraser."""
 
 
@@ -18,7 +18,9 @@ def digest_verification(journal: Journal, verified: Mapping[str, object]) -> str
     ``verified`` are the recorded details: a statement signs the form of its version.
     """
     began = [to_details(each) for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)]
-    return digest({"erased": began, "seen": {"checks": verified.get("checks")}})
+    owners = [to_details(each) for each in journal.read(Step.OWNER_ERASURE_BEGAN, OwnerErasureBegan)]
+    erased = {"erased": began, **({"owners": owners} if owners else {})}
+    return digest({**erased, "seen": {"checks": verified.get("checks")}})
 
 
 def list_erasers(journal: Journal) -> set[str]:

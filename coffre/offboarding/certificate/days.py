@@ -44,6 +44,8 @@ def _acts(facts: CertificateFacts) -> Iterator[tuple[str, date, datetime, date]]
             (f"Effacement commencé des sauvegardes de la machine {each.machine}", each.began),  # type: ignore[list-item]
             (f"Effacement achevé des sauvegardes de la machine {each.machine}", each.erased),  # type: ignore[list-item]
         ]
+    for vendor in facts.vendors or ():
+        acts.append((f"Suppression de l’espace du client chez {vendor.editor}", vendor.erased))  # type: ignore[arg-type]
     acts += [("Destruction des mots de passe ou des clés", each) for each in facts.secrets]  # type: ignore[misc]
     acts += [(f"Suppression du compte {each.fact.uid}", each) for each in facts.users]  # type: ignore[misc]
     if facts.verification is not None:

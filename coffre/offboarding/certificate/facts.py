@@ -10,6 +10,7 @@ from datetime import date
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from coffre.offboarding.approval.second_person import ERASING
 from coffre.offboarding.certificate.model import (
     Attests,
     AttributedEvidence,
@@ -26,6 +27,7 @@ from coffre.offboarding.certificate.model import (
     Provenance,
     Reached,
     Site,
+    VendorFacts,
 )
 from coffre.offboarding.certificate.reservations import Holding, list_reservations
 from coffre.offboarding.certificate.who import Who, list_people
@@ -36,6 +38,9 @@ from coffre.offboarding.lifecycle.evidence import (
     Attestation,
     BucketErased,
     ErasureBegan,
+    OwnerErased,
+    OwnerProved,
+    RestoreLeft,
     Returned,
     SecretDestroyed,
     Step,
@@ -49,6 +54,7 @@ from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import Attested, LetterPosted, RecordsTrimmed
 from coffre.records.facts.registry import read_as
 from coffre.signing.signers import person_of
+from coffre.spec.parts import parts_of
 from coffre.spec.platform import PlatformFile
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
@@ -136,6 +142,7 @@ def _gather(sources: Sources) -> CertificateFacts:
         timezone=tenant.timezone,
         people=tuple(list_people(entries, sources.who)),
         copy_site=_copy_site(sources),
+        vendors=tuple(_vendors(sources)) or None,
     )
 
 
@@ -183,7 +190,31 @@ def _site(platform: Platform) -> Site:
         account=stated.account,
         region=stated.region,
         host=None if is_named else stated.host,
+        is_vendors=True if stated.vendor_texts is not None else None,
     )
+
+
+def _vendor_parts(sources: Sources) -> list[Tenant]:
+    """Return the tenant on each platform that has no buckets; none for the end of one machine."""
+    platforms = sources.settings.platforms
+    found = parts_of(sources.tenant, platforms) if sources.machine is None else ()
+    return [each for each in found if not driver_of(platforms[each.storage.platform]).capabilities.has_buckets]
+
+
+def _vendors(sources: Sources) -> Iterable[VendorFacts]:
+    for part in _vendor_parts(sources):
+        name = part.storage.platform
+        stated = driver_of(sources.settings.platforms[name]).describe(sources.settings.platforms[name])
+        proved = [each for each in _list(sources, Step.OWNER_PROVED, OwnerProved) if each.fact.platform == name]
+        erased = [each for each in _list(sources, Step.OWNER_ERASED, OwnerErased) if each.fact.platform == name]
+        yield VendorFacts(
+            platform=name,
+            editor=stated.host.name if stated.host is not None else name,
+            site=_site(sources.settings.platforms[name]),
+            texts=stated.vendor_texts,
+            proved=proved[-1] if proved else None,
+            erased=erased[-1] if erased else None,
+        )
 
 
 def _copy_site(sources: Sources) -> Site | None:
@@ -220,8 +251,8 @@ def _basis(sources: Sources) -> Basis:
 def _calendar(sources: Sources) -> Calendar:
     leaving = sources.tenant.leaving
     assert leaving is not None  # noqa: S101 - asked of departures only
-    returned = _list(sources, Step.RETURNED, Returned)
-    return plan_calendar(leaving, sources.settings.offboarding, max((each.on for each in returned), default=None))
+    given = [*_steps(sources.entries, Step.RETURNED), *_steps(sources.entries, Step.RESTORE_LEFT)]
+    return plan_calendar(leaving, sources.settings.offboarding, max((each.on for each in given), default=None))
 
 
 def _course(sources: Sources) -> Iterable[Reached]:
@@ -255,6 +286,8 @@ def _machine_facts(sources: Sources, name: str) -> MachineFacts:
         began=began.get(None),
         erased=erased.get(None),
         copies=tuple(copies) or None,
+        vendor=next((each.storage.platform for each in _vendor_parts(sources) if name in each.machines), None),
+        restore_left=_find(own, Step.RESTORE_LEFT, RestoreLeft),
     )
 
 
@@ -270,9 +303,8 @@ def _verification(sources: Sources) -> CertifiedVerification | None:
     entries, looks = sources.entries, _list(sources, Step.VERIFIED, Verified)
     if not looks:
         return None
-    erasing = (Step.BUCKET_ERASED, Step.SECRET_DESTROYED, Step.USER_DELETED)
     last = looks[-1]
-    erasers = {entry.event.actor for entry in entries if entry.step in erasing and entry.event.at < last.at}
+    erasers = {entry.event.actor for entry in entries if entry.step in ERASING and entry.event.at < last.at}
     failed = sum(not each.fact.is_passed for each in looks[:-1])
     is_other_name = bool(erasers) and person_of(last.by) not in {person_of(each) for each in erasers}
     return CertifiedVerification(last, sources.who.is_verified_by_another, failed, is_other_name)

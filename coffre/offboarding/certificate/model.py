@@ -12,6 +12,9 @@ from coffre.offboarding.lifecycle.evidence import (
     Attestation,
     BucketErased,
     ErasureBegan,
+    OwnerErased,
+    OwnerProved,
+    RestoreLeft,
     Returned,
     SecretDestroyed,
     UserDeleted,
@@ -90,6 +93,8 @@ class Site:
     account: str | None = None
     region: str | None = None
     host: HostingCompany | None = None
+    is_vendors: Annotated[bool | None, OPTIONAL] = None
+    """Whether it is a vendor's service: ``account`` is the provider's there, ``region`` the data center."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,10 @@ class CopyFacts:
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """All established facts about one machine; ``copies`` are second copies of its backups, if any."""
+    """All established facts about one machine; ``copies`` are second copies of its backups, if any.
+
+    ``restore_left``: the customer was told how to restore it in the vendor's portal.
+    """
 
     machine: str
     system: str
@@ -147,6 +155,9 @@ class MachineFacts:
     began: AttributedEvidence[ErasureBegan] | None
     erased: AttributedEvidence[BucketErased] | None
     copies: Annotated[tuple[CopyFacts, ...] | None, OPTIONAL] = None
+    vendor: Annotated[str | None, OPTIONAL] = None
+    """The platform without buckets that kept its backups, with all others there; such a machine has no bucket."""
+    restore_left: Annotated[AttributedEvidence[RestoreLeft] | None, OPTIONAL] = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,22 @@ class CertifiedVerification:
     is_by_another: bool
     failed_before: int
     is_other_name: bool = False
+
+
+@dataclass(frozen=True)
+class VendorFacts:
+    """The end of a tenant's owner on a platform without buckets: a vendor's customer, which goes with all it holds.
+
+    ``texts`` names what is said of the vendor's own deletion (`certificat/editeur-NAME.html.j2`). ``proved`` is what
+    was there before somebody agreed to its end, ``erased`` what the vendor showed afterwards.
+    """
+
+    platform: str
+    editor: str
+    site: Site
+    texts: str | None
+    proved: AttributedEvidence[OwnerProved] | None
+    erased: AttributedEvidence[OwnerErased] | None
 
 
 class Role(StrEnum):
@@ -257,4 +284,6 @@ class CertificateFacts:
     people: tuple[Person, ...] = field(default=())
     copy_site: Annotated[Site | None, OPTIONAL] = None
     """The place of the second copy; None for a tenant that never had one."""
+    vendors: Annotated[tuple[VendorFacts, ...] | None, OPTIONAL] = None
+    """What vendors kept of it; None for a tenant whose backups were all in buckets."""
     format: int = FORMAT

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from coffre.correspondence import names
 from coffre.correspondence.pages import Enclosure, render_pdf
 from coffre.offboarding.certificate import wording
-from coffre.offboarding.certificate.model import CertificateFacts
+from coffre.offboarding.certificate.model import CertificateFacts, MachineFacts
 from coffre.offboarding.certificate.sealed import FACTS_FILE
 from coffre.offboarding.erase.checks import RepositoryPasswords
 from coffre.offboarding.lifecycle.evidence import BucketCount
@@ -28,6 +28,8 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
         "signer_name": signer_name,
         "service_name": names.SERVICE,
         "is_established": is_erasure_established(facts),
+        "in_buckets": list_in_buckets(facts),
+        "at_vendors": [each for each in facts.machines if each.vendor is not None],
         "totals": _add_up(machine.began.fact.before for machine in facts.machines if machine.began is not None),
         "copied": _add_up(copy.began.fact.before for machine in facts.machines for copy in machine.copies or ()),
         "passwords_handed_out": list_passwords_handed_out(facts),
@@ -55,15 +57,20 @@ def render_certificate(facts: CertificateFacts, signer_name: str, json_name: str
 
 def is_erasure_established(facts: CertificateFacts) -> bool:
     """Tell whether the evidence shows that everything was erased: only then the certificate may say so."""
-    erased = [each.erased for each in facts.machines] + [
-        copy.erased for each in facts.machines for copy in each.copies or ()
-    ]
+    in_buckets = list_in_buckets(facts)
+    erased = [each.erased for each in in_buckets] + [copy.erased for each in in_buckets for copy in each.copies or ()]
     gone = all(each is not None and each.fact.is_gone for each in erased)
     if facts.copy_site is not None:
         gone = gone and all(each.copies for each in facts.machines if each.began is not None)
-    destroyed = any(isinstance(each.fact.what, RepositoryPasswords) for each in facts.secrets)
+    gone = gone and all(each.erased is not None for each in facts.vendors or ())
+    destroyed = not in_buckets or any(isinstance(each.fact.what, RepositoryPasswords) for each in facts.secrets)
     verified = facts.verification is not None and facts.verification.seen.fact.is_passed
     return bool(facts.machines) and gone and destroyed and verified
+
+
+def list_in_buckets(facts: CertificateFacts) -> list[MachineFacts]:
+    """Return the machines whose backups were in a bucket of their own, and not at a vendor's."""
+    return [each for each in facts.machines if each.vendor is None]
 
 
 def list_passwords_handed_out(facts: CertificateFacts) -> list[str]:

@@ -10,6 +10,7 @@ from coffre.offboarding.certificate.model import CertificateFacts, MachineFacts,
 from coffre.offboarding.erase.checks import RepositoryPasswords
 from coffre.offboarding.lifecycle.evidence import AgentOutcome, BucketErased
 from coffre.offboarding.notices import words
+from coffre.records.facts.departure import Attested
 from coffre.spec.leaving import Choice
 
 
@@ -25,6 +26,7 @@ def list_reservations(facts: CertificateFacts, kept_to: Holding) -> list[str]:
     """Return every reservation; none when all facts of a certificate are established."""
     found = (
         *_of_machines(facts),
+        *_of_vendors(facts),
         *_of_the_tenant(facts),
         *_of_verification(facts),
         *_of_people(facts),
@@ -35,8 +37,11 @@ def list_reservations(facts: CertificateFacts, kept_to: Holding) -> list[str]:
 
 def _of_machines(facts: CertificateFacts) -> Iterator[str]:
     for each in facts.machines:
-        yield from _of_bucket(facts, each)
-        if facts.basis.choice == Choice.RETURN.value and not each.returned:
+        if each.vendor is not None:
+            yield from _of_restore(facts, each)
+        else:
+            yield from _of_bucket(facts, each)
+        if facts.basis.choice == Choice.RETURN.value and not each.returned and each.vendor is None:
             yield f"La restitution des données de la machine {each.machine} n’est pas établie."
         for snapshot in dict.fromkeys(each for seen in each.returned for each in seen.fact.set_aside):
             yield (
@@ -49,7 +54,38 @@ def _of_machines(facts: CertificateFacts) -> Iterator[str]:
         if each.agent is not None and each.agent.fact.outcome is AgentOutcome.UNREACHED:
             yield (
                 f"L’agent de la machine {each.machine}, restée injoignable, n’a pas été retiré par le prestataire ; "
-                "le logiciel et le mot de passe qui y sont enregistrés restent à effacer par le client."
+                + (
+                    "le logiciel et le mot de passe qui y sont enregistrés restent à effacer par le client."
+                    if each.vendor is None
+                    else "le logiciel reste à effacer par le client."
+                )
+            )
+
+
+def _of_restore(facts: CertificateFacts, each: MachineFacts) -> Iterator[str]:
+    """Name what is not known of a machine that only its vendor's portal restores."""
+    if facts.basis.choice != Choice.RETURN.value:
+        return
+    if each.restore_left is None:
+        yield f"L’invitation à récupérer les données de la machine {each.machine} chez l’éditeur n’est pas établie."
+    if not any(one.what is Attested.DATA_RECOVERED and one.received is not None for one in facts.attestations):
+        yield (
+            f"Rien n’établit que le client a récupéré les données de la machine {each.machine} depuis le portail de "
+            "l’éditeur."
+        )
+
+
+def _of_vendors(facts: CertificateFacts) -> Iterator[str]:
+    for each in facts.vendors or ():
+        if each.erased is None:
+            yield f"La suppression de l’espace du client chez {each.editor} n’est pas établie."
+            continue
+        until = each.erased.fact.recoverable_until
+        if until is not None and facts.issued_on <= until.astimezone(ZoneInfo(facts.timezone)).date():
+            yield (
+                f"D’après la documentation de {each.editor}, l’éditeur peut encore rétablir l’espace supprimé jusqu’au "
+                f"{french.format_day(until.astimezone(ZoneInfo(facts.timezone)).date())} ; le prestataire ne le "
+                "demandera pas."
             )
 
 
@@ -94,11 +130,12 @@ def _of_erased(facts: CertificateFacts, erased: BucketErased, of_what: str) -> I
 
 
 def _of_the_tenant(facts: CertificateFacts) -> Iterator[str]:
-    if not any(isinstance(each.fact.what, RepositoryPasswords) for each in facts.secrets):
+    has_buckets = any(each.vendor is None for each in facts.machines)
+    if has_buckets and not any(isinstance(each.fact.what, RepositoryPasswords) for each in facts.secrets):
         yield "La destruction des mots de passe de sauvegarde n’est pas établie."
     if facts.machine is not None:
         return
-    if not facts.users:
+    if has_buckets and not facts.users:
         yield "La suppression des comptes et des clés d’accès n’est pas établie."
     if facts.stack_removed is None:
         yield "La suppression de la configuration technique du service n’est pas établie."

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import assert_never
 
+from coffre.correspondence import french
 from coffre.offboarding.erase.checks import (
     Absent,
     ContentsSeen,
+    CustomerSeen,
     DestroyedSecret,
     ErasureCheck,
     ErasureLook,
@@ -36,6 +38,7 @@ LOOKS: Mapping[ErasureLook, str] = {
     ErasureLook.BUNDLES: "Fichiers de secrets de",
     ErasureLook.STACK: "Configuration technique de",
     ErasureLook.PASSWORD: "Mot de passe des sauvegardes de",
+    ErasureLook.CUSTOMER: "Espace du client chez l’éditeur",
     ErasureLook.QUOTED: "",
 }
 """The name of a check; the subject follows."""
@@ -99,10 +102,29 @@ def say_seen(check: ErasureCheck) -> str:
         case RestoreTried(answer=answer, said=said):
             quoted = f" ; réponse de restic : {said}" if said and answer is RestoreAnswer.FAILED else ""
             return _RESTORE_ANSWERS[answer] + quoted
+        case CustomerSeen():
+            return _say_customer(seen)
         case Quoted(text=text):
             return text
         case _:
             assert_never(seen)
+
+
+def _say_customer(seen: CustomerSeen) -> str:
+    left = [
+        words
+        for is_so, words in (
+            (seen.is_listed, "l’éditeur liste encore cet espace, ou un autre sous le même identifiant"),
+            (seen.is_answering, "l’éditeur répond encore pour cet espace"),
+            (seen.is_being_deleted, "suppression en cours chez l’éditeur"),
+        )
+        if is_so
+    ]
+    if left:
+        return " ; ".join(left)
+    if seen.deleted_at is None:
+        return "n’est plus listé et ne répond plus"
+    return f"n’est plus listé ; l’éditeur le déclare supprimé depuis le {french.format_day(seen.deleted_at.date())}"
 
 
 def name_secret(secret: DestroyedSecret) -> str:

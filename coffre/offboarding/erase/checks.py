@@ -6,7 +6,7 @@ has the English words, `certificate/wording.py` the French ones.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -29,6 +29,7 @@ class ErasureLook(StrEnum):
     BUNDLES = "secret_bundles"  # the tenant's slug
     STACK = "stack"  # the tenant's slug
     PASSWORD = "repository_password"  # noqa: S105 - a machine
+    CUSTOMER = "customer"  # the UUID of an owner on a platform without buckets
     QUOTED = "quoted"  # the unchanged name of a check of an earlier version
 
 
@@ -118,7 +119,19 @@ class RestoreTried:
     said: str = ""
 
 
-Seen = Absent | Present | ContentsSeen | Left | OwnedBuckets | KeyTried | RestoreTried | Quoted
+@dataclass(frozen=True, kw_only=True)
+class CustomerSeen:
+    """What a vendor still shows of a deleted owner; see `OwnerTrace`."""
+
+    kind: Literal["customer"] = "customer"
+    is_listed: bool
+    is_answering: bool
+    is_being_deleted: bool
+    deleted_at: datetime | None = None
+    recoverable_until: datetime | None = None
+
+
+Seen = Absent | Present | ContentsSeen | Left | OwnedBuckets | KeyTried | RestoreTried | CustomerSeen | Quoted
 """The result of a check."""
 
 

@@ -9,6 +9,7 @@ from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.certificate.sealed import read_tenant_key
 from coffre.offboarding.erase import destroying
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
+from coffre.offboarding.erase.owners import refuse_at_vendor
 from coffre.offboarding.erase.tenant import describe_erased, note_erased
 from coffre.offboarding.handover.targets.staging import machine_root
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure
@@ -67,6 +68,7 @@ def _advance(departure: Departure, machine: str) -> Waiting | None:
     opened, journal = departure.opened, departure.journal
     if journal.stage is None:
         refuse_unless_over(opened.tenant, machine, journal.today)
+        refuse_at_vendor(opened, machine)
         waiting = _erase(departure, machine)
         if waiting is not None:
             return waiting
@@ -93,11 +95,11 @@ def _erase(departure: Departure, machine: str) -> Waiting | None:
     refuse = refusing_under_hold(opened.tenant, opened.checkout, opened.log, f"erasing the backups of {machine}")
     refuse()
     departure.manner.confirm(f"Erase every backup of {opened.tenant.slug}/{machine} and its password, for ever?")
-    departure.prove(Act.ERASE, digest([home.buckets.name(machine) for home in opened.homes]))
+    departure.prove(Act.ERASE, digest([home.buckets.name(machine) for home in opened.bucket_homes]))
     with without_copying(opened):
         begun = {each.bucket for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)}
         # The buckets on all platforms are identified before the first deletion.
-        found = [(home, _identify(journal, home, machine)) for home in opened.homes]
+        found = [(home, _identify(journal, home, machine)) for home in opened.bucket_homes]
         for home, began in found:
             if began is not None:
                 _erase_bucket(departure, home, began, refuse, resumes=began.bucket in begun)

@@ -1,10 +1,10 @@
-"""Erases a tenant in order: every bucket, the repository passwords, then users and keys.
+"""Erases a tenant in order: every bucket, a vendor's customer, the repository passwords, then users and keys.
 
-The owner of each bucket is checked before the first deletion. Each deletion is recorded as soon as it is done, so that
-the next run continues an interrupted one, and the evidence is true.
+The owner of each bucket is checked before the first deletion, and so is each customer. Each deletion is recorded as
+soon as it is done, so that the next run continues an interrupted one, and the evidence is true.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from coffre.errors import RefusedError
 from coffre.offboarding.approval.people import digest
@@ -12,12 +12,14 @@ from coffre.offboarding.certificate.sealed import read_tenant_key
 from coffre.offboarding.erase import destroying
 from coffre.offboarding.erase.bucket import erase_bucket, identify_bucket
 from coffre.offboarding.erase.checks import ChecksFailedError, RepositoryPasswords
+from coffre.offboarding.erase.owners import ProvedOwner, erase_owners, prove_owners, refuse_enabled
 from coffre.offboarding.erase.verifying import verify_emptied
 from coffre.offboarding.lifecycle.clock import check_day_of_erasure
 from coffre.offboarding.lifecycle.due import find_lock_end, get_calendar, refusing_under_hold
 from coffre.offboarding.lifecycle.evidence import (
     BucketErased,
     ErasureBegan,
+    OwnerProved,
     SecretDestroyed,
     Step,
     UserDeleted,
@@ -31,17 +33,27 @@ from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 
 OnProgress = Callable[[str], None]
+Confirm = Callable[[Sequence[OwnerProved]], None]
+"""Asks the person before anything goes, and raises when the answer is no."""
 
 
 def erase_tenant(
-    opened: OpenTenant, journal: Journal, prove: Callable[[str], object], say: OnProgress, on_progress: OnProgress
+    opened: OpenTenant,
+    journal: Journal,
+    prove: Callable[[str], object],
+    say: OnProgress,
+    on_progress: OnProgress,
+    confirm: Confirm = lambda _: None,
 ) -> Waiting | None:
-    """Erase everything of a tenant; returns the reason to wait when the platform temporarily locks something.
+    """Erase everything of a tenant; returns the reason to wait when a platform locks something, or still deletes.
 
+    ``confirm`` gets the vendors' customers that would go, after they are recorded, and raises when the answer is no.
     ``prove`` lets the eraser sign before any deletion; its parameter is the subject of the signature. RefusedError
-    without a key for the certificate, under a hold, with differing clocks, or for a bucket of another tenant: then
-    nothing more is deleted.
+    without a key for the certificate, under a hold, with differing clocks, for a bucket of another tenant, or for a
+    customer that works still or is another one by now: then nothing more is deleted.
     """
+    owners = prove_owners(opened, journal)
+    confirm([each.proved for each in owners])
     # Without the certificate's key, the erasure does not begin.
     read_tenant_key(opened.tenant, opened.checkout, opened.embedded, utc_now())
     check_day_of_erasure(
@@ -53,17 +65,24 @@ def erase_tenant(
     )
     refuse = refusing_under_hold(opened.tenant, opened.checkout, opened.log, "its erasure")
     refuse()
-    prove(digest([home.buckets.name(name) for home in opened.homes for name in opened.tenant.machines]))
+    refuse_enabled(owners)
+    buckets = [home.buckets.name(name) for home in opened.bucket_homes for name in home.tenant.machines]
+    prove(digest([*buckets, *(f"{each.proved.platform}/{each.proved.uuid}" for each in owners)]))
     with without_copying(opened):
-        return _erase(opened, journal, refuse, say, on_progress)
+        return _erase(opened, journal, owners, refuse, say, on_progress)
 
 
 def _erase(
-    opened: OpenTenant, journal: Journal, refuse: Callable[[], None], say: OnProgress, on_progress: OnProgress
+    opened: OpenTenant,
+    journal: Journal,
+    owners: Sequence[ProvedOwner],
+    refuse: Callable[[], None],
+    say: OnProgress,
+    on_progress: OnProgress,
 ) -> Waiting | None:
     begun = {each.bucket for each in journal.read(Step.ERASURE_BEGAN, ErasureBegan)}
     # Every bucket on every platform is identified before the first deletion.
-    began = [(home, each) for home in opened.homes for each in _identify(home, journal)]
+    began = [(home, each) for home in opened.bucket_homes for each in _identify(home, journal)]
     gone = {each.bucket for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.is_gone}
     for home, each in began:
         if each.bucket not in gone:
@@ -80,23 +99,25 @@ def _erase(
             note_erased(journal, erased)
             say(describe_erased(erased))
     refuse()
+    deleting = erase_owners(journal, owners, refuse, say)
+    refuse()
     _destroy_passwords(opened, journal, say, refuse)
     if (until := find_lock_end(opened.tenant, journal)) is not None:
         return Waiting(f"the end of the platform's own lock on {until}: the locked data is already unreadable", until)
     refuse()
     _see_emptied(opened, journal, say)
     noted = {each.uid for each in journal.read(Step.USER_DELETED, UserDeleted)}
-    for home in opened.homes:
+    for home in opened.bucket_homes:
         for user in destroying.delete_users(home.tenant, home.storage, home.secrets, refuse=refuse):
             if user.uid not in noted:
                 journal.note(Step.USER_DELETED, user)
                 say(f"user {user.uid} and its keys are deleted")
-    return None
+    return deleting
 
 
 def _see_emptied(opened: OpenTenant, journal: Journal, say: OnProgress) -> None:
     """List every bucket again with the owner's key of each platform, its last use."""
-    homes = [home for home in opened.homes if home.storage.list_key_ids(home.buckets.owner_uid)]
+    homes = [home for home in opened.bucket_homes if home.storage.list_key_ids(home.buckets.owner_uid)]
     if journal.steps(Step.EMPTIED) or not homes:
         return
     began = journal.read(Step.ERASURE_BEGAN, ErasureBegan)
@@ -161,5 +182,7 @@ def _destroy_passwords(opened: OpenTenant, journal: Journal, say: OnProgress, re
         return
     locked = {each.bucket for each in journal.read(Step.BUCKET_ERASED, BucketErased) if each.locked is not None}
     destroyed = destroying.destroy_data_bundle(opened, refuse=refuse, locked=locked)
+    if not destroyed.places and not opened.bucket_homes:
+        return  # no machine ever had one
     journal.note(Step.SECRET_DESTROYED, destroyed)
     say(f"the repository passwords are destroyed in {len(destroyed.places)} places: no copy of a backup can be read")

@@ -7,8 +7,8 @@ from datetime import date
 from coffre.errors import RefusedError
 from coffre.offboarding.approval.second_person import digest_verification, has_approved, is_another_person, list_erasers
 from coffre.offboarding.erase.checks import ErasureCheck
-from coffre.offboarding.erase.verifying import of_home, verify_gone, verify_machine_gone
-from coffre.offboarding.lifecycle.evidence import ErasureBegan, Step, Verified
+from coffre.offboarding.erase.verifying import of_home, verify_gone, verify_machine_gone, verify_owners_gone
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, OwnerProved, Step, Verified
 from coffre.offboarding.lifecycle.procedure import Departure, Manner, open_departure
 from coffre.records.details import to_details
 from coffre.records.facts.departure import Stage
@@ -88,4 +88,8 @@ def _look(departure: Departure, machine: str | None) -> Sequence[ErasureCheck]:
     began = departure.journal.read(Step.ERASURE_BEGAN, ErasureBegan)
     if machine is not None:
         return verify_machine_gone(opened, machine, began)
-    return [check for home in opened.homes for check in verify_gone(home, of_home(home, began))]
+    owners = departure.journal.read(Step.OWNER_PROVED, OwnerProved)
+    return [
+        *(check for home in opened.homes for check in verify_gone(home, of_home(home, began))),
+        *verify_owners_gone(opened, owners),
+    ]

@@ -11,6 +11,7 @@ from coffre.errors import RemoteError
 from coffre.offboarding.erase.checks import (
     Absent,
     ContentsSeen,
+    CustomerSeen,
     ErasureCheck,
     ErasureLook,
     KeyAnswer,
@@ -22,7 +23,7 @@ from coffre.offboarding.erase.checks import (
     RestoreTried,
 )
 from coffre.offboarding.erase.destroying import list_users
-from coffre.offboarding.lifecycle.evidence import ErasureBegan
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, OwnerProved
 from coffre.operations.repository import storage_of
 from coffre.provisioning.engine.removal import list_stack_files
 from coffre.secrets import minting, rotations
@@ -31,6 +32,7 @@ from coffre.secrets.identifiers import SecretId
 from coffre.spec import naming
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Storage
+from coffre.storage.ending import OwnerEraser, OwnerProof
 from coffre.storage.values import AccessKey, BucketGoneError, PlatformAwayError
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.keys import access_key
@@ -52,10 +54,12 @@ def verify_emptied(storage: Storage, buckets: TenantBuckets, machines: Iterable[
 def verify_gone(home: OpenTenant, erased: Sequence[ErasureBegan]) -> list[ErasureCheck]:
     """Check that buckets, users and keys of one platform are gone, and that nothing can be restored. Changes nothing.
 
-    The bundle with the old keys must still be there, except for a copy that never had a bucket. RemoteError when the
-    platform cannot be asked.
+    The bundle with the old keys must still be there, except for a copy that never had a bucket. None where there are
+    no buckets: see `verify_owners_gone`. RemoteError when the platform cannot be asked.
     """
     tenant, storage = home.tenant, home.storage
+    if not home.capabilities.has_buckets:
+        return []
     control = home.secrets.find_control() if tenant.is_copy and not erased else home.secrets.control()
     if control is None:
         return list(_check_users(tenant, storage, None))
@@ -78,11 +82,12 @@ def verify_machine_gone(opened: OpenTenant, machine: str, began: Sequence[Erasur
     cannot be asked.
     """
     checks: list[ErasureCheck] = []
-    for home in opened.homes:
+    for home in opened.bucket_homes:
         erased = of_home(home, began)
         checks += _check_buckets(home.storage, erased)
         checks += (_check_contents(home.storage, each.bucket, home.buckets.owner_key()) for each in erased)
-    checks.append(_check_user(opened.storage, naming.machine_uid(opened.tenant, machine)))
+    if opened.capabilities.has_buckets:
+        checks.append(_check_user(opened.storage, naming.machine_uid(opened.tenant, machine)))
     is_gone = machine not in opened.secrets.data().repository_passwords
     return [*checks, _check_gone(ErasureLook.PASSWORD, machine, is_gone=is_gone)]
 
@@ -90,21 +95,55 @@ def verify_machine_gone(opened: OpenTenant, machine: str, began: Sequence[Erasur
 def verify_nothing_left(home: OpenTenant, began: Sequence[ErasureBegan]) -> list[ErasureCheck]:
     """Check, after the destruction of its keys, that neither one platform nor this computer has anything of the tenant.
 
-    Letters, certificates and records stay and are not checked. Changes nothing. RemoteError when the platform cannot be
-    asked, ExpectedError when the escrow is missing.
+    Owners on platforms without buckets are another function's (`verify_owners_gone`). Letters, certificates and records
+    stay and are not checked. Changes nothing. RemoteError when the platform cannot be asked, ExpectedError when the
+    escrow is missing.
     """
     tenant, name = home.tenant, naming.stack_name(home.tenant)
+    stack = _check_left(ErasureLook.STACK, name, list_stack_files(home.checkout, name))
+    on_platform = (
+        [*_check_buckets(home.storage, of_home(home, began)), *_check_users(tenant, home.storage, None)]
+        if home.capabilities.has_buckets
+        else []
+    )
+    if tenant.is_part:  # it has the bundles of the tenant's own platform
+        return [*on_platform, stack]
     bundles = [place for kind in KINDS for place in home.secrets.find_files(kind).places]
-    return [
-        *_check_buckets(home.storage, of_home(home, began)),
-        *_check_users(tenant, home.storage, None),
-        _check_left(ErasureLook.BUNDLES, name, bundles),
-        _check_left(ErasureLook.STACK, name, list_stack_files(home.checkout, name)),
-    ]
+    return [*on_platform, _check_left(ErasureLook.BUNDLES, name, bundles), stack]
+
+
+def verify_owners_gone(opened: OpenTenant, erased: Sequence[OwnerProved]) -> list[ErasureCheck]:
+    """Check that the tenant's owners on platforms without buckets are gone: not listed, and not found by their UUID.
+
+    ``erased`` are their proofs. Changes nothing. RemoteError when a platform cannot be asked.
+    """
+    checks = []
+    for home in opened.homes:
+        eraser = home.storage.open_owner_eraser(home.buckets.owner_uid)
+        if eraser is None:
+            continue
+        proofs = {each.uuid: each.proof for each in erased if each.platform == home.tenant.storage.platform}
+        checks += [_check_customer(eraser, proof) for proof in proofs.values()]
+        checks.append(_check_user(home.storage, home.buckets.owner_uid))
+    return checks
+
+
+def _check_customer(eraser: OwnerEraser, proof: OwnerProof) -> ErasureCheck:
+    trace = eraser.find_trace(proof)
+    seen = CustomerSeen(
+        is_listed=trace.is_listed,
+        is_answering=trace.is_answering,
+        is_being_deleted=trace.is_being_deleted,
+        deleted_at=trace.deleted_at,
+        recoverable_until=trace.recoverable_until,
+    )
+    return ErasureCheck(ErasureLook.CUSTOMER, proof.uuid, trace.is_gone, seen)
 
 
 def of_home(home: OpenTenant, began: Sequence[ErasureBegan]) -> list[ErasureBegan]:
     """Return the buckets of one platform of the tenant."""
+    if not home.capabilities.has_buckets:
+        return []
     return [each for each in began if each.copied_to == home.tenant.copied_to]
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from coffre.offboarding.certificate.issue import issue
 from coffre.offboarding.erase import destroying
 from coffre.offboarding.erase.checks import ChecksFailedError, ServiceKeys
-from coffre.offboarding.erase.verifying import verify_nothing_left
+from coffre.offboarding.erase.verifying import verify_nothing_left, verify_owners_gone
 from coffre.offboarding.lifecycle.due import refusing_under_hold
-from coffre.offboarding.lifecycle.evidence import ErasureBegan, SecretDestroyed, Step, Verified
+from coffre.offboarding.lifecycle.evidence import ErasureBegan, OwnerProved, SecretDestroyed, Step, Verified
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.keeping_after import trim_records
 from coffre.offboarding.notices.letting_know import Desk
@@ -27,6 +27,8 @@ def close(opened: OpenTenant, journal: Journal, desk: Desk, say: OnProgress) -> 
         )
         say("the stack, its state and its history are removed")
     for home in opened.homes:
+        if home.tenant.is_part:
+            continue  # it has the bundle of the tenant's own platform
         keys = ServiceKeys(copied_to=home.tenant.copied_to)
         if not any(each.what == keys for each in journal.read(Step.SECRET_DESTROYED, SecretDestroyed)):
             journal.note(Step.SECRET_DESTROYED, destroying.destroy_control_bundle(home, refuse=refuse))
@@ -38,7 +40,9 @@ def close(opened: OpenTenant, journal: Journal, desk: Desk, say: OnProgress) -> 
             destroying.remove_local(opened, refuse=refuse),
         )
     began = journal.read(Step.ERASURE_BEGAN, ErasureBegan)
-    last = Verified(tuple(check for home in opened.homes for check in verify_nothing_left(home, began)))
+    proved = journal.read(Step.OWNER_PROVED, OwnerProved)
+    left = [check for home in opened.homes for check in verify_nothing_left(home, began)]
+    last = Verified((*left, *verify_owners_gone(opened, proved)))
     journal.note(Step.FINAL_CHECK, last)
     if not last.is_passed:
         message, hint = f"{opened.tenant.slug} cannot be closed", "Find out who created it again, and why."

@@ -6,6 +6,7 @@ from coffre.agents import kinds
 from coffre.agents.applied import Applied
 from coffre.agents.desired import InvalidOrdersError
 from coffre.agents.driver import DeployResult, RemoveRequest
+from coffre.agents.kinds import with_bucket
 from coffre.errors import ExpectedError
 from coffre.observation.reports import find_own_applied
 from coffre.offboarding.lifecycle.evidence import Agent, AgentOutcome, UsersSuspended
@@ -38,6 +39,7 @@ def remove_agents(opened: OpenTenant, names: Sequence[str], on_progress: OnProgr
             generations[name] = TenantOrders.of(opened).write(name, removes=True, replaces_foreign=True).generation
     asked = []
     results: dict[str, DeployResult] = {}
+    platforms = {name: part.platform for part in opened.parts for name in part.tenant.machines}
     for name in names:
         forgotten = forget_scripted(opened, name)
         if forgotten is not None:
@@ -45,7 +47,7 @@ def remove_agents(opened: OpenTenant, names: Sequence[str], on_progress: OnProgr
             continue
         try:
             asked.append(
-                RemoveRequest(target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name))
+                RemoveRequest(target_of(opened.tenant, opened.checkout, platforms[name], opened.secrets, name))
             )
         except ExpectedError as problem:
             on_progress(f"{name}: {problem.message}")
@@ -75,6 +77,28 @@ def followed_removal(applied: Applied | None, ordered_generation: int | None) ->
     if applied is None or not applied.removed:
         return False
     return ordered_generation is None or applied.generation_applied >= ordered_generation
+
+
+def suspend_everywhere(opened: OpenTenant) -> UsersSuspended:
+    """Suspend the users of the tenant's machines, and its owner where that is what a platform can suspend.
+
+    A vendor's customer is disabled only now: before, its people restore from its portal. May run twice.
+    """
+    found = [
+        suspend_users(part.tenant, part.storage, with_bucket(part.tenant.active_machines())) for part in opened.parts
+    ]
+    owners = [part for part in opened.parts if part.capabilities.suspends_owner]
+    return UsersSuspended(
+        (*(uid for each in found for uid in each.uids), *(uid for uid in map(_suspend_owner, owners) if uid))
+    )
+
+
+def _suspend_owner(part: OpenTenant) -> str | None:
+    """Suspend the owner on one platform; returns it when it is suspended by the platform's answer."""
+    uid = part.buckets.owner_uid
+    part.storage.suspend_user(uid, True)
+    owner = part.storage.find_owner(uid, exact=False)
+    return uid if owner is not None and owner.suspended else None
 
 
 def suspend_users(tenant: Tenant, storage: Storage, machines: Iterable[str]) -> UsersSuspended:

@@ -108,4 +108,6 @@ def refusing_under_hold(tenant: Tenant, checkout: Checkout, log: TenantLog, doin
 
 
 def _returned_on(journal: Journal) -> date | None:
-    return max((entry.on for entry in journal.steps(Step.RETURNED)), default=None)
+    """Return the day on which the last data was returned, or left to the customer's own restore at a vendor's."""
+    given = (*journal.steps(Step.RETURNED), *journal.steps(Step.RESTORE_LEFT))
+    return max((entry.on for entry in given), default=None)

@@ -4,15 +4,16 @@ No person writes evidence: each step writes its own. Evidence contains no secret
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from coffre.offboarding.erase.checks import DestroyedSecret, ErasureCheck, Told
 from coffre.offboarding.lifecycle import earlier
 from coffre.records import details as details_of_records
 from coffre.records.facts.departure import ERASURE_BEGAN, Attested
+from coffre.storage.ending import OwnerProof
 
 E = TypeVar("E")
 
@@ -25,11 +26,15 @@ class Step(StrEnum):
     FROZEN = "frozen"
     RETURN_PLANNED = "return_planned"
     RETURNED = "returned"
+    RESTORE_LEFT = "restore_left"
     ATTESTED = "attested"
     AGENT = "agent"
     USERS_SUSPENDED = "users_suspended"
+    OWNER_PROVED = "owner_proved"
     ERASURE_BEGAN = ERASURE_BEGAN
+    OWNER_ERASURE_BEGAN = "owner_erasure_began"
     BUCKET_ERASED = "bucket_erased"
+    OWNER_ERASED = "owner_erased"
     EMPTIED = "emptied"
     SECRET_DESTROYED = "secret_destroyed"  # noqa: S105 (the name of a step)
     USER_DELETED = "user_deleted"
@@ -153,6 +158,19 @@ class Returned:
 
 
 @dataclass(frozen=True)
+class RestoreLeft:
+    """A machine whose backups only its vendor's own restore reads: the customer was told how to use it.
+
+    ``platform`` is its name in platform.yaml, ``editor`` the vendor's company, ``portal`` where the customer restores.
+    """
+
+    machine: str
+    platform: str
+    editor: str
+    portal: str
+
+
+@dataclass(frozen=True)
 class Attestation:
     """A customer's document: the attested duty, its hash, and its date."""
 
@@ -224,6 +242,56 @@ class BucketErased:
     is_gone: bool
     locked: Locked | None = None
     copied_to: Annotated[str | None, details_of_records.OPTIONAL] = None
+
+
+@dataclass(frozen=True)
+class OwnerProved:
+    """The owner on a platform without buckets as it was before somebody agreed to its end; see `OwnerProof`.
+
+    ``platform`` is its name in platform.yaml.
+    """
+
+    platform: str
+    external_id: str
+    uuid: str
+    name: str
+    version: int
+    is_enabled: bool
+    used: tuple[str, ...]
+    below: int
+
+    @classmethod
+    def of(cls, platform: str, proof: OwnerProof) -> Self:
+        return cls(platform, **{each.name: getattr(proof, each.name) for each in fields(proof)})
+
+    @property
+    def proof(self) -> OwnerProof:
+        """What a deletion compares the owner with."""
+        return OwnerProof(self.external_id, self.uuid, self.name, self.version, self.is_enabled, self.used, self.below)
+
+
+@dataclass(frozen=True)
+class OwnerErasureBegan:
+    """A proved owner whose deletion was agreed to: from here on it may be gone."""
+
+    platform: str
+    uuid: str
+    version: int
+
+
+@dataclass(frozen=True)
+class OwnerErased:
+    """A deleted owner, as other calls than the deletion's show it.
+
+    ``deleted_at`` is the vendor's word, None when it shows nothing of it any more; until ``recoverable_until`` the
+    vendor may be able to bring it back.
+    """
+
+    platform: str
+    external_id: str
+    uuid: str
+    deleted_at: datetime | None
+    recoverable_until: datetime | None
 
 
 @dataclass(frozen=True)

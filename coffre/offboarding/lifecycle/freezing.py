@@ -29,11 +29,17 @@ def freeze(tenant: Tenant, buckets: TenantBuckets) -> Frozen:
 
 
 def thaw(opened: OpenTenant) -> None:
-    """Restore the access of every machine in service, and its user, by the tenant file. May run twice."""
+    """Restore the access of every machine in service, and its user or owner, by the tenant file. May run twice."""
     for name in list_buckets(opened.tenant, opened.buckets, in_service=True):
         opened.storage.suspend_user(naming.machine_uid(opened.tenant, name), False)
         set_suspension(opened.buckets, name, find_reason(opened.tenant))
-    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log)
+    for part in opened.parts:
+        if part.capabilities.has_buckets:
+            settle_gate(part.tenant, part.platform, part.buckets, part.log)
+        if part.capabilities.suspends_owner:
+            uid = part.buckets.owner_uid
+            if part.storage.survey_user(uid) is not None:
+                part.storage.suspend_user(uid, find_reason(opened.tenant) is not None)
 
 
 def list_buckets(tenant: Tenant, buckets: TenantBuckets, *, in_service: bool = False) -> list[str]:

@@ -3,23 +3,24 @@
 Every step may run twice, also after a kill: it compares the journal with the current state, and does the rest.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
 
-from coffre.agents.kinds import with_bucket
 from coffre.offboarding.approval.approval import get_approval
 from coffre.offboarding.approval.people import Acted, People
 from coffre.offboarding.erase import tenant as erasure
+from coffre.offboarding.erase.owners import describe_proved, prove_owners
 from coffre.offboarding.handover import tenant as returning_all
+from coffre.offboarding.handover.vendors import leave_restores
 from coffre.offboarding.lifecycle import closing, dismantling, freezing
 from coffre.offboarding.lifecycle.calendar import Calendar
 from coffre.offboarding.lifecycle.clock import read_today
 from coffre.offboarding.lifecycle.due import gather_facts, get_leaving, list_agents_left
-from coffre.offboarding.lifecycle.evidence import Agent, Approved, Step
+from coffre.offboarding.lifecycle.evidence import Agent, Approved, OwnerProved, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.stages import Transition, Waiting, find_transition, is_late, refuse_renouncing
 from coffre.offboarding.notices.letting_know import Desk
@@ -173,7 +174,8 @@ def _renounce(departure: Departure) -> DepartureOutcome:
     if stage is None:
         get_leaving(opened.tenant)
     assert stage is not None  # noqa: S101 - get_leaving refuses
-    refuse_renouncing(opened.tenant.slug, stage, has_erasure_begun=bool(journal.steps(Step.ERASURE_BEGAN)))
+    begun = [*journal.steps(Step.ERASURE_BEGAN), *journal.steps(Step.OWNER_ERASURE_BEGAN)]
+    refuse_renouncing(opened.tenant.slug, stage, has_erasure_begun=bool(begun))
     freezing.thaw(opened)
     departure.documents += departure.desk.tell_renounced()
     journal.enter(Stage.RENOUNCED)
@@ -201,6 +203,7 @@ def _freeze(departure: Departure) -> None:
 
 def _return(departure: Departure) -> None:
     returning_all.return_all(departure.opened, departure.journal, departure.say, departure.manner.on_progress)
+    leave_restores(departure.opened, departure.journal, departure.say)
 
 
 def _tell_returned(departure: Departure) -> None:
@@ -227,21 +230,29 @@ def _remove_agents(departure: Departure) -> None:
 
 def _suspend_users(departure: Departure) -> None:
     opened, journal = departure.opened, departure.journal
-    suspended = dismantling.suspend_users(opened.tenant, opened.storage, with_bucket(opened.tenant.active_machines()))
+    suspended = dismantling.suspend_everywhere(opened)
     journal.note(Step.USERS_SUSPENDED, suspended)
+    prove_owners(opened, journal)
     departure.say(f"suspended on the platform: {', '.join(suspended.uids) or 'no user'}")
 
 
 def _erase(departure: Departure) -> Waiting | None:
-    slug = departure.opened.tenant.slug
-    departure.manner.confirm(f"Erase every backup of {slug}, its passwords, keys and users, for ever?")
     return erasure.erase_tenant(
         departure.opened,
         departure.journal,
         partial(departure.prove, Act.ERASE),
         departure.say,
         departure.manner.on_progress,
+        partial(_ask_to_erase, departure),
     )
+
+
+def _ask_to_erase(departure: Departure, owners: Sequence[OwnerProved]) -> None:
+    slug = departure.opened.tenant.slug
+    for each in owners:
+        departure.manner.on_progress(f"to be deleted: {describe_proved(each)}")
+    named = "".join(f", and {describe_proved(each)}" for each in owners)
+    departure.manner.confirm(f"Erase every backup of {slug}, its passwords, keys and users{named}, for ever?")
 
 
 def _close(departure: Departure) -> None:

@@ -8,6 +8,7 @@ from coffre.errors import ExpectedError, RefusedError
 from coffre.offboarding.approval.approval import get_approval
 from coffre.offboarding.approval.people import People
 from coffre.offboarding.erase.counting import count_bucket
+from coffre.offboarding.erase.owners import open_eraser, refuse_at_vendor
 from coffre.offboarding.lifecycle.calendar import Calendar
 from coffre.offboarding.lifecycle.clock import read_today
 from coffre.offboarding.lifecycle.due import gather_facts, get_leaving
@@ -34,7 +35,8 @@ from coffre.tenant.opening import OpenTenant, open_tenant
 class MachineFound:
     """One machine: its agent by the records, its last sign of life in the storage, and its bucket's current content.
 
-    ``copied_to`` is set for its second copy, which has no agent.
+    ``vendor`` is the platform that keeps its backups without a bucket; then ``bucket`` is empty. ``copied_to`` is set
+    for its second copy, which has no agent.
     """
 
     name: str
@@ -45,6 +47,7 @@ class MachineFound:
     bucket: str
     holds: BucketCount | None
     copied_to: str | None = None
+    vendor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,17 @@ class UserFound:
 
     uid: str
     access_key_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OwnerFound:
+    """An owner on a platform without buckets, with the vendor's figures of what would go with it."""
+
+    platform: str
+    uuid: str
+    name: str
+    used: tuple[str, ...]
+    below: int
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,7 @@ class Rehearsal:
     bundles: tuple[str, ...]
     records: tuple[RecordsFound, ...]
     stack_resources: int | None
+    owners: tuple[OwnerFound, ...] = ()
 
     @property
     def total(self) -> BucketCount:
@@ -122,10 +137,11 @@ def rehearse(checkout: Checkout, slug: str, asked_day: date | None) -> Rehearsal
             approved=approved,
             refused=refused,
             machines=tuple(found for home in opened.homes for found in _find_machines(home)),
-            users=tuple(user for home in opened.homes for user in _find_users(home.tenant, home.storage)),
+            users=tuple(user for home in opened.bucket_homes for user in _find_users(home.tenant, home.storage)),
             bundles=_find_bundles(opened),
             records=_find_records(opened.tenant, opened.log),
             stack_resources=_count_resources(opened),
+            owners=tuple(owner for home in opened.homes for owner in _find_owner(home)),
         )
 
 
@@ -149,13 +165,14 @@ def rehearse_machine(checkout: Checkout, slug: str, machine: str, asked_day: dat
                 f"{slug}/{machine} is in service: its backups are not erased",
                 "To retire a machine, write `retired: {on: DATE, keep_until: DATE}` in the file and apply it.",
             )
+        refuse_at_vendor(opened, machine)
         hold = opened.tenant.hold
         return MachineRehearsal(
             slug,
             read_today(opened.tenant, opened.embedded, asked_day),
             retirement.keep_until,
             None if hold is None else describe_hold(hold),
-            tuple(_find_machine(home, machine, home.buckets.has(machine)) for home in opened.homes),
+            tuple(_find_machine(home, machine, home.buckets.has(machine)) for home in opened.bucket_homes),
         )
 
 
@@ -169,6 +186,8 @@ def _look_at_approval(
 
 
 def _find_machines(home: OpenTenant) -> list[MachineFound]:
+    if not home.capabilities.has_buckets:
+        return [_find_at_vendor(home, name) for name in home.tenant.machines]
     standing = list_buckets(home.tenant, home.buckets)
     return [_find_machine(home, name, name in standing) for name in home.tenant.machines]
 
@@ -187,8 +206,22 @@ def _find_machine(home: OpenTenant, name: str, has_bucket: bool) -> MachineFound
     )
 
 
+def _find_at_vendor(home: OpenTenant, name: str) -> MachineFound:
+    machine, platform = home.machine(name), home.tenant.storage.platform
+    is_there = has_agent(home.log, name)
+    return MachineFound(name, machine.os.value, machine.is_retired, is_there, None, "", None, vendor=platform)
+
+
+def _find_owner(home: OpenTenant) -> list[OwnerFound]:
+    eraser = open_eraser(home)
+    proof = None if eraser is None else eraser.prove()
+    if proof is None:
+        return []
+    return [OwnerFound(home.tenant.storage.platform, proof.uuid, proof.name, proof.used, proof.below)]
+
+
 def _find_bundles(opened: OpenTenant) -> tuple[str, ...]:
-    found = (home.secrets.find_files(kind).places for home in opened.homes for kind in KINDS)
+    found = (home.secrets.find_files(kind).places for home in opened.homes if not home.tenant.is_part for kind in KINDS)
     return tuple(dict.fromkeys(place for places in found for place in places))
 
 

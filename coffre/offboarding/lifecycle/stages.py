@@ -126,7 +126,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         Stage.FROZEN,
         Stage.RETURNED,
         "every machine's data was returned and read back; at once when the customer chose erasure",
-        "data is returned, the customer is informed where it is",
+        "data is returned, the customer is informed where it is, and how to restore what only a vendor reads",
         lambda facts: Waiting(f"the return of {', '.join(facts.unreturned)}") if facts.unreturned else None,
     ),
     Transition(
@@ -140,14 +140,14 @@ TRANSITIONS: tuple[Transition, ...] = (
         Stage.ACKNOWLEDGED,
         Stage.DISMANTLED,
         "every agent is removed, or erasure is due and the unreached machines are named",
-        "agents are removed, then the machines' users are suspended",
+        "agents are removed, then the machines' users are suspended, and a vendor's customer is disabled",
         _for_the_agents,
     ),
     Transition(
         Stage.DISMANTLED,
         Stage.ERASED,
         "the first day of erasure has come, there is no hold, both clocks agree, no lock of the platform is left",
-        "buckets, then the data bundle and its escrow copy, then users and keys",
+        "buckets and a vendor's customer, then the data bundle and its escrow copy, then users and keys",
         _for_the_day_of_erasure,
     ),
     Transition(

@@ -1,7 +1,7 @@
 """The letters of a departure, in French: each is written once, as a PDF and as the text of its e-mail."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from coffre.correspondence.french import describe_reach
 from coffre.correspondence.pages import render_pdf, render_text
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.lifecycle.calendar import Calendar
-from coffre.offboarding.lifecycle.evidence import Agent, Returned
+from coffre.offboarding.lifecycle.evidence import Agent, RestoreLeft, Returned
 from coffre.offboarding.notices import ics, words
 from coffre.records.facts.departure import LetterKind
 from coffre.spec.leaving import Return, ReturnedSnapshots, ReturnFormat
@@ -30,7 +30,9 @@ class LetterFacts:
     """The facts of a letter. All letters except those of the erasure and the renunciation need the calendar.
 
     ``departure`` is 1 for a tenant's first, one more after each renounced one; ``returned_on`` is the day on which the
-    last data was returned; ``unreached`` are machines that keep their agent.
+    last data was returned; ``unreached`` are machines that keep their agent. ``restores`` are machines that the
+    customer restores in their vendor's portal, all of them if ``is_all_restored``; ``guides`` are the names of the
+    steps of that, by platform.
     """
 
     notice_on: date
@@ -38,6 +40,9 @@ class LetterFacts:
     returned: tuple[Returned, ...] = ()
     returned_on: date | None = None
     unreached: tuple[Agent, ...] = ()
+    restores: tuple[RestoreLeft, ...] = ()
+    guides: Mapping[str, str] = field(default_factory=dict)
+    is_all_restored: bool = False
     certificate: Certificate | None = None
     departure: int = 1
 
@@ -61,6 +66,11 @@ _FORMS: Mapping[LetterKind, _Form] = {
         "donnees-disponibles",
         "Vos données sont à votre disposition",
         lambda facts: facts.calendar and facts.returned and facts.returned_on,
+    ),
+    LetterKind.VENDOR_RESTORE: _Form(
+        "recuperation-editeur",
+        "Récupérez vos données depuis le portail de l’éditeur",
+        lambda facts: facts.calendar and facts.restores,
     ),
     LetterKind.REMINDER: _Form(
         "rappel",
@@ -161,6 +171,11 @@ def _word(
         "returned_on": facts.returned_on,
         "passwords_handed_out": [each.machine for each in facts.returned if each.password_handed_out],
         "unreached": facts.unreached,
+        "restores": facts.restores,
+        "editors": list(dict.fromkeys(each.editor for each in facts.restores)),
+        "portals": list(dict.fromkeys(each.portal for each in facts.restores)),
+        "guides": list(dict.fromkeys(facts.guides.values())),
+        "is_all_restored": facts.is_all_restored,
         "certificate": facts.certificate,
         "enclosed": _enclosed(kind),
     }

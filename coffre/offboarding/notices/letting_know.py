@@ -5,12 +5,14 @@ from typing import Any
 
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.erase.checks import ToldByLetter
+from coffre.offboarding.handover.vendors import list_restores
 from coffre.offboarding.lifecycle.due import get_calendar, has_receipt, list_agents_left
 from coffre.offboarding.lifecycle.evidence import Agent, Approved, Returned, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.notices.letters import LetterFacts, LetterKind, write_letter
 from coffre.offboarding.notices.mail import send_letter
 from coffre.spec.leaving import Choice
+from coffre.storage.kinds import driver_of
 from coffre.tenant.opening import OpenTenant
 
 
@@ -27,9 +29,13 @@ class Desk:
         return self._tell(LetterKind.NOTICE_RECEIVED, self._facts_with_calendar())
 
     def tell_returned(self) -> list[str]:
-        """Inform where the data is and how to verify it; with the choice of erasure there is no data to return."""
+        """Inform where the data is and how to verify it, and how to restore what only a vendor reads.
+
+        With the choice of erasure there is no data to return.
+        """
         facts = self._facts_of_return()
-        return self._tell(LetterKind.DATA_READY, facts) if facts.returned else []
+        told = self._tell(LetterKind.DATA_READY, facts) if facts.returned else []
+        return [*told, *(self._tell(LetterKind.VENDOR_RESTORE, facts) if facts.restores else [])]
 
     def remind(self) -> list[str]:
         """Remind the customer once, before the end of the retrieval period, unless it has acknowledged."""
@@ -82,7 +88,19 @@ class Desk:
         return self._facts_with_calendar(returned=returned, returned_on=returned_on)
 
     def _facts_with_calendar(self, **more: Any) -> LetterFacts:
-        return self._facts(calendar=get_calendar(self.opened.tenant, self.opened.checkout, self.journal), **more)
+        opened = self.opened
+        restores = tuple(list_restores(opened))
+        stated = {
+            part.tenant.storage.platform: driver_of(part.platform).describe(part.platform).vendor_texts
+            for part in opened.parts
+        }
+        return self._facts(
+            calendar=get_calendar(opened.tenant, opened.checkout, self.journal),
+            restores=restores,
+            guides={name: guide for name, guide in stated.items() if guide is not None},
+            is_all_restored=len(restores) == len(opened.tenant.machines),
+            **more,
+        )
 
     def _facts(self, **more: Any) -> LetterFacts:
         approved = self.journal.find(Step.APPROVED, Approved)

@@ -121,6 +121,7 @@ KEPT: Mapping[RetentionReason, tuple[str, str, str]] = {
 LETTERS: Mapping[LetterKind, str] = {
     LetterKind.NOTICE_RECEIVED: "Accusé de réception de la demande",
     LetterKind.DATA_READY: "Mise à disposition des données",
+    LetterKind.VENDOR_RESTORE: "Récupération des données par le portail de l’éditeur",
     LetterKind.REMINDER: "Rappel avant effacement",
     LetterKind.UNREACHED: "Machines injoignables",
     LetterKind.ERASED: "Effacement et certificat",

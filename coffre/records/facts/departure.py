@@ -35,6 +35,7 @@ class LetterKind(StrEnum):
 
     NOTICE_RECEIVED = "notice_received"
     DATA_READY = "data_ready"
+    VENDOR_RESTORE = "vendor_restore"
     REMINDER = "reminder"
     UNREACHED = "unreached"
     ERASED = "erased"

@@ -10,7 +10,7 @@ from coffre.spec.machine import MachineKind
 from coffre.spec.parsing.lookup import Data, block, blocks, find_day, find_repeated, is_retired, plural
 from coffre.spec.problems.problems import FileProblem, Loc
 from coffre.spec.problems.suggest import did_you_mean
-from coffre.spec.rules.homes import check_parts, check_vendor
+from coffre.spec.rules.homes import check_parts, check_vendor, is_all_vendors
 from coffre.spec.rules.hours import check_hours
 from coffre.spec.rules.maintenance import check_maintenance
 from coffre.spec.rules.paths import check_paths
@@ -201,9 +201,14 @@ def _check_leaving(data: Data) -> Iterator[FileProblem]:
     if signed_on and notice_on and notice_on < signed_on:
         hint = "there was nothing to end yet: check both dates"
         yield FileProblem(("leaving", "notice_on"), f"{{value}} is before contract.signed_on ({signed_on})", hint)
-    if leaving.get("choice") == "return" and leaving.get("return") is None:
+    if leaving.get("choice") == "return" and leaving.get("return") is None and not is_all_vendors(data):
         hint = "add return: {format: files, to: {via: directory, path: /mnt/…}}"
         yield FileProblem(("leaving", "choice"), "{value} needs a `return:` block", hint)
+    if leaving.get("return") is not None and is_all_vendors(data):
+        hint = "remove the block: the customer restores in the portal of its agents' vendor"
+        yield FileProblem(
+            ("leaving", "return"), "has no meaning: Coffre reads none of these backups", hint, at_key=True
+        )
     if leaving.get("choice") == "erase" and leaving.get("return") is not None:
         hint = "remove the block, or write choice: return"
         yield FileProblem(("leaving", "return"), "is given together with choice: erase", hint, at_key=True)

@@ -54,6 +54,12 @@ def check_vendor(data: Data) -> Iterator[FileProblem]:
         yield FileProblem(("contract",), message, hint, at_key=True)
 
 
+def is_all_vendors(data: Data) -> bool:
+    """Tell whether every machine of one tenant file has a vendor's agent, whose backups Coffre cannot read."""
+    agents, vendors = [machine.get("agent") for machine in blocks(data, "machines").values()], list(HOME_OF_AGENT)
+    return bool(agents) and all(agent in vendors for agent in agents)
+
+
 def check_homes(tenant: Tenant, platforms: Mapping[str, Platform]) -> Iterator[FileProblem]:
     """Yield the findings on a valid tenant under platform.yaml: each agent has a part of a kind that it uses."""
     names = list(tenant.storage.parts) or [tenant.storage.platform]

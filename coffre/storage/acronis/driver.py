@@ -56,14 +56,19 @@ class AcronisDriver:
         import stacks.acronis  # noqa: F401
 
     def describe(self, platform: Platform) -> PlatformStatement:
-        """Return the company that runs the service; the media are those of platform.yaml's own hosting."""
+        """Return the company that runs the service.
+
+        It keeps the media where `hosting.operator` names it; else the partner hosts the storage, and its operator does.
+        """
         own = _own(platform)
+        is_vendors = own.hosting.operator == own.vendor.name
         return PlatformStatement(
-            MediaKeeper.OPERATOR,
+            MediaKeeper.VENDOR if is_vendors else MediaKeeper.OPERATOR,
             account=own.partner,
             region=read_data_center(own.url).host,
             host=HostingCompany(own.vendor.name, own.vendor.country),
             portal=own.url,
+            vendor_texts="acronis",
         )
 
     def holds_store(self, platform: Platform, root: Path, address: str, key: AccessKey) -> bool:  # noqa: ARG002

@@ -3,10 +3,6 @@
 The vendor deletes a customer's backups with the customer, and nothing less. Nothing undoes it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-
 from coffre.acronis.errors import CredentialRefusedError, GoneError, RightRefusedError
 from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.unverified import RECOVERY
@@ -15,49 +11,7 @@ from coffre.errors import RefusedError, RemoteError
 from coffre.storage.acronis.connect import vendor_asked
 from coffre.storage.acronis.customers import Customers, find_external_id
 from coffre.storage.acronis.provider.use import read_all, read_figures
-
-Refuse = Callable[[], None]
-"""Raises when nothing may be deleted, for example because a hold was placed meanwhile."""
-
-
-@dataclass(frozen=True)
-class CustomerProof:
-    """A customer as it was when somebody decided its end: what is deleted has to be the same still.
-
-    ``used`` are figures for people, with their units; ``below`` counts the tenants in the customer.
-    """
-
-    external_id: str
-    uuid: str
-    name: str
-    version: int
-    is_enabled: bool
-    used: tuple[str, ...]
-    below: int
-
-
-@dataclass(frozen=True)
-class CustomerTrace:
-    """What the vendor still shows of a customer, by other calls than those of its deletion.
-
-    ``is_listed``: a live customer below the partner has its external id. ``is_answering``: it can be read by its UUID.
-    ``deleted_at`` is what the vendor says of a deleted one, None when it shows none.
-    """
-
-    is_listed: bool
-    is_answering: bool
-    is_being_deleted: bool
-    deleted_at: datetime | None
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether nothing is left that works."""
-        return not (self.is_listed or self.is_answering or self.is_being_deleted)
-
-    @property
-    def recoverable_until(self) -> datetime | None:
-        """Until when the vendor itself may be able to bring it back: nobody has verified how long."""
-        return None if self.deleted_at is None else self.deleted_at + RECOVERY.value
+from coffre.storage.ending import OwnerProof, OwnerTrace, Refuse
 
 
 class CustomerEraser:
@@ -70,13 +24,13 @@ class CustomerEraser:
             raise RefusedError(f"{uid} is not the name of a tenant's owner", "Nothing was changed.")
         self._customers, self._client, self._external_id = customers, customers.client, external_id
 
-    def prove(self) -> CustomerProof | None:
+    def prove(self) -> OwnerProof | None:
         """Return the customer as it is now; None without one."""
         with vendor_asked():
             found = self._customers.find_anew(self._external_id)
             if found is None:
                 return None
-            return CustomerProof(
+            return OwnerProof(
                 external_id=self._external_id,
                 uuid=str(found.id),
                 name=found.name,
@@ -86,10 +40,11 @@ class CustomerEraser:
                 below=len(self._client.tenants.list_child_ids(found.id)),
             )
 
-    def delete(self, proof: CustomerProof, refuse: Refuse) -> None:
+    def delete(self, proof: OwnerProof, refuse: Refuse) -> None:
         """Delete the customer of a proof with all its backups; may run again after a kill, with the same proof.
 
-        RefusedError, and nothing is changed: it is enabled, or not as it was when it was proved, or ``refuse`` says no.
+        RefusedError, and nothing is changed: it is enabled, or not as it was when it was proved, also in what is used,
+        or ``refuse`` says no.
         """
         refuse()
         if proof.external_id != self._external_id:
@@ -101,6 +56,8 @@ class CustomerEraser:
                 return
             if found is None or found.id != uuid:
                 raise RefusedError(f"{self._external_id} is another customer by now, not {uuid}", _LOOK_AGAIN)
+
+            self._refuse_used_since(uuid, proof)
 
             def confirm(held: Tenant) -> None:
                 _refuse_changed(held, proof)
@@ -114,12 +71,12 @@ class CustomerEraser:
                 "Run the same command again; if this persists, ask the vendor.",
             )
 
-    def find_trace(self, proof: CustomerProof) -> CustomerTrace:
+    def find_trace(self, proof: OwnerProof) -> OwnerTrace:
         """Return what is left of the customer of a proof."""
         with vendor_asked():
             return self._find_trace(TenantUuid(proof.uuid))
 
-    def _find_trace(self, uuid: TenantUuid) -> CustomerTrace:
+    def _find_trace(self, uuid: TenantUuid) -> OwnerTrace:
         tenants = self._client.tenants
         is_listed = any(
             each.is_live and (each.customer_id == self._external_id or each.id == uuid)
@@ -130,12 +87,25 @@ class CustomerEraser:
             shown = tenants.read(uuid, also_deleted=True)
         except GoneError:
             shown = None
-        return CustomerTrace(
+        deleted_at = None if shown is None else shown.deleted_at
+        return OwnerTrace(
             is_listed=is_listed,
             is_answering=live is not None and live.is_live,
             is_being_deleted=shown is not None and shown.external_operation_status is Operation.DELETING,
-            deleted_at=None if shown is None else shown.deleted_at,
+            deleted_at=deleted_at,
+            recoverable_until=None if deleted_at is None else deleted_at + RECOVERY.value,
         )
+
+    def _refuse_used_since(self, uuid: TenantUuid, proof: OwnerProof) -> None:
+        """Refuse when somebody has worked in it since: other figures, or other tenants in it."""
+        used, below = self._list_figures(uuid), len(self._client.tenants.list_child_ids(uuid))
+        if (used, below) != (proof.used, proof.below):
+            now = ", ".join(used) or "nothing"
+            raise RefusedError(
+                f"what customer {uuid} holds is not what it was when its end was agreed to: {now} in {below} tenants "
+                "below it",
+                _LOOK_AGAIN,
+            )
 
     def _list_figures(self, customer: TenantUuid) -> tuple[str, ...]:
         """Return what is used, without agents and machines where the service does not let anybody look inside."""
@@ -148,7 +118,7 @@ class CustomerEraser:
 _LOOK_AGAIN = "Nothing was changed. Look at it again, and agree to what is there now."
 
 
-def _refuse_changed(held: Tenant, proof: CustomerProof) -> None:
+def _refuse_changed(held: Tenant, proof: OwnerProof) -> None:
     if held.enabled:
         raise RefusedError(f"customer {proof.uuid} is enabled at Acronis", "Nothing was changed. Disable it first.")
     is_same = (str(held.id), held.customer_id, held.name, held.version) == (

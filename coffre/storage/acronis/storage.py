@@ -101,7 +101,7 @@ class AcronisStorage:
             return (tenants.disable if suspended else tenants.enable)(found.id).is_changed
 
     def delete_user(self, uid: str) -> None:
-        """Refuse for a customer that is there: its backups would go with it. See `open_customer_eraser`."""
+        """Refuse for a customer that is there: its backups would go with it. See `open_owner_eraser`."""
         with vendor_asked():
             found = self._customers.find(uid)
         if found is not None:
@@ -110,7 +110,7 @@ class AcronisStorage:
                 "Nothing was changed. Backups are deleted by offboarding alone.",
             )
 
-    def open_customer_eraser(self, uid: str) -> CustomerEraser:
+    def open_owner_eraser(self, uid: str) -> CustomerEraser:
         """Return what deletes a customer with everything in it, for ever. Only an erasure opens it."""
         return CustomerEraser(self._customers, uid)
 

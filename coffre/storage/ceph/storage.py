@@ -140,6 +140,9 @@ class CephStorage:
         with contextlib.suppress(NoSuchUserError):
             self.admin.delete_user(uid)
 
+    def open_owner_eraser(self, uid: str) -> None:
+        """Return None: an owner has buckets only, which have their own eraser."""
+
     def accepts_key(self, bucket: str, key: AccessKey) -> bool:
         # A separate client: this key is only checked and not kept.
         client = make_client(self.endpoint, key)

@@ -1,6 +1,6 @@
 """Every check, secret and letter has its French, whatever it looks at and sees; English is left to the CLI."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import get_args
 
 import pytest
@@ -10,6 +10,7 @@ from coffre.offboarding.certificate.wording import LOOKS, name_check, name_secre
 from coffre.offboarding.erase.checks import (
     Absent,
     ContentsSeen,
+    CustomerSeen,
     ErasureCheck,
     ErasureLook,
     KeyAnswer,
@@ -27,6 +28,7 @@ from coffre.offboarding.erase.checks import (
 )
 from coffre.secrets.identifiers import Generation, SecretId, SecretKind
 
+DELETED_AT = datetime(2027, 5, 3, 9, 30, tzinfo=UTC)
 BUCKET, UID = "martin-compta-01-779e82c9b5", "martin-k7f3q9wz2m"
 
 WORDS: list[tuple[ErasureLook, Seen, str]] = [
@@ -75,6 +77,22 @@ WORDS: list[tuple[ErasureLook, Seen, str]] = [
         ErasureLook.RESTORE,
         RestoreTried(answer=RestoreAnswer.FAILED, said="wrong password"),
         "échouée sans que la plate-forme l’ait refusée ; réponse de restic : wrong password",
+    ),
+    (
+        ErasureLook.CUSTOMER,
+        CustomerSeen(is_listed=True, is_answering=True, is_being_deleted=True),
+        "l’éditeur liste encore cet espace, ou un autre sous le même identifiant ; "
+        "l’éditeur répond encore pour cet espace ; suppression en cours chez l’éditeur",
+    ),
+    (
+        ErasureLook.CUSTOMER,
+        CustomerSeen(is_listed=False, is_answering=False, is_being_deleted=False),
+        "n’est plus listé et ne répond plus",
+    ),
+    (
+        ErasureLook.CUSTOMER,
+        CustomerSeen(is_listed=False, is_answering=False, is_being_deleted=False, deleted_at=DELETED_AT),
+        "n’est plus listé ; l’éditeur le déclare supprimé depuis le 3\u00a0mai\u00a02027",
     ),
     (ErasureLook.QUOTED, Quoted(text="something new"), "something new"),
 ]

@@ -14,7 +14,7 @@ import coffre
 ROOM = Path(coffre.__file__).parent
 DELETING = {
     "open_eraser",
-    "open_customer_eraser",
+    "open_owner_eraser",
     "delete_versions",
     "abort_upload",
     "abort_multipart_upload",

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from coffre.offboarding.certificate.issued import Certificate
-from coffre.offboarding.lifecycle.evidence import Agent, AgentOutcome
+from coffre.offboarding.lifecycle.evidence import Agent, AgentOutcome, RestoreLeft
 from coffre.offboarding.notices.letters import LetterFacts, LetterKind, letter_path, message_path, write_letter
 from coffre.tenant.opening import OpenTenant
 from tests.unit.offboarding.departures import (
@@ -45,6 +45,8 @@ def facts_of(opened: OpenTenant) -> LetterFacts:
         returned=(returned("compta-01", password_handed_out=True), returned("caisse-01", renamed=2)),
         returned_on=date(2027, 4, 1),
         unreached=UNREACHED,
+        restores=(RestoreLeft("portable-02", "vendor", "Acronis International GmbH", "https://eu2-cloud.acronis.com"),),
+        guides={"vendor": "acronis"},
         certificate=Certificate("CE-2027-K7-01", Path("c.pdf"), Path("c.json"), HASH, ("Une réserve <b>.",)),
     )
 

@@ -12,9 +12,10 @@ from coffre.errors import RefusedError, RemoteError
 from coffre.spec import naming
 from coffre.spec.storage_platform import AcronisPlatform
 from coffre.spec.tenant import Tenant
-from coffre.storage.acronis.erasing import CustomerEraser, CustomerProof, CustomerTrace
+from coffre.storage.acronis.erasing import CustomerEraser
 from coffre.storage.acronis.layout import tenant_layout
 from coffre.storage.acronis.storage import AcronisStorage
+from coffre.storage.ending import OwnerProof, OwnerTrace
 from coffre.storage.values import PlatformAwayError
 from tests.acronis.customers import Desk
 from tests.acronis.platforms import new_tenant
@@ -41,16 +42,16 @@ def eraser(storage: AcronisStorage, tenant: Tenant) -> CustomerEraser:
     """What deletes a customer that is disabled by now."""
     uid = naming.owner_uid(tenant)
     assert storage.suspend_user(uid, True)
-    return storage.open_customer_eraser(uid)
+    return storage.open_owner_eraser(uid)
 
 
-def prove(eraser: CustomerEraser) -> CustomerProof:
+def prove(eraser: CustomerEraser) -> OwnerProof:
     found = eraser.prove()
     assert found is not None
     return found
 
 
-def is_there(desk: Desk, proof: CustomerProof) -> bool:
+def is_there(desk: Desk, proof: OwnerProof) -> bool:
     return desk.client.tenants.find(TenantUuid(proof.uuid)) is not None
 
 
@@ -60,7 +61,7 @@ def test_a_disabled_customer_is_deleted_and_its_end_can_be_seen(
     proof = prove(eraser)
     assert (proof.external_id, proof.name, proof.is_enabled) == (f"coffre:{tenant.id}", tenant.name, False)
     assert (proof.used, proof.below) == ((), 0)
-    assert eraser.find_trace(proof) == CustomerTrace(True, True, False, None)
+    assert eraser.find_trace(proof) == OwnerTrace(True, True, False, None)
     assert not eraser.find_trace(proof).is_gone
     desk.forget()
     eraser.delete(proof, agreed)
@@ -79,14 +80,14 @@ def test_what_is_in_use_is_shown_to_whom_decides(
     layout = tenant_layout(tenant, platform)
     cloud.tell("set_settings", usage_lag_seconds=0)
     cloud.tell("set_usage", tenant_id=str(desk.tenant(layout).id), name="pw_base_workstations", value=3)
-    eraser = storage.open_customer_eraser(naming.owner_uid(tenant))
+    eraser = storage.open_owner_eraser(naming.owner_uid(tenant))
     assert prove(eraser).used == ("pw_base_workstations 3",)
     cloud.fail("status", "/api/agent_manager/.*", status=403, times=1)
     assert prove(eraser).used == ("pw_base_workstations 3",)
 
 
 def test_an_enabled_customer_is_refused_whatever_the_proof(desk: Desk, storage: AcronisStorage, tenant: Tenant) -> None:
-    eraser = storage.open_customer_eraser(naming.owner_uid(tenant))
+    eraser = storage.open_owner_eraser(naming.owner_uid(tenant))
     proof = prove(eraser)
     assert proof.is_enabled
     with pytest.raises(RefusedError, match="is enabled"):
@@ -123,7 +124,7 @@ def test_the_proof_of_another_customer_deletes_nothing(
     other = new_tenant()
     desk.converge(tenant_layout(other, platform), "Customer")
     storage.suspend_user(naming.owner_uid(other), True)
-    proof, foreign = prove(eraser), prove(storage.open_customer_eraser(naming.owner_uid(other)))
+    proof, foreign = prove(eraser), prove(storage.open_owner_eraser(naming.owner_uid(other)))
     for wrong in (foreign, replace(foreign, external_id=proof.external_id)):
         with pytest.raises(RefusedError, match=r"the proof is of|is another customer by now"):
             eraser.delete(wrong, agreed)
@@ -211,4 +212,4 @@ def test_a_deletion_that_the_vendor_forgot_is_an_error(
 @pytest.mark.parametrize("name", ["martin", "coffre-probe", "martin-k7f3q9wz2m.compta-01", "martin-k7f3q9wz2m_copy"])
 def test_only_an_owner_can_be_erased(storage: AcronisStorage, name: str) -> None:
     with pytest.raises(RefusedError, match="not the name of a tenant's owner"):
-        storage.open_customer_eraser(name)
+        storage.open_owner_eraser(name)
