@@ -90,6 +90,6 @@ def _look(departure: Departure, machine: str | None) -> Sequence[ErasureCheck]:
         return verify_machine_gone(opened, machine, began)
     owners = departure.journal.read(Step.OWNER_PROVED, OwnerProved)
     return [
-        *(check for home in opened.homes for check in verify_gone(home, of_home(home, began))),
+        *(check for home in opened.bucket_homes for check in verify_gone(home, of_home(home, began))),
         *verify_owners_gone(opened, owners),
     ]

@@ -54,12 +54,10 @@ def verify_emptied(storage: Storage, buckets: TenantBuckets, machines: Iterable[
 def verify_gone(home: OpenTenant, erased: Sequence[ErasureBegan]) -> list[ErasureCheck]:
     """Check that buckets, users and keys of one platform are gone, and that nothing can be restored. Changes nothing.
 
-    The bundle with the old keys must still be there, except for a copy that never had a bucket. None where there are
-    no buckets: see `verify_owners_gone`. RemoteError when the platform cannot be asked.
+    The bundle with the old keys must still be there, except for a copy that never had a bucket. RemoteError when the
+    platform cannot be asked.
     """
     tenant, storage = home.tenant, home.storage
-    if not home.capabilities.has_buckets:
-        return []
     control = home.secrets.find_control() if tenant.is_copy and not erased else home.secrets.control()
     if control is None:
         return list(_check_users(tenant, storage, None))
