@@ -11,8 +11,8 @@ from pathlib import Path
 
 from coffre.errors import RemoteError
 from coffre.outside.faults import Fault
-from coffre.storage.platform import KeyOrigin
 from coffre.storage.ending import OwnerEraser
+from coffre.storage.platform import KeyOrigin
 from coffre.storage.survey import SurveyedUser
 from coffre.storage.values import (
     AccessKey,

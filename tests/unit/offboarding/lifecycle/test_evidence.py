@@ -9,6 +9,7 @@ import pytest
 from coffre.offboarding.erase.checks import (
     Absent,
     ContentsSeen,
+    CustomerSeen,
     ErasureCheck,
     ErasureLook,
     KeyAnswer,
@@ -34,6 +35,10 @@ from coffre.offboarding.lifecycle.evidence import (
     ErasureBegan,
     Flaws,
     Locked,
+    OwnerErased,
+    OwnerErasureBegan,
+    OwnerProved,
+    RestoreLeft,
     Returned,
     SecretDestroyed,
     UserDeleted,
@@ -57,6 +62,8 @@ SEEN: list[Seen] = [
     OwnedBuckets(sought=2, names=("a",)),
     *(KeyTried(answer=answer, said="no") for answer in KeyAnswer),
     *(RestoreTried(answer=answer, said="no") for answer in RestoreAnswer),
+    CustomerSeen(is_listed=False, is_answering=True, is_being_deleted=False),
+    CustomerSeen(is_listed=False, is_answering=False, is_being_deleted=True, deleted_at=NOON, recoverable_until=NOON),
     Quoted(text="something"),
 ]
 PASSED = ErasureCheck(ErasureLook.USER, "martin-k7", True, Absent())
@@ -95,6 +102,11 @@ EVIDENCE = [
     SecretDestroyed(ServiceKeys(), (), "ef" * 32),
     SecretDestroyed(Quoted(text="the data bundle"), (), "ef" * 32),
     UserDeleted("martin-k7.m1", ("AKIA1", "AKIA2")),
+    RestoreLeft("portable-01", "vendor", "Acronis International GmbH", "https://eu2-cloud.acronis.com"),
+    OwnerProved("vendor", "coffre:k7", "6e6d758d", "Martin", 4, False, ("pw_base_workstations 3",), 1),
+    OwnerErasureBegan("vendor", "6e6d758d", 4),
+    OwnerErased("vendor", "coffre:k7", "6e6d758d", NOON, NOON),
+    OwnerErased("vendor", "coffre:k7", "6e6d758d", None, None),
     Verified((PASSED, FAILED)),
     *(Verified((ErasureCheck(ErasureLook.BUCKET, "b", False, seen),)) for seen in SEEN),
 ]
