@@ -83,7 +83,7 @@ def _of_vendors(facts: CertificateFacts) -> Iterator[str]:
         until = each.erased.fact.recoverable_until
         if until is not None and facts.issued_on <= until.astimezone(ZoneInfo(facts.timezone)).date():
             yield (
-                f"D’après la documentation de {each.editor}, l’éditeur peut encore rétablir l’espace supprimé jusqu’au "
+                f"D’après sa documentation, l’éditeur {each.editor} peut encore rétablir l’espace supprimé jusqu’au "
                 f"{french.format_day(until.astimezone(ZoneInfo(facts.timezone)).date())} ; le prestataire ne le "
                 "demandera pas."
             )

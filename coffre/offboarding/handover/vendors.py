@@ -13,12 +13,12 @@ OnProgress = Callable[[str], None]
 
 
 def list_restores(opened: OpenTenant) -> list[RestoreLeft]:
-    """Return the machines whose backups SMILÉO cannot read, each with where the customer restores them.
+    """Return the machines whose backups the customer restores by itself; none when it chose erasure."""
+    return [] if get_leaving(opened.tenant).choice is Choice.ERASE else list_vendor_machines(opened)
 
-    None when the customer chose erasure.
-    """
-    if get_leaving(opened.tenant).choice is Choice.ERASE:
-        return []
+
+def list_vendor_machines(opened: OpenTenant) -> list[RestoreLeft]:
+    """Return the machines whose backups SMILÉO cannot read, each with where they are restored."""
     return [
         RestoreLeft(name, part.tenant.storage.platform, stated.host.name if stated.host else "", stated.portal or "")
         for part in opened.parts

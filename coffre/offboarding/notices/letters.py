@@ -31,8 +31,8 @@ class LetterFacts:
 
     ``departure`` is 1 for a tenant's first, one more after each renounced one; ``returned_on`` is the day on which the
     last data was returned; ``unreached`` are machines that keep their agent. ``restores`` are machines that the
-    customer restores in their vendor's portal, all of them if ``is_all_restored``; ``guides`` are the names of the
-    steps of that, by platform.
+    customer restores in their vendor's portal; ``guides`` are the names of the steps of that, by platform. ``editors``
+    are the vendors that keep backups, of all machines if ``is_all_vendors``.
     """
 
     notice_on: date
@@ -42,7 +42,8 @@ class LetterFacts:
     unreached: tuple[Agent, ...] = ()
     restores: tuple[RestoreLeft, ...] = ()
     guides: Mapping[str, str] = field(default_factory=dict)
-    is_all_restored: bool = False
+    editors: tuple[str, ...] = ()
+    is_all_vendors: bool = False
     certificate: Certificate | None = None
     departure: int = 1
 
@@ -172,10 +173,10 @@ def _word(
         "passwords_handed_out": [each.machine for each in facts.returned if each.password_handed_out],
         "unreached": facts.unreached,
         "restores": facts.restores,
-        "editors": list(dict.fromkeys(each.editor for each in facts.restores)),
+        "editors": list(facts.editors),
         "portals": list(dict.fromkeys(each.portal for each in facts.restores)),
         "guides": list(dict.fromkeys(facts.guides.values())),
-        "is_all_restored": facts.is_all_restored,
+        "is_all_vendors": facts.is_all_vendors,
         "certificate": facts.certificate,
         "enclosed": _enclosed(kind),
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from coffre.offboarding.certificate.issued import Certificate
 from coffre.offboarding.erase.checks import ToldByLetter
-from coffre.offboarding.handover.vendors import list_restores
+from coffre.offboarding.handover.vendors import list_restores, list_vendor_machines
 from coffre.offboarding.lifecycle.due import get_calendar, has_receipt, list_agents_left
 from coffre.offboarding.lifecycle.evidence import Agent, Approved, Returned, Step
 from coffre.offboarding.lifecycle.journal import Journal
@@ -89,20 +89,25 @@ class Desk:
 
     def _facts_with_calendar(self, **more: Any) -> LetterFacts:
         opened = self.opened
-        restores = tuple(list_restores(opened))
         stated = {
             part.tenant.storage.platform: driver_of(part.platform).describe(part.platform).vendor_texts
             for part in opened.parts
         }
         return self._facts(
             calendar=get_calendar(opened.tenant, opened.checkout, self.journal),
-            restores=restores,
+            restores=tuple(list_restores(opened)),
             guides={name: guide for name, guide in stated.items() if guide is not None},
-            is_all_restored=len(restores) == len(opened.tenant.machines),
             **more,
         )
 
     def _facts(self, **more: Any) -> LetterFacts:
         approved = self.journal.find(Step.APPROVED, Approved)
         assert approved is not None  # noqa: S101 - nothing is told before the approval is written down
-        return LetterFacts(approved.notice_on, departure=self.journal.departure, **more)
+        at_vendors = list_vendor_machines(self.opened)
+        return LetterFacts(
+            approved.notice_on,
+            departure=self.journal.departure,
+            editors=tuple(dict.fromkeys(each.editor for each in at_vendors)),
+            is_all_vendors=len(at_vendors) == len(self.opened.tenant.machines),
+            **more,
+        )

@@ -47,6 +47,7 @@ def facts_of(opened: OpenTenant) -> LetterFacts:
         unreached=UNREACHED,
         restores=(RestoreLeft("portable-02", "vendor", "Acronis International GmbH", "https://eu2-cloud.acronis.com"),),
         guides={"vendor": "acronis"},
+        editors=("Acronis International GmbH",),
         certificate=Certificate("CE-2027-K7-01", Path("c.pdf"), Path("c.json"), HASH, ("Une réserve <b>.",)),
     )
 
