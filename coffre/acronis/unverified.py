@@ -88,9 +88,38 @@ TRIAL_IS_LEFT_FOR_GOOD = Assumption(
 RECOVERY = Assumption(
     "recovery",
     "A deleted tenant can be recovered for 30 days at most; Coffre treats a deletion as final.",
-    "A certificate of erasure would be early: the vendor may keep data longer.",
+    "The certificate names too early a day: the vendor may keep data longer.",
     ShownBy.ASKING,
     timedelta(days=30),
+)
+DISABLED_CUSTOMERS = Assumption(
+    "disabled-customers",
+    "Nobody can log in to a disabled customer, so that it cannot restore: Coffre disables it after its receipt only.",
+    "Coffre waits longer than it has to, so nothing goes wrong.",
+    ShownBy.CHANGING,
+    None,
+)
+DELETION_TAKES_BACKUPS = Assumption(
+    "deletion-takes-backups",
+    "The deletion of a tenant takes its backups with it, also on a storage of the partner's own.",
+    "A certificate of erasure says more than is true: ask before the first one.",
+    ShownBy.ASKING,
+    None,
+)
+BACKUPS_OF_ONE_MACHINE = Assumption(
+    "backups-of-one-machine",
+    "Nobody knows a call that deletes the backups of one machine: Coffre says that the portal does it.",
+    "Coffre never tries it, so nothing goes wrong.",
+    ShownBy.ASKING,
+    None,
+)
+PORTAL_RESTORE = Assumption(
+    "portal-restore",
+    "Files are restored in the portal by Devices, Recovery, a recovery point, Recover, Files/folders, Download.",
+    "The letter to a customer that leaves names other menus than the portal has: "
+    "templates/courriers/portail-acronis.html.j2.",
+    ShownBy.PORTAL,
+    None,
 )
 SIBLING_NAMES = Assumption(
     "sibling-names",
