@@ -47,7 +47,11 @@ def remove_agents(opened: OpenTenant, names: Sequence[str], on_progress: OnProgr
             continue
         try:
             asked.append(
-                RemoveRequest(target_of(opened.tenant, opened.checkout, platforms[name], opened.secrets, name))
+                RemoveRequest(
+                    target_of(
+                        opened.tenant, opened.checkout, platforms.get(name, opened.platform), opened.secrets, name
+                    )
+                )
             )
         except ExpectedError as problem:
             on_progress(f"{name}: {problem.message}")

@@ -180,7 +180,9 @@ def open_leaver(
     homes.write_file(**deepcopy(fields))
     leaver = Leaver(homes, cloud, desk, fields)
     if not is_mixed:
-        homes.look(lambda opened: ensure_secrets(opened.tenant, opened.secrets, opened.log, quietly, chooses_keys=False))
+        homes.look(
+            lambda opened: ensure_secrets(opened.tenant, opened.secrets, opened.log, quietly, chooses_keys=False)
+        )
     leaver.make_customer()
     leaving = deepcopy(LEAVING)
     if not is_mixed:
