@@ -53,9 +53,10 @@ def repositories_of(name: str, machine: Machine) -> RepositoryFormat:
     """Return the format of a machine's repository; RefusedError when SMILÉO can open none."""
     found = driver_of(machine).repositories
     if found is None:
+        statement = find_statement(machine)
         raise RefusedError(
             f"{name} has no repository that SMILÉO can open (`agent: {machine.agent}`)",
-            "Use the tools of the agent's own vendor.",
+            f"{statement.guide} says what to do instead." if statement else "Use the tools of the agent's own vendor.",
         )
     return found
 

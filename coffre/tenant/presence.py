@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from coffre.agents.kinds import with_bucket
+from coffre.agents.kinds import find_statement, with_bucket
 from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
 from coffre.records.facts.contract import Commissioned
@@ -26,10 +26,11 @@ def refuse_unapplied(tenant: Tenant, buckets: TenantBuckets, log: Log, machines:
     elsewhere = [name for name in machines if name not in in_need]
     if elsewhere:
         kinds = sorted({tenant.machines[name].agent.value for name in elsewhere})
+        statement = find_statement(tenant.machines[elsewhere[0]])
         raise RefusedError(
             f"{tenant.slug}: {', '.join(elsewhere)} keeps no backups on {tenant.storage.platform} "
             f"(`agent: {', '.join(kinds)}`)",
-            "Use the tools of the agent's own vendor.",
+            f"{statement.guide} says what to do instead." if statement else "Use the tools of the agent's own vendor.",
         )
     missing = _list_missing(tenant, buckets, log, machines)
     if missing:
