@@ -111,9 +111,10 @@ def _ask_parts(sheet: Sheet) -> Iterator[Question]:
     names = tuple(sheet.vendors)
     hint = f"of {', '.join(names)}; empty when no machine has its agent"
     yield Question(parts, "Vendor's platform for some machines", hint, is_optional=True, kind=_NAME, among=names)
-    vendors = next(iter(sheet.names_at(parts)), None)
+    vendors = next((name for name in sheet.names_at(parts) if name in names), None)
     if vendors is None:
-        put(sheet.data, parts, None)
+        if not sheet.names_at(parts):
+            put(sheet.data, parts, None)
         return
     yield Question((*parts, vendors, "quota"), "  Its part of the storage sold", "like 100 Go, the rest is the other's")
     own = str(find_at(sheet.data, ("storage", "platform")))

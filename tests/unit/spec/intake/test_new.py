@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from coffre.errors import RefusedError, UsageError
 from coffre.spec.intake.collection_sheet import render_collection_sheet
 from coffre.spec.intake.new import Sheet, mint_id, read_answers
 from coffre.spec.intake.placing import place_tenant
-from coffre.spec.intake.questions import interview
+from coffre.spec.intake.questions import interview, interview_rest
 from coffre.spec.intake.rendering import render_tenant
 from coffre.spec.loader import InvalidRepositoryError, load_checkout
 from coffre.spec.machine import AgentKind
@@ -21,7 +22,7 @@ from coffre.spec.parsing.documents import Document, read_document
 from coffre.spec.platform import PlatformFile
 from coffre.spec.rules.homes import check_homes
 from coffre.spec.tenant import Tenant
-from tests.vendor_tenants import PLATFORMS
+from tests.vendor_tenants import PARTS, PLATFORMS
 
 REPOSITORY = Path(__file__).parents[4]
 MakeRoot = Callable[..., Path]
@@ -225,6 +226,21 @@ def test_a_space_in_parts_is_asked_for_where_there_is_a_vendors_platform() -> No
         "lab": {"quota": "150 Go"},
     }
     assert [each["agent"] for each in data["machines"].values()] == ["acronis", "restic"]
+
+
+def test_what_is_known_of_a_space_in_parts_is_not_asked_again() -> None:
+    sheet = Sheet("garage-blanc", ID, ["lab", "editor"], VENDORS)
+    sheet.data |= {
+        "licences": {"workstation": 2},
+        "storage": {"platform": "lab", "quota": "200 Go", "parts": deepcopy(PARTS)},
+        "machines": {"poste-1": {"agent": "acronis", "os": "linux"}},
+        "plans": {"office": {}},
+    }
+    before = deepcopy(sheet.data["storage"]["parts"])
+    asked = {".".join(map(str, question.loc)) for question in interview_rest(sheet)}
+    assert "contract.vendor.order" in asked
+    assert not {each for each in asked if each.startswith("storage.parts") or each == "machines.poste-1.agent"}
+    assert sheet.data["storage"]["parts"] == before
 
 
 def test_the_customers_sheet_asks_for_order_and_terms_where_a_vendors_agent_can_be_chosen() -> None:
