@@ -141,6 +141,9 @@ def _show_found(found: "FoundTenant") -> None:
     for machine in found.machines:
         orders = "its orders tell its plan" if machine.orders is not None else "no orders that tell its plan"
         user = orders if machine.has_user else "no user: it is retired"
+        if machine.deployed is not None:
+            output.result(f"  {machine.name}: no bucket; the records know its agent ({machine.deployed.agent})")
+            continue
         output.result(f"  {machine.name}: bucket {machine.bucket}; {user}")
     if owner.suspended:
         output.warning(f"the user {owner.uid} is suspended on the platform")

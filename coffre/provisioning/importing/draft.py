@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coffre.errors import RefusedError
-from coffre.provisioning.importing.found import FoundTenant
+from coffre.provisioning.importing.found import FoundMachine, FoundTenant
+from coffre.records.facts.agents import FIRST_AGENT
 from coffre.spec.values.schedule import Weekday
 from coffre.spec.values.sizes import write_size
 
@@ -17,6 +18,8 @@ def draft_tenant(found: FoundTenant) -> dict[str, Any]:
     storage: dict[str, Any] = {"platform": found.platform}
     if found.quota_bytes is not None:
         storage["quota"] = write_size(found.quota_bytes)
+    if found.parts:
+        storage["parts"] = {name: {"quota": write_size(quota_bytes)} for name, quota_bytes in found.parts.items()}
     if found.undelete_days is not None:
         storage["undelete_days"] = found.undelete_days
     if found.copy_platform is not None:
@@ -65,7 +68,7 @@ def _draft_machines(found: FoundTenant) -> tuple[dict[str, Any], dict[str, Any]]
     plans: dict[str, Any] = {}
     machines: dict[str, Any] = {}
     for machine in found.machines:
-        machines[machine.name] = {"agent": "restic"}
+        machines[machine.name] = _draft_agent(machine)
         days = found.past.retired.get(machine.name)
         if days is not None and not machine.has_user:
             machines[machine.name]["retired"] = {"on": days[0].isoformat(), "keep_until": days[1].isoformat()}
@@ -76,6 +79,15 @@ def _draft_machines(found: FoundTenant) -> tuple[dict[str, Any], dict[str, Any]]
             plans[name] = plan
             machines[machine.name]["plan"] = name
     return plans, machines
+
+
+def _draft_agent(machine: FoundMachine) -> dict[str, Any]:
+    """Return what the records know of a machine without orders: its agent, its kind and its plan by name."""
+    agent = machine.deployed
+    if agent is None:
+        return {"agent": FIRST_AGENT}
+    named = {"kind": agent.licence, "agent": agent.agent, "plan": agent.plan}
+    return {key: value for key, value in named.items() if value}
 
 
 def _draft_plan(orders: Mapping[str, Any]) -> dict[str, Any] | None:

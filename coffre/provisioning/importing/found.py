@@ -10,16 +10,18 @@ from typing import Any
 from coffre.agents import desired
 from coffre.errors import RefusedError, UsageError
 from coffre.records.actor import read_author
-from coffre.records.facts.agents import MachineRetired
+from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
 from coffre.records.facts.contract import Commissioned, LicenceChange, OptionChange, QuotaChange
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle, DataBundle
-from coffre.secrets.store import OnNotice
+from coffre.secrets.errors import ForeignBundleError
+from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec import naming
 from coffre.spec.loader import Checkout
 from coffre.spec.naming import ID_PATTERN
 from coffre.spec.quota import find_sold_bytes
 from coffre.storage.driver import Bucket, Storage
+from coffre.storage.kinds import driver_of
 from coffre.storage.values import OwnerFacts
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import TenantLog, fact_of
@@ -41,22 +43,25 @@ class Identity:
 
 @dataclass(frozen=True)
 class FoundMachine:
-    """A machine with a bucket. Without a user it is retired.
+    """A machine with a bucket, or one whose agent keeps none and that the records know. Without a user it is retired.
 
-    ``orders`` is the payload of its orders that this tenant's key signed, None without any.
+    ``orders`` is the payload of its orders that this tenant's key signed, None without any. ``bucket`` is empty, and
+    ``has_user`` true, for a machine without a bucket; ``deployed`` is then what the records have of its agent.
     """
 
     name: str
     bucket: str
     has_user: bool
     orders: Mapping[str, Any] | None
+    deployed: AgentDeployed | None = None
 
 
 @dataclass(frozen=True)
 class PastFacts:
     """What the records know of a tenant; nothing where they are lost.
 
-    ``is_held``: by a confidential hold. ``retired`` has the last day of a licence and that of the backups, by machine.
+    ``is_held``: by a confidential hold. ``retired`` has the last day of a licence and that of the backups, by machine,
+    ``deployed`` the agents that are on machines.
     """
 
     quota_bytes: int | None = None
@@ -65,6 +70,7 @@ class PastFacts:
     is_commissioned: bool = False
     is_held: bool = False
     retired: Mapping[str, tuple[date, date]] = field(default_factory=dict)
+    deployed: Mapping[str, AgentDeployed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class FoundTenant:
     """A tenant as its platform has it. ``quota_bytes`` and ``undelete_days`` are None where nothing tells them.
 
     ``is_kept``: some bucket expires nothing, as under a hold. ``is_shut_out``: no machine gets to its repository.
-    ``copy_platform`` has a second copy of it.
+    ``copy_platform`` has a second copy of it. ``parts`` are the sold quotas by platform, where a vendor's has a part.
     """
 
     identity: Identity
@@ -84,6 +90,7 @@ class FoundTenant:
     is_kept: bool
     is_shut_out: bool
     copy_platform: str | None = None
+    parts: Mapping[str, int] = field(default_factory=dict)
     past: PastFacts = field(default_factory=PastFacts)
 
 
@@ -94,13 +101,15 @@ def find_on_platform(
 
     RefusedError when Coffre made nothing of this name there, when the secrets are lost, or for a bucket of nobody.
     """
-    storage = open_storage(checkout, platform)
-    identity = Identity(slug, _choose_id(storage, slug, platform, tenant_id))
+    storage, settings = open_storage(checkout, platform), checkout.settings.platforms[platform]
+    can, store = driver_of(settings).capabilities, open_secrets(checkout, on_notice)
+    ids = _list_ids(storage, slug) if can.has_buckets else _list_ids_by_bundle(storage, slug, store)
+    identity = Identity(slug, _choose_id(ids, slug, platform, tenant_id))
     uid = naming.owner_uid(identity)
     owner = storage.find_owner(uid)
     if owner is None:
         raise _refuse_absent(slug, platform)
-    secrets = StoredSecrets(open_secrets(checkout, on_notice), identity)
+    secrets = StoredSecrets(store, identity)
     control, data = secrets.find_control(), secrets.find_data()
     if control is None or data is None:
         raise RefusedError(
@@ -115,22 +124,30 @@ def find_on_platform(
     days = [bucket.undelete_days() for bucket in buckets.values()]
     known = [each for each in days if each is not None]
     past = _read_past(checkout, identity, on_notice)
-    settings = checkout.settings.platforms[platform]
     sold = None if owner.wall_bytes is None else find_sold_bytes(owner.wall_bytes, settings)
     in_use = [name for name in names if name in users]
+    machines = [
+        FoundMachine(name, bucket, name in users, read_orders(buckets[name], control, identity, name))
+        for name, bucket in names.items()
+    ]
+    elsewhere = _find_parts(checkout, identity) if can.has_buckets else {}
+    if elsewhere or not can.has_buckets:
+        without = {name: agent for name, agent in sorted(past.deployed.items()) if name not in names}
+        machines += [FoundMachine(name, "", True, None, agent) for name, agent in without.items()]
+    quota_bytes = past.quota_bytes or (None if sold is None else sold + sum(elsewhere.values()))
+    own = None if quota_bytes is None else quota_bytes - sum(elsewhere.values())
     return FoundTenant(
         identity,
         platform,
         owner,
-        tuple(
-            FoundMachine(name, bucket, name in users, read_orders(buckets[name], control, identity, name))
-            for name, bucket in names.items()
-        ),
-        quota_bytes=past.quota_bytes or sold,
+        tuple(machines),
+        quota_bytes=quota_bytes,
         undelete_days=min(known, default=None),
         is_kept=len(known) < len(days),
-        is_shut_out=bool(in_use) and all(buckets[name].is_suspended() for name in in_use),
-        copy_platform=_find_copy(checkout, identity, platform),
+        is_shut_out=(can.suspends_owner and owner.suspended)
+        or (bool(in_use) and all(buckets[name].is_suspended() for name in in_use)),
+        copy_platform=_find_copy(checkout, identity, platform) if can.has_buckets else None,
+        parts={platform: own, **elsewhere} if elsewhere and own is not None else {},
         past=past,
     )
 
@@ -180,10 +197,27 @@ def read_orders(bucket: Bucket, control: ControlBundle, identity: Identity, mach
     return orders if (orders.get("tenant_id"), orders.get("machine")) == (identity.id, machine) else None
 
 
-def _choose_id(storage: Storage, slug: str, platform: str, wanted: str | None) -> str:
-    """Return the id of the only owner of this name, or the wanted one when there are several."""
+def _list_ids(storage: Storage, slug: str) -> list[str]:
+    """Return the ids of the owners of this name."""
     rests = [uid.removeprefix(f"{slug}-") for uid in storage.list_users(f"{slug}-")]
-    ids = sorted(rest for rest in rests if re.fullmatch(ID_PATTERN, rest))
+    return sorted(rest for rest in rests if re.fullmatch(ID_PATTERN, rest))
+
+
+def _list_ids_by_bundle(storage: Storage, slug: str, store: SecretStore) -> list[str]:
+    """Return the ids of the owners whose bundle has this name: a vendor keeps a customer's id, and no slug."""
+    ids = {tenant_id for uid in storage.list_users("") if (tenant_id := naming.tenant_id_of(uid)) is not None}
+    return sorted(each for each in ids if _has_bundle(store, slug, each))
+
+
+def _has_bundle(store: SecretStore, slug: str, tenant_id: str) -> bool:
+    try:
+        return store.find_control(slug, tenant_id) is not None
+    except ForeignBundleError:
+        return False
+
+
+def _choose_id(ids: Sequence[str], slug: str, platform: str, wanted: str | None) -> str:
+    """Return the id of the only owner of this name, or the wanted one when there are several."""
     if wanted is not None and wanted in ids:
         return wanted
     if not ids or wanted is not None:
@@ -203,10 +237,21 @@ def _refuse_absent(slug: str, platform: str) -> RefusedError:
 
 
 def _find_copy(checkout: Checkout, identity: Identity, platform: str) -> str | None:
-    """Return the other platform that has a second copy of the tenant."""
-    uid = naming.owner_uid(Identity(identity.slug, identity.id, is_copy=True))
-    others = (name for name in checkout.settings.platforms if name != platform)
+    """Return the other platform that has a second copy of the tenant; a vendor's has none."""
+    uid, every = naming.owner_uid(Identity(identity.slug, identity.id, is_copy=True)), checkout.settings.platforms
+    others = (name for name in every if name != platform and driver_of(every[name]).capabilities.has_buckets)
     return next((name for name in others if uid in open_storage(checkout, name).list_users(uid)), None)
+
+
+def _find_parts(checkout: Checkout, identity: Identity) -> dict[str, int]:
+    """Return the hard quota of a tenant at each vendor's platform that has it as a customer."""
+    found = {}
+    for name, platform in checkout.settings.platforms.items():
+        if not driver_of(platform).capabilities.has_buckets:
+            owner = open_storage(checkout, name).find_owner(naming.owner_uid(identity))
+            if owner is not None and owner.wall_bytes is not None:
+                found[name] = owner.wall_bytes
+    return found
 
 
 def _read_past(checkout: Checkout, identity: Identity, on_notice: OnNotice) -> PastFacts:
@@ -223,4 +268,11 @@ def _read_past(checkout: Checkout, identity: Identity, on_notice: OnNotice) -> P
             log.has(Commissioned),
             bool(list_recorded(log)),
             {str(each.machine): (each.fact.on, each.fact.keep_until) for each in log.list(MachineRetired)},
+            _list_deployed(log),
         )
+
+
+def _list_deployed(log: TenantLog) -> dict[str, AgentDeployed]:
+    """Return what is on each machine by the records."""
+    last = {str(each.machine): each.fact for each in log.list((Install, Update, Removal))}
+    return {name: fact for name, fact in last.items() if isinstance(fact, AgentDeployed)}

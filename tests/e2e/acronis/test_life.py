@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from coffre.acronis.values.offering import ItemChange, hard_limit
 from coffre.acronis.values.tenants import TenantChange
@@ -167,6 +168,36 @@ def test_an_apply_killed_between_the_two_stacks_is_ended_by_the_next(desk: Vendo
     assert desk.items(MARTIN)["quota_bytes"] == 30 * GO, "raised before the other part is lowered"
     desk.coffre("apply", MARTIN, "--yes")
     assert_settled(desk, MARTIN)
+
+
+ANSWERS = ("contract", "contact", "licences", "plans")
+"""The fields of a tenant's file that no platform tells."""
+
+
+@pytest.mark.parametrize(("slug", "platform"), [(DURAND, VENDOR), (MARTIN, "lab")])
+def test_a_tenant_whose_file_is_lost_is_imported_from_its_platforms(desk: VendorDesk, slug: str, platform: str) -> None:
+    before, file = desk.read_file(slug), desk.tenant_file(slug)
+    answers: dict[str, Any] = {name: before[name] for name in ANSWERS}
+    connections = {
+        name: {key: each[key] for key in ("kind", "os", "connection")} for name, each in before["machines"].items()
+    }
+    if "parts" in before["storage"]:
+        answers["storage"] = {"parts": {VENDOR: {"licences": before["storage"]["parts"][VENDOR]["licences"]}}}
+        # Orders tell a plan, and neither its name nor for how long backups are kept.
+        answers["plans"] = {**before["plans"], "plan-1": {"keep": dict(before["plans"][PLAN]["keep"])}}
+    path = desk.home / f"{slug}.answers.yaml"
+    path.write_text(yaml.safe_dump({**answers, "machines": connections}, allow_unicode=True), encoding="utf-8")
+    file.unlink()
+    desk.cloud.tell("forget_journal")
+    desk.coffre("import", slug, "--platform", platform, "--answers", str(path), "--yes")
+    assert desk.writes() == []
+    after = desk.read_file(slug)
+    assert after["id"] == before["id"]
+    assert after["storage"]["quota"] == before["storage"]["quota"]
+    assert after["storage"].get("parts") == before["storage"].get("parts")
+    agents = {name: (each["agent"], each["plan"]) for name, each in after["machines"].items()}
+    assert agents[ATELIER if slug == DURAND else CAISSE] == ("acronis", PLAN)
+    assert_settled(desk, slug)
 
 
 def test_a_vendor_that_is_away_is_said_in_one_sentence(desk: VendorDesk) -> None:

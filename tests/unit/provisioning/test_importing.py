@@ -20,6 +20,7 @@ from coffre.provisioning.importing.found import (
     name_buckets,
     read_orders,
 )
+from coffre.records.facts.agents import Install
 from coffre.secrets import minting
 from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.sealed import SealedPassword
@@ -224,3 +225,16 @@ def test_what_shuts_machines_out_is_in_the_draft() -> None:
     assert draft_tenant(found(is_shut_out=True))["status"] == "suspended"
     assert "status" not in draft_tenant(found())
     assert draft_tenant(found(copy_platform="aws-paris"))["storage"]["copy"] == {"platform": "aws-paris"}
+
+
+def test_machines_without_a_bucket_are_those_of_the_records_with_their_agent_and_plan() -> None:
+    runs = Install("server", generation=0, agent="acronis", plan="office")
+    at_vendor = replace(found(), machines=(FoundMachine(CAISSE, "", True, None, runs),))
+    assert draft_tenant(at_vendor)["machines"] == {CAISSE: {"kind": "server", "agent": "acronis", "plan": "office"}}
+
+
+def test_the_part_at_a_vendor_is_in_the_draft() -> None:
+    parted = replace(found(), quota_bytes=10 * GIB, parts={"lab": 6 * GIB, "vendor": 4 * GIB})
+    storage = draft_tenant(parted)["storage"]
+    assert storage["quota"] == "10 GiB"
+    assert storage["parts"] == {"lab": {"quota": "6 GiB"}, "vendor": {"quota": "4 GiB"}}

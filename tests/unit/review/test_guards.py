@@ -144,6 +144,15 @@ def test_a_second_copy_takes_as_much_on_its_platform() -> None:
     assert judge_platform("lab", 12 * GIB - 1, [], [alone]) == []
 
 
+def test_each_part_takes_its_own_place() -> None:
+    parts = {"lab": {"quota": "8 GiB"}, "vendor": {"quota": "4 GiB", "licences": {"workstation": 1}}}
+    parted = storage(quota="12 GiB", parts=parts)
+    assert judge_platform("lab", 8 * GIB, [], [parted]) == []
+    assert judge_platform("lab", 8 * GIB - 1, [], [parted]) != []
+    assert judge_platform("vendor", 4 * GIB, [], [parted]) == []
+    assert judge_platform("vendor", 4 * GIB - 1, [], [parted]) != []
+
+
 def test_a_closed_tenant_takes_no_place() -> None:
     """Its file stays for ever, and its data is erased."""
     closed = tenant(status="closed")
