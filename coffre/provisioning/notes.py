@@ -7,6 +7,7 @@ from coffre.agents.repository import Part
 from coffre.errors import RemoteError
 from coffre.observation.overshoot import foresee_overshoot
 from coffre.observation.retired import judge_retirement
+from coffre.provisioning.steps.moves import list_waiting
 from coffre.provisioning.steps.retirement import list_standing
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.notes import (
@@ -47,7 +48,8 @@ def note(at: Context, *, is_open: bool = True) -> tuple[Note, ...]:
     )
     if not is_open:
         return (*own, TenantNote(NoteKind.BUCKETS_UNREAD))
-    return (*own, *note_lost_repositories(tenant, at.opened.buckets, at.opened.memory, at.existing))
+    moving = (MachineNote(NoteKind.FORMER_AGENT, name) for name in list_waiting(at))
+    return (*own, *moving, *note_lost_repositories(tenant, at.opened.buckets, at.opened.memory, at.existing))
 
 
 def note_retired(tenant: Tenant, today: date) -> tuple[Note, ...]:

@@ -7,7 +7,7 @@ from coffre.agents.kinds import why_unsupported, with_bucket, with_repository
 from coffre.errors import RefusedError
 from coffre.records.facts.departure import Stage
 from coffre.spec import naming
-from coffre.spec.tenant import Tenant, TenantStatus
+from coffre.spec.tenant import AgentKind, Tenant, TenantStatus
 from coffre.tenant.departure import STILL_SERVED
 from coffre.tenant.estate.buckets import ExistingBuckets
 
@@ -101,8 +101,24 @@ def refuse_changed_agents(tenant: Tenant, existing: ExistingBuckets) -> None:
         agent = tenant.machines[name].agent
         raise RefusedError(
             f"{tenant.slug}/{name} has backups in its bucket, but `agent: {agent}` stores none there",
-            "Write its earlier agent into the file again: a machine cannot change its agent yet. Nothing was changed.",
+            "Write its earlier agent into the file again, with `retired:`, and add the machine under another name with "
+            "the new agent. Nothing was changed.",
         )
+
+
+def refuse_abandoned_agents(tenant: Tenant, standing: Mapping[str, AgentKind]) -> None:
+    """Refuse a file in which a machine has another agent than it had, without saying that it moves.
+
+    ``standing`` are the agents of other kinds that machines have by the records.
+    """
+    for name, old in standing.items():
+        moved = tenant.machines[name].moved_from
+        if moved is None or moved.agent is not old:
+            raise RefusedError(
+                f"{tenant.slug}/{name} still has the agent {old.value}, and the file does not say that it moves",
+                f"Write `moved_from: {{agent: {old.value}, keep_until: DATE}}` beside `agent:`: that agent goes once "
+                "the new one has a good backup, and its backups stay until that day. Nothing was changed.",
+            )
 
 
 def judge_escrow(*, is_apart: bool, is_lab: bool) -> str:

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Final
 
 from coffre.spec.leaving import Leaving
-from coffre.spec.machine import Connection, InternetLine, Machine, MachineKind, PullConnection
+from coffre.spec.machine import Connection, InternetLine, Machine, MachineKind, MovedFrom, PullConnection
 from coffre.spec.plan import Keep, Plan
 from coffre.spec.tenant import Contract, Hold, StoragePart, Tenant, VendorTerms
 from coffre.spec.values.rates import format_rate
@@ -61,6 +61,8 @@ class ChangeKind(StrEnum):
     MACHINE_KIND = "machine_kind"
     MACHINE_SYSTEM = "machine_system"
     MACHINE_AGENT = "machine_agent"
+    MACHINE_MOVED = "machine_moved"
+    """`moved_from:`: the agent before goes after the first good backup, and its backups stay until a day."""
     MACHINE_PLAN = "machine_plan"
     MACHINE_CONNECTION = "machine_connection"
     MACHINE_VOLUME = "machine_volume"
@@ -242,12 +244,22 @@ def _compare_machine(name: str, before: Machine, after: Machine) -> Iterator[Fil
     yield from _differ(ChangeKind.MACHINE_KIND, name, before.kind.value, after.kind.value)
     yield from _differ(ChangeKind.MACHINE_SYSTEM, name, before.os.value, after.os.value)
     yield from _differ(ChangeKind.MACHINE_AGENT, name, before.agent.value, after.agent.value)
+    yield from _compare_moves(name, before.moved_from, after.moved_from)
     volumes = [None if each.volume_bytes is None else write_size(each.volume_bytes) for each in (before, after)]
     yield from _differ(ChangeKind.MACHINE_VOLUME, name, *volumes)
     yield from _differ(ChangeKind.LINE, name, _rate_text(before.line), _rate_text(after.line))
     if before.connection != after.connection:
         connections = _connection_text(before.connection), _connection_text(after.connection)
         yield FileChange(ChangeKind.MACHINE_CONNECTION, name, *connections)
+
+
+def _compare_moves(name: str, before: MovedFrom | None, after: MovedFrom | None) -> Iterator[FileChange]:
+    was, now = (
+        None if each is None else f"{each.agent.value}, kept until {each.keep_until}" for each in (before, after)
+    )
+    is_shorter = before is not None and (after is None or after.keep_until < before.keep_until)
+    if was != now:
+        yield FileChange(ChangeKind.MACHINE_MOVED, name, was, now, is_weaker=is_shorter)
 
 
 def _connection_text(connection: Connection) -> str:

@@ -102,6 +102,13 @@ class Retirement(FileModel):
     keep_until: Annotated[Day, Field(description="The day until which its backups stay, like 2027-03-31")]
 
 
+class MovedFrom(FileModel):
+    """The agent that a machine had before: it goes once the new one has a good backup; its backups stay for a while."""
+
+    agent: Annotated[AgentKind, Field(description="The agent before: acronis")]
+    keep_until: Annotated[Day, Field(description="The day until which the backups of that agent stay")]
+
+
 class InternetLine(FileModel):
     """The line over which machines back up: it must be enough for their volume (contract, article 6)."""
 
@@ -120,6 +127,9 @@ class Machine(FileModel):
     connection: Annotated[Connection, Field(description="The way to reach it, like {via: ssh, host: …, user: …}")]
     retired: Annotated[
         Retirement | None, Field(description="Frees the licence and deletes the key at once; the backups stay")
+    ] = None
+    moved_from: Annotated[
+        MovedFrom | None, Field(description="The agent that it had before, and until when the backups of that one stay")
     ] = None
     volume_bytes: Annotated[
         Size | None,

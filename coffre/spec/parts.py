@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from coffre.spec.machine import AgentKind, Machine
+from coffre.spec.machine import AgentKind, Machine, Retirement
 from coffre.spec.storage_platform import BUCKETLESS, HOME_OF_AGENT, Platform
 from coffre.spec.tenant import Tenant
 
@@ -18,6 +18,17 @@ def is_home(agent: AgentKind, platform: Platform) -> bool:
     """Tell whether an agent backs up to platforms of this kind."""
     home = HOME_OF_AGENT.get(agent)
     return platform.kind not in BUCKETLESS if home is None else platform.kind is home
+
+
+def _as_there(machine: Machine, platform: Platform) -> Machine | None:
+    """Return a machine as a platform has it: retired there if its agent backs up elsewhere now; None if not there."""
+    if is_home(machine.agent, platform):
+        return machine
+    moved = machine.moved_from
+    if moved is None or not is_home(moved.agent, platform):
+        return None
+    kept = Retirement(on=moved.keep_until, keep_until=moved.keep_until)
+    return machine.model_copy(update={"agent": moved.agent, "moved_from": None, "retired": kept})
 
 
 def parts_of(tenant: Tenant, platforms: Mapping[str, Platform]) -> tuple[Tenant, ...]:
@@ -40,9 +51,7 @@ def _part_of(tenant: Tenant, name: str, platform: Platform) -> Tenant:
     storage = tenant.storage.model_copy(update=there if is_own else {**there, "second_copy": None})
     kind: type[Tenant] = Tenant if is_own else PartTenant
     fields = {field: getattr(tenant, field) for field in Tenant.model_fields}
-    machines: dict[str, Machine] = {
-        each: machine for each, machine in tenant.machines.items() if is_home(machine.agent, platform)
-    }
+    machines = {each: found for each, machine in tenant.machines.items() if (found := _as_there(machine, platform))}
     licences = tenant.licences if part.licences is None else part.licences
     changed = {"storage": storage, "machines": machines, "licences": licences}
     return kind.model_construct(**{**fields, **changed}).with_frozen(tenant.frozen_machines & machines.keys())

@@ -75,10 +75,10 @@ def agents_of(desk: Desk) -> list[str]:
 
 
 def test_coffre_without_that_kind_refuses_the_machine_by_name(desk: Desk) -> None:
-    refused = Desk.coffre(desk, "plan", SLUG, expect=4)
-    assert f"machine {MACHINE}: `agent: acronis` is not supported yet" in refused.output
-    for shown in ("status", "inventory"):
-        assert MACHINE in Desk.coffre(desk, shown).stdout
+    """Its own kind of that name backs up to a vendor's platform, which this tenant does not have."""
+    refused = Desk.coffre(desk, "plan", SLUG, expect=3)
+    assert f"machines.{MACHINE}.agent" in refused.output
+    assert "does not back up to lab" in refused.output
 
 
 def test_plan_names_no_bucket_and_apply_makes_none(desk: Desk, lab: Any) -> None:

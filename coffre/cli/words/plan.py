@@ -207,6 +207,7 @@ _DIFFERENCES = {
     "agent_program": "agent program",
     "plan": "another plan",
     "retired": "retired",
+    "former_agent": "its former agent goes: the new one has a good backup",
     "enrolment_needed": "waits for enrolment: `coffre enrol {machine} --output FOLDER`",
     "enrolment_begun": "waits for enrolment, which has begun: `coffre enrol {machine}` says how far it is",
 }
@@ -221,6 +222,7 @@ _TENANT_NOTES = {
 _MACHINE_NOTES = {
     "retired_ahead": "that day is to come, but `retired:` counts as soon as it is applied",
     "agent_stands": "its agent still stands there, which each apply tries to remove",
+    "former_agent": "it moves from another agent, which stays until the new one has a good backup",
     "retention_frozen": "its retention is frozen for the signs of an attack: none of its backups expires until "
     "`coffre brake release`",
 }

@@ -269,6 +269,8 @@ _CHANGES = {
     "machine_kind": "machine{subject}: {before} → {after}",
     "machine_system": "machine{subject}, system: {before} → {after}",
     "machine_agent": "machine{subject}, agent: {before} → {after}",
+    "machine_moved": "machine{subject} moves: its former agent goes after the first good backup of the new one "
+    "({before} → {after})",
     "machine_plan": "machine{subject}, plan: {before} → {after}",
     "machine_connection": "machine{subject}, connection: {before} → {after}",
     "machine_volume": "machine{subject}, expected volume: {before} → {after}",

@@ -14,7 +14,7 @@ from coffre.records.facts.enrolment import EnrolmentInvited, EnrolmentRevoked
 from coffre.secrets.store import OnNotice
 from coffre.spec.access import find_reason
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import PullConnection
+from coffre.spec.tenant import AgentKind, PullConnection
 from coffre.tenant.estate.agents import find_deployed
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
@@ -83,14 +83,14 @@ def find_enrolled(opened: OpenTenant, scripts: AgentScripts, machine: str) -> De
     return _needs_script(slug, machine)
 
 
-def forget_scripted(opened: OpenTenant, machine: str) -> DeployResult | None:
+def forget_scripted(opened: OpenTenant, machine: str, kind: AgentKind | None = None) -> DeployResult | None:
     """Take the agent of a machine that nobody can reach from its vendor; None where its kind is not of that sort.
 
-    The machine keeps the software, which backs nothing up any more.
+    The machine keeps the software, which backs nothing up any more. ``kind`` is that of a former agent.
     """
     if not isinstance(opened.machine(machine).connection, PullConnection):
         return None
-    scripts = opened.agents.open(machine).scripts
+    scripts = opened.agents.open_kind(kind or opened.machine(machine).agent).scripts
     if scripts is None:
         return None
     try:

@@ -19,6 +19,7 @@ from coffre.provisioning.steps.agents import (
     leave,
     wanted_on,
 )
+from coffre.provisioning.steps.moves import is_former_due, remove_former_agents
 from coffre.provisioning.steps.retirement import remove_agents
 from coffre.provisioning.steps.rotation import Resumed
 from coffre.provisioning.terms.context import Context
@@ -41,6 +42,7 @@ from coffre.provisioning.terms.done import (
 from coffre.provisioning.terms.found import MachinePlan
 from coffre.spec.access import find_reason
 from coffre.spec.tenant import PullConnection
+from coffre.tenant.estate.agents import list_former_agents
 from coffre.tenant.opening import OpenTenant
 from coffre.workspace.clock import utc_now
 
@@ -83,6 +85,8 @@ def compare_machine(at: Context, name: str) -> MachinePlan:
         *_compare(orders, installed, wanted_on(opened, name, orders, find_kept_agent(opened, name))),
         *_compare_ways(find_way(opened.log, name), describe_way(opened.machine(name).connection)),
     )
+    if name in list_former_agents(at.tenant, opened.log) and is_former_due(at, name):
+        differences = (*differences, StateDifference(DifferenceKind.FORMER_AGENT))
     return MachinePlan(name, "update" if differences else "none", differences)
 
 
@@ -129,7 +133,7 @@ def do(
     retired = remove_agents(at.opened, removals.to_remove, at.on_progress)
     fit = [name for name in at.tenant.active_machines() if name not in initialised.refused]
     agents = _settle_agents(at, resumed, {name: ordered.orders.get(name) for name in fit})
-    return Deployed((*agents, *refused, *retired))
+    return Deployed(remove_former_agents(at, (*agents, *refused, *retired)))
 
 
 def _settle_agents(at: Context, resumed: Resumed, orders: Mapping[str, Orders | None]) -> tuple[MachineOutcome, ...]:

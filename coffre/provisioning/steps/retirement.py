@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 
 from coffre.agents import kinds
 from coffre.agents.driver import DeployResult, RemoveRequest
-from coffre.agents.kinds import with_bucket, with_orders
+from coffre.agents.kinds import driver_of, with_bucket, with_orders
 from coffre.errors import RemoteError
 from coffre.observation.reports import find_own_applied
 from coffre.observation.retired import RetiredStatus, judge_retirement
@@ -140,7 +140,8 @@ def forget(at: Context, escrowed: Escrowed, provisioned: Provisioned) -> Forgott
                 f"{opened.tenant.slug}/{name} is retired, but the platform still has its access key {', '.join(left)}",
                 "Run the same command again. If the key is still there, delete the user on the platform.",
             )
-        _record_retirement(opened.tenant, opened.log, control, name)
+        key = control.machine_keys.get(name) or control.old_machine_keys[name]
+        _record_retirement(opened.tenant, opened.log, name, key.access_key_id)
     if not names:
         return Forgotten(control)
     kept = forget_keys(control, names)
@@ -165,6 +166,9 @@ def forget_keys(control: ControlBundle, machines: Collection[str]) -> ControlBun
 
 def remove_agents(opened: OpenTenant, machines: Collection[str], on_progress: OnProgress) -> tuple[MachineOutcome, ...]:
     """Remove the agents of these retired machines, and return the state of every retired machine. May run twice."""
+    for name in machines:
+        if not driver_of(opened.machine(name)).needs_bucket:
+            _record_retirement(opened.tenant, opened.log, name, "")
     reached = [name for name in machines if not isinstance(opened.machine(name).connection, PullConnection)]
     requests = [
         RemoveRequest(target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name))
@@ -232,12 +236,14 @@ def has_agent(log: Log, machine: str) -> bool:
     return last is not None
 
 
-def _record_retirement(tenant: Tenant, log: TenantLog, control: ControlBundle, machine: str) -> None:
-    key = control.machine_keys.get(machine) or control.old_machine_keys[machine]
-    recorded = log.last(MachineRetired, machine)
-    if recorded is not None and recorded.fact.access_key_id == key.access_key_id:
-        return
+def _record_retirement(tenant: Tenant, log: TenantLog, machine: str, access_key_id: str) -> None:
+    """Record a retirement once; ``access_key_id`` is "" for an agent without a key. It frees the licence."""
+    recorded, installed = log.last(MachineRetired, machine), log.last((Install, Update), machine)
+    if recorded is not None and recorded.fact.access_key_id == access_key_id:
+        is_of_this_time = access_key_id or installed is None or recorded.at >= installed.at
+        if is_of_this_time:
+            return
     facts = find_machine(tenant, machine)
     assert facts.retired is not None  # noqa: S101 - asked of retired machines only
-    retirement = MachineRetired(facts.kind.value, facts.retired.on, facts.retired.keep_until, key.access_key_id)
+    retirement = MachineRetired(facts.kind.value, facts.retired.on, facts.retired.keep_until, access_key_id)
     log.append(retirement, machine)

@@ -7,6 +7,7 @@ from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Repla
 from coffre.provisioning import rules
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import find_stage, list_leaving_machines
+from coffre.tenant.estate.agents import list_former_agents
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.second_copy import find_copy_platform, refuse_moved_copy
@@ -99,4 +100,5 @@ def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     rules.refuse_vanished_machines(tenant, owned, known_machines)
     existing = opened.buckets.snapshot(owned)
     rules.refuse_changed_agents(tenant, existing)
+    rules.refuse_abandoned_agents(tenant, list_former_agents(tenant, opened.log))
     return existing

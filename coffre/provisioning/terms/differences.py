@@ -20,6 +20,8 @@ class DifferenceKind(StrEnum):
     """The file names another plan for an agent that takes no orders."""
     CONNECTION = "connection"
     RETIRED = "retired"
+    FORMER_AGENT = "former_agent"
+    """The machine moved to another agent, and has a good backup of it: the former one goes."""
     ENROLMENT_NEEDED = "enrolment_needed"
     """Nobody can reach the machine, and it is not invited, or its invitation ended."""
     ENROLMENT_BEGUN = "enrolment_begun"
@@ -40,6 +42,7 @@ class StateDifference:
         DifferenceKind.AGENT_PROGRAM,
         DifferenceKind.PLAN,
         DifferenceKind.RETIRED,
+        DifferenceKind.FORMER_AGENT,
         DifferenceKind.ENROLMENT_NEEDED,
         DifferenceKind.ENROLMENT_BEGUN,
     ]

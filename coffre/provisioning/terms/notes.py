@@ -21,6 +21,8 @@ class NoteKind(StrEnum):
     RETIRED = "retired"
     RETIRED_AHEAD = "retired_ahead"
     AGENT_STANDS = "agent_stands"
+    FORMER_AGENT = "former_agent"
+    """The machine moves to another agent, and keeps the one before until that one has a good backup."""
     RETENTION_FROZEN = "retention_frozen"
     """For the signs of an attack: nothing of the machine expires until a person releases it."""
     REPOSITORY_GONE = "repository_gone"
@@ -57,9 +59,9 @@ class RetiredNote:
 
 @dataclass(frozen=True)
 class MachineNote:
-    """A machine is retired before its day, or is retired and still has its agent, or its retention is frozen."""
+    """A machine is retired before its day, or still has the agent of before, or its retention is frozen."""
 
-    kind: Literal[NoteKind.RETIRED_AHEAD, NoteKind.AGENT_STANDS, NoteKind.RETENTION_FROZEN]
+    kind: Literal[NoteKind.RETIRED_AHEAD, NoteKind.AGENT_STANDS, NoteKind.FORMER_AGENT, NoteKind.RETENTION_FROZEN]
     machine: str
 
 

@@ -49,7 +49,10 @@ class Removal(Fact):
 
 @dataclass(frozen=True)
 class MachineRetired(Fact):
-    """A machine was retired: its key is deleted, and its backups are kept until a day."""
+    """A machine was retired: its key is deleted, and its backups are kept until a day.
+
+    ``access_key_id`` is empty for an agent without a key.
+    """
 
     licence: str
     on: date

@@ -13,6 +13,7 @@ from coffre.spec.problems.suggest import did_you_mean
 from coffre.spec.rules.homes import check_parts, check_vendor, is_all_vendors
 from coffre.spec.rules.hours import check_hours
 from coffre.spec.rules.maintenance import check_maintenance
+from coffre.spec.rules.moves import check_moves
 from coffre.spec.rules.paths import check_paths
 from coffre.spec.rules.prices import check_prices
 from coffre.spec.rules.stores import check_stores
@@ -47,6 +48,7 @@ def check_tenant(data: Data) -> list[FileProblem]:
         _check_connections,
         check_parts,
         check_vendor,
+        check_moves,
     )
     return findings + [finding for rule in rules for finding in rule(data)]
 

@@ -45,7 +45,7 @@ def check_vendor(data: Data) -> Iterator[FileProblem]:
     named = [
         name
         for name, machine in blocks(data, "machines").items()
-        if machine.get("agent") in vendors and not is_retired(machine)
+        if vendors & {machine.get("agent"), block(machine, "moved_from").get("agent")} and not is_retired(machine)
     ]
     contract = data.get("contract")
     if named and isinstance(contract, Mapping) and contract.get("vendor") is None:
@@ -76,6 +76,10 @@ def check_homes(tenant: Tenant, platforms: Mapping[str, Platform]) -> Iterator[F
         if not any(is_home(machine.agent, platform) for platform in found.values()):
             loc: Loc = ("machines", name, "agent")
             yield FileProblem(loc, f"{{value}} does not back up to {' or '.join(names)}", _hint(machine.agent))
+        old = None if machine.moved_from is None else machine.moved_from.agent
+        if old is not None and not any(is_home(old, platform) for platform in found.values()):
+            loc = ("machines", name, "moved_from", "agent")
+            yield FileProblem(loc, f"{{value}} has its backups on no platform of {' and '.join(names)}", _hint(old))
 
 
 def _check_kinds(tenant: Tenant, found: Mapping[str, Platform]) -> Iterator[FileProblem]:

@@ -80,6 +80,16 @@ def find_deployed(log: Log, machine: str, kind: AgentKind) -> AgentDeployed | No
     return last if isinstance(last, AgentDeployed) else None
 
 
+def list_former_agents(tenant: Tenant, log: Log) -> dict[str, AgentKind]:
+    """Return the machines that have an agent of another kind than the file's by the records, with that kind."""
+    return {
+        name: kind
+        for name, machine in tenant.machines.items()
+        for kind in AgentKind
+        if kind is not machine.agent and find_deployed(log, name, kind) is not None
+    }
+
+
 def _is_of(fact: Fact, kind: AgentKind) -> bool:
     # The retirement of a machine is recorded as its key is deleted: of a kind with a bucket.
     if isinstance(fact, AgentDeployed | Removal):

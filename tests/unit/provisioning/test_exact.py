@@ -62,6 +62,7 @@ NOTES: tuple[Note, ...] = (
     RetiredNote("vieux-pc", RetiredStatus(date(2026, 11, 20), date(2027, 3, 31), False, False)),
     MachineNote(NoteKind.RETIRED_AHEAD, "vieux-pc"),
     MachineNote(NoteKind.AGENT_STANDS, "vieux-pc"),
+    MachineNote(NoteKind.FORMER_AGENT, "caisse-01"),
     MachineNote(NoteKind.RETENTION_FROZEN, "compta-01"),
     RepositoryGoneNote("compta-01", 12),
 )
@@ -74,6 +75,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     StateDifference(DifferenceKind.AGENT_PROGRAM),
     StateDifference(DifferenceKind.PLAN),
     StateDifference(DifferenceKind.RETIRED),
+    StateDifference(DifferenceKind.FORMER_AGENT),
     StateDifference(DifferenceKind.ENROLMENT_NEEDED),
     StateDifference(DifferenceKind.ENROLMENT_BEGUN),
 )

@@ -196,6 +196,13 @@ EXAMPLES: tuple[Example, ...] = (
     *_both(ChangeKind.MACHINE_KIND, machine(), machine(kind="server"), "compta-01"),
     *_both(ChangeKind.MACHINE_SYSTEM, machine(), machine(os="macos"), "compta-01"),
     *_both(ChangeKind.MACHINE_AGENT, machine(), machine(agent="acronis"), "compta-01"),
+    *_both(
+        ChangeKind.MACHINE_MOVED,
+        machine(),
+        machine(moved_from={"agent": "acronis", "keep_until": "2027-03-31"}),
+        "compta-01",
+        weaker="back",
+    ),
     *_both(ChangeKind.MACHINE_PLAN, machine(), machine(plan="other"), "compta-01"),
     *_both(ChangeKind.MACHINE_CONNECTION, machine(), machine(connection=ssh("other.example")), "compta-01"),
     *_both(ChangeKind.MACHINE_CONNECTION, machine(), machine(connection=PULL), "compta-01"),

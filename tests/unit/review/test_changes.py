@@ -23,6 +23,7 @@ from tests.unit.review.examples import (
 
 TENANTS = [each for example in EXAMPLES for each in (example.before, example.after) if each is not None]
 OFTEN_WEAKER = {
+    ChangeKind.MACHINE_MOVED,
     ChangeKind.HOLD,
     ChangeKind.UNDELETE_DAYS,
     ChangeKind.SECOND_COPY,

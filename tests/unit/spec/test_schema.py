@@ -33,7 +33,8 @@ BEYOND_SHAPES = {
     # Where agents back up to, by platform.yaml.
     "agent-with-buckets-without-home", "agent-without-home", "copy-at-the-vendors",
     "copy-of-the-vendors", "licences-all-zero", "licences-missing", "licences-more-than-sold",
-    "licences-on-buckets", "licences-too-few", "part-without-order", "parts-empty", "parts-of-one",
+    "licences-on-buckets", "licences-too-few", "moved-from-nowhere", "part-without-order", "parts-empty",
+    "parts-of-one",
     "parts-own-is-the-vendors", "parts-sum", "parts-two-of-one-vendor", "parts-two-with-buckets",
     "undelete-days-at-the-vendors", "vendor-missing",
     "too-many-machines", "credential-in-the-file", "anchor-without-mail", "escrow-beside-secrets", "hours-backwards",
