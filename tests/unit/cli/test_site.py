@@ -253,3 +253,17 @@ def test_a_page_of_a_mixed_tenant_names_the_machines_of_the_vendor(tmp_path: Pat
     assert "Machines concernées : caisse-01. Les licences (1 poste) viennent de la commande CMD-88231" in page
     assert "Exercices de restauration" in page
     assert "anciennes versions" in page
+
+
+def test_the_number_of_an_order_is_only_a_text_of_a_page(tmp_path: Path) -> None:
+    def tags_with(order: str) -> list[tuple[str, dict[str, str | None]]]:
+        contract = {**CONTRACT, "vendor": {**CONTRACT["vendor"], "order": order}}
+        fields = {"contract": contract, "storage": {"platform": "editor", "quota": "10 GiB"}}
+        agents = dict.fromkeys(("compta-01", "caisse-01"), "acronis")
+        tenant = KeptTenant("martin", "k7f3q9wz2m", fields, sizes={0: GIB}, agents=agents, platform=PLATFORMS)
+        (root := tmp_path / str(len(list(tmp_path.iterdir())))).mkdir()
+        page = pages_of(root, tenant, only="martin")["index.html"]
+        assert "Acronis Cyber Protect" in page
+        return Tags(page).tags
+
+    assert tags_with(PLAIN["HTML"] + PLAIN["entities"]) == tags_with("CMD-88231")

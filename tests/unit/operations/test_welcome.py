@@ -8,7 +8,7 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from coffre.correspondence.pages import render_pdf
+from coffre.correspondence.pages import render_html, render_pdf
 from coffre.observation.judge.uplink import FirstBackup, RateSource, Uploads
 from coffre.operations.welcome.paper import STYLE_SHEETS, collect
 from coffre.operations.welcome.words import TASKS, describe_first_backups, describe_keep, describe_schedule
@@ -17,7 +17,8 @@ from coffre.spec.plan import Keep
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Option, Tenant
 from coffre.spec.values.schedule import parse_schedule
-from tests.vendor_tenants import PLATFORMS, mixed_tenant, vendors_tenant
+from tests.unit.hostile.texts import PLAIN
+from tests.vendor_tenants import CONTRACT, PLATFORMS, mixed_tenant, vendors_tenant
 
 ROOT = Path(__file__).resolve().parents[3]
 SLUG = "boulangerie-martin"
@@ -122,6 +123,19 @@ def test_the_paper_says_what_the_contract_says_of_a_vendors_agent(tmp_path: Path
         assert said in text, text
     for wrong in ("sauvegarde-restaurer", "peut encore être rétablie", "délai de rétablissement écoulé", "témoins"):
         assert wrong not in text, text
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_the_number_of_an_order_is_only_a_text(kind: str) -> None:
+    checkout = replace(load_checkout(ROOT), settings=PlatformFile.model_validate(PLATFORMS))
+
+    def count_signs(order: str) -> int:
+        contract = {**CONTRACT, "vendor": {**CONTRACT["vendor"], "order": order}}
+        tenant = mixed_tenant(contract=contract)
+        facts = collect(tenant, checkout, date(2026, 12, 1), date(2026, 12, 2), Uploads(), is_specimen=False)
+        return render_html("bienvenue/bienvenue.html.j2", facts).count("<")
+
+    assert count_signs(PLAIN[kind]) == count_signs("CMD-88231")
 
 
 def test_each_statement_of_a_mixed_tenant_names_its_machines(tmp_path: Path) -> None:
