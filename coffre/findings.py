@@ -197,6 +197,41 @@ class FindingKind(StrEnum):
     """The machine's access key `key_id` was not used for `days`: it last was at `used_at` (None: not known), and may be
     used since `since`."""
 
+    PART_NOT_SEEN = "part_not_seen"
+    """The part of a tenant on `platform` could not be looked at: `error`."""
+
+    PART_FULL = "part_full"
+    """The part of a tenant's space on `platform` is full or nearly: `used_bytes` of its `quota_bytes`. Elsewhere
+    `free_bytes` of the sold quota are not used."""
+
+    USE_NOT_TOLD = "use_not_told"
+    """The `platform`, whose own figure is the only one, does not tell how much of its quota the tenant uses."""
+
+    VENDOR_ALERT = "vendor_alert"
+    """The vendor of the agent shows `count` open alerts of a `type`, in its own words: `severity` by its own
+    categories, the oldest `since`. Without `type`: `count` alerts of more types than are named."""
+
+    AGENT_OFFLINE = "agent_offline"
+    """The vendor does not reach the agent of a machine for long: `since` the first look that saw it so."""
+
+    AGENT_GONE = "agent_gone"
+    """The vendor does not list the agent of a machine any more: its `agent` id."""
+
+    AGENT_NOT_DECLARED = "agent_not_declared"
+    """The tenant has an agent at the vendor's that is none of its machines': its `agent` id and `host_name`. Without
+    `agent`: `count` more of them."""
+
+    PLAN_MISSING = "plan_missing"
+    """By the vendor's word no plan is on for a machine that has its agent: it backs nothing up."""
+
+    LICENCES_NOT_GRANTED = "licences_not_granted"
+    """The vendor grants fewer licences of a kind (`licence`) than were ordered: `ordered`, `granted`, the number of the
+    `order`."""
+
+    LICENCES_NOT_ORDERED = "licences_not_ordered"
+    """More licences of a kind (`licence`) are in use at the vendor's than were ordered: `ordered`, `used`, the number
+    of the `order`."""
+
     PLATFORM_AWAY = "platform_away"
     """A platform does not serve: `error` of a pass and `tenants` that it could not look at; by the probes `began_at`,
     the `step` and the `fault` (`coffre.storage.probing`)."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from coffre.agents.kinds import with_bucket
@@ -29,6 +29,7 @@ from coffre.spec.access import HELD, find_reason
 from coffre.spec.options import option_status
 from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
+from coffre.storage.values import OwnerFacts
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.log import Log
 from coffre.tenant.opening import OpenTenant
@@ -48,6 +49,8 @@ class HoldStatus:
 
     ``reference`` is that of the tenant file, None when only confidential holds count; they are not named.
     ``in_force``: read back from every bucket just now; False until an apply has carried it out, None when unknown.
+    ``not_kept_on``: the platforms on which it cannot keep what a customer's administrator deletes in their portal; it
+    is never in force as a whole then.
     """
 
     reference: str | None
@@ -55,6 +58,26 @@ class HoldStatus:
     kind: str
     in_force: bool | None
     is_confidential: bool = False
+    not_kept_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PartStatus:
+    """A part of the tenant's space on one platform; None: unknown.
+
+    ``stops_at_bytes`` is where the platform itself stops: the wall of buckets, or a vendor's own quota
+    (``is_vendors``), whose figure of use may be ``figure_age_hours`` old. ``licences_granted`` and ``licences_used``
+    are the vendor's own figures, by kind.
+    """
+
+    platform: str
+    quota_bytes: int
+    used_bytes: int | None
+    stops_at_bytes: int | None
+    is_vendors: bool
+    figure_age_hours: int = 0
+    licences_granted: Mapping[str, int | None] = field(default_factory=dict)
+    licences_used: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +88,7 @@ class TenantObservation:
     is open, suspended, partly suspended. ``status`` is the file's until the departure is closed, ``departure`` the
     stage that it has reached. ``beyond_wall_bytes`` is what may pass the wall before all gateways have counted, or the
     sold quota where the platform has no wall; ``gate_look_seconds`` how often the gate must be checked while backups
-    run.
+    run. ``parts`` are those of a tenant whose space is, or is in part, on a platform without buckets.
     """
 
     tenant: str
@@ -84,6 +107,7 @@ class TenantObservation:
     departure: str | None = None
     findings: tuple[Finding, ...] = ()
     second_copy: CopyStatus | None = None
+    parts: tuple[PartStatus, ...] = ()
 
 
 def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
@@ -92,8 +116,9 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     Contradictory or unreadable content is a finding; only a platform that does not answer ends the read.
     """
     tenant = opened.tenant
-    owner = opened.storage.find_owner(opened.buckets.owner_uid)
-    if owner is not None and opened.secrets.find_control() is None:
+    owners = {part.tenant.storage.platform: part.storage.find_owner(part.buckets.owner_uid) for part in opened.parts}
+    owner = owners[tenant.storage.platform]
+    if any(each is not None for each in owners.values()) and opened.secrets.find_control() is None:
         raise ExpectedError(
             f"{tenant.slug} exists on its platform, but its control bundle is not on this computer",
             "Restore it from the escrow, or copy it from the computer where the tenant was applied. Coffre creates no "
@@ -104,6 +129,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     machines: list[MachineStatus] = []
     looks: list[MachineLook] = []
     findings: list[Finding] = []
+    in_buckets = opened.with_buckets
     is_all_seen = bool(existing) or (owner is not None and not with_bucket(tenant.machines))
     in_need = with_bucket(tenant.machines)
     for name in tenant.machines:
@@ -125,8 +151,16 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
         elif stage not in AFTER_ERASURE:
             findings += judge_absence(opened.memory, name)
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
-    findings += _judge_stores(tenant, opened.log, room_of(tenant, opened.platform), looks)
+    if in_buckets is not None:
+        room = room_of(in_buckets.tenant, in_buckets.platform)
+        findings += _judge_stores(tenant, opened.log, room, looks)
     findings += compare_second_counts(opened, [look.status.name for look in looks])
+    parts_off = [
+        each.suspended
+        for part in opened.parts
+        if part.capabilities.suspends_owner and (each := owners[part.tenant.storage.platform]) is not None
+    ]
+    switches = [*switches, *parts_off]
     shut_out = find_reason(tenant) != HELD or all(switches)
     is_in_force: bool | None = all(look.keeps_all for look in looks) and shut_out
     copied = None
@@ -136,9 +170,13 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
         if is_in_force and copied is not None:
             is_in_force = copied.keeps_all
     quota_bytes = tenant.storage.quota_bytes
-    wall = owner.wall_bytes if owner is not None else None
-    used_bytes = sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None
-    overshoot = _foresee(opened, wall, used_bytes)
+    stored_bytes = sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None
+    parts = [_describe_part(part, owners[part.tenant.storage.platform], stored_bytes) for part in opened.parts]
+    figures = [each.used_bytes for each in parts]
+    used_bytes = None if None in figures else sum(each or 0 for each in figures)
+    wall = parts[0].stops_at_bytes
+    overshoot = Overshoot(0, 0) if in_buckets is None else _foresee(in_buckets, wall, stored_bytes)
+    vendors = tuple(each.platform for each in parts if each.is_vendors)
     return TenantObservation(
         tenant=tenant.slug,
         status="closed" if stage is Stage.CLOSED else tenant.status.value,
@@ -152,10 +190,28 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
         options=option_status(tenant.options),
         machines=tuple(machines),
         access=judge_access(switches),
-        hold=hold_status(tenant, is_in_force if is_all_seen else None),
+        hold=hold_status(tenant, is_in_force if is_all_seen else None, vendors),
         departure=stage,
         findings=tuple(findings),
         second_copy=copied,
+        parts=tuple(parts) if vendors else (),
+    )
+
+
+def _describe_part(part: OpenTenant, owner: OwnerFacts | None, stored_bytes: int | None) -> PartStatus:
+    """Return the status of a part; ``stored_bytes`` are the current bytes of all buckets of the tenant."""
+    storage = part.tenant.storage
+    counts_use = part.capabilities.counts_use
+    licences = {} if owner is None else owner.licences
+    return PartStatus(
+        storage.platform,
+        storage.quota_bytes,
+        (None if owner is None else owner.known_use_bytes) if counts_use else stored_bytes,
+        None if owner is None else owner.wall_bytes,
+        part.capabilities.wall_is_quota,
+        part.capabilities.figure_age_hours,
+        {name: each.granted for name, each in licences.items()},
+        {name: each.used for name, each in licences.items()},
     )
 
 
@@ -230,13 +286,19 @@ def judge_access(suspended: Collection[bool]) -> str | None:
     return "partly suspended" if any(suspended) else "open"
 
 
-def hold_status(tenant: Tenant, in_force: bool | None) -> HoldStatus | None:
-    """Return a tenant's hold in the form of `coffre status`. Pure."""
+def hold_status(tenant: Tenant, in_force: bool | None, vendors: tuple[str, ...] = ()) -> HoldStatus | None:
+    """Return a tenant's hold in the form of `coffre status`; ``vendors`` are platforms without buckets. Pure.
+
+    Nobody is let in there while access is blocked, so that nothing is deleted; otherwise the customer may delete.
+    """
     hold = tenant.hold
     if hold is None:
         return None
     since = f"{hold.since:%Y-%m-%d}"
-    return HoldStatus(hold.reference or None, since, hold.kind.value, in_force, hold.is_confidential)
+    open_to_customer = vendors if find_reason(tenant) != HELD else ()
+    if open_to_customer:
+        in_force = False
+    return HoldStatus(hold.reference or None, since, hold.kind.value, in_force, hold.is_confidential, open_to_customer)
 
 
 def count_licences(tenant: Tenant) -> dict[str, LicenceStatus]:

@@ -18,7 +18,7 @@ from coffre.observation.judge.gaps import judge_gaps
 from coffre.observation.report_shelf import Until, is_success
 from coffre.observation.reports import find_wanted
 from coffre.observation.sighting import look
-from coffre.operations.access.gate import GateState, settle_gate
+from coffre.operations.access.gate import GateState, settle_gate_of
 from coffre.operations.access.suspension import find_shut_out
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
@@ -110,7 +110,7 @@ def back_up(
         unapplied.update(find_unapplied(now.tenant, now.buckets, now.log, machines))
         there = [name for name in on_platform if name not in unapplied]
         unapplied.update(find_shut_out(now.tenant, now.buckets, there))
-        gate = settle_gate(now.tenant, now.platform, now.buckets, now.log, unapplied.setdefault)
+        gate = settle_gate_of(now, unapplied.setdefault)
     for name, refused in unapplied.items():
         if name not in machines:
             opened.on_notice(f"{name}: {_sentence(refused)}")
@@ -152,7 +152,7 @@ def _settle_after(
 
     try:
         with lock_again(tenant, checkout, on_notice, command="backup", patience_seconds=GATE_PATIENCE_SECONDS) as now:
-            return settle_gate(now.tenant, now.platform, now.buckets, now.log, say)
+            return settle_gate_of(now, say)
     except BusyError as error:
         on_notice(
             f"the gate was not checked after the backup: {error.message}; run `coffre gate` when that command has ended"

@@ -1,5 +1,6 @@
 """The state of a tenant that needs no change: its suspension, its hold, machines that are retired or refused."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from coffre.agents.kinds import layout_of, with_repository
@@ -22,6 +23,7 @@ from coffre.provisioning.terms.notes import (
     RetiredNote,
     TenantNote,
 )
+from coffre.spec.access import HELD, find_reason
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.storage.costs import CostEstimate, NoPrices
 from coffre.storage.kinds import driver_of
@@ -39,7 +41,7 @@ def note(at: Context, *, is_open: bool = True) -> tuple[Note, ...]:
         MachineNote(NoteKind.AGENT_STANDS, name) for name in list_standing(at.opened.tenant, at.opened.log, at.existing)
     )
     own = (
-        *_note_tenant(tenant),
+        *_note_tenant(tenant, at.opened.parts),
         *note_retired(tenant, local_today(tenant)),
         *waiting,
         *_note_overshoot(at.opened.parts[0]),
@@ -129,10 +131,12 @@ def _note_costs_of_copy(opened: OpenTenant) -> tuple[Note, ...]:
         return ()
 
 
-def _note_tenant(tenant: Tenant) -> tuple[Note, ...]:
+def _note_tenant(tenant: Tenant, parts: Sequence[OpenTenant]) -> tuple[Note, ...]:
     notes: list[Note] = []
     if tenant.hold is not None:
-        notes.append(HoldNote(to_fact(tenant.hold)))
+        is_shut = find_reason(tenant) == HELD
+        open_there = [] if is_shut else [each for each in parts if not each.capabilities.has_buckets]
+        notes.append(HoldNote(to_fact(tenant.hold), tuple(each.tenant.storage.platform for each in open_there)))
     if tenant.leaving is not None:
         notes.append(TenantNote(NoteKind.LEAVING))
     if tenant.status is TenantStatus.SUSPENDED:

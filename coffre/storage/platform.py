@@ -14,8 +14,9 @@ from coffre.storage.checking import PlatformFinding
 from coffre.storage.costs import CostEstimate, NoPrices
 from coffre.storage.driver import Storage
 from coffre.storage.probing import Probe
+from coffre.storage.surroundings import Surroundings
 from coffre.storage.survey import HomeSurvey, ResourceDrift
-from coffre.storage.values import AccessKey
+from coffre.storage.values import AccessKey, OwnerFacts
 
 PLACEHOLDER = AccessKey("MINTEDATTHENEXTAPPLY", "minted at the next apply")
 """A placeholder for a key that does not exist yet, in a preview, which creates nothing with it."""
@@ -57,7 +58,7 @@ class Capabilities:
     ``has_buckets``: machines have buckets of their own. ``counts_use``: the platform's own figure of an owner's use is
     what its quota counts, since there is no bucket to list. ``wall_is_quota``: the hard quota is the sold one, to the
     byte, and part of the declaration. ``suspends_owner``: a suspended tenant is a declared owner that is switched off,
-    not a statement in the policy of each bucket.
+    not a statement in the policy of each bucket. ``figure_age_hours``: how old the platform's own figures may be.
     """
 
     hard_quota: QuotaScope
@@ -70,6 +71,7 @@ class Capabilities:
     counts_use: bool = False
     wall_is_quota: bool = False
     suspends_owner: bool = False
+    figure_age_hours: int = 0
 
     @property
     def chooses_keys(self) -> bool:
@@ -249,6 +251,15 @@ class Survey(Protocol):
 
     def look(self, declaration: Declaration, resources: Sequence[RecordedResource], secret_of: SecretOf) -> HomeSurvey:
         """Read what the platform has of a tenant; its ``drift`` is that of `Declaration.find_drift`."""
+
+    def list_owners(self) -> Mapping[str, OwnerFacts] | None:
+        """Return the facts of all owners of Coffre's by their names, where the platform counts use (`counts_use`).
+
+        Elsewhere None: the buckets tell it. A name is found by the tenant's id in it (`naming.tenant_id_of`).
+        """
+
+    def look_around(self, owner_uid: str) -> Surroundings | None:
+        """Return what the platform tells of an owner's agents; None where agents are not the platform's own."""
 
 
 class PlatformDriver(Protocol):

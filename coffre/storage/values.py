@@ -45,13 +45,25 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class LicenceFigures:
+    """What the platform says of one kind of licence: ``granted`` is where it stops (None: nowhere).
+
+    ``used`` is None when it gives no figure.
+    """
+
+    granted: int | None
+    used: int | None
+
+
+@dataclass(frozen=True)
 class OwnerFacts:
     """A tenant's owner user as the platform sees it.
 
     ``used_bytes`` counts everything the wall counts: all buckets, all versions, unfinished uploads. ``counted_bytes``
     is what the wall compares, where it counts objects in whole blocks (None: the same).
     ``wall_bytes`` is None when the user has no enforced quota. ``display_name`` is the name that people read, None
-    where the platform keeps none.
+    where the platform keeps none. ``is_use_known``: otherwise the platform gave no figure, and ``used_bytes`` is 0.
+    ``licences`` are the figures of each kind of machine, on a platform that sells licences.
     """
 
     uid: str
@@ -61,6 +73,13 @@ class OwnerFacts:
     buckets: tuple[str, ...]
     display_name: str | None = None
     counted_bytes: int | None = None
+    is_use_known: bool = True
+    licences: Mapping[str, LicenceFigures] = field(default_factory=dict)
+
+    @property
+    def known_use_bytes(self) -> int | None:
+        """The use; None when the platform gave no figure."""
+        return self.used_bytes if self.is_use_known else None
 
     @property
     def free_bytes(self) -> int | None:

@@ -11,6 +11,7 @@ from coffre.records.database.supervision import WHOLE_TENANT
 from coffre.records.kept_findings import NO_TENANT, KeptFinding
 from coffre.spec.tenant import Tenant
 from coffre.supervision.applied import AppliedReader, AppliedTenant
+from coffre.supervision.history import list_history
 from coffre.supervision.judge.forecast import WINDOW_DAYS, Forecast, foresee
 from coffre.supervision.judge.quota import Use, leave_out_lesser
 from coffre.supervision.observe.seen import SeenMachine, recall_machine, recall_tenant
@@ -48,16 +49,15 @@ def draw_applied(records: Records, applied: AppliedTenant, now: datetime) -> Ten
     whole = watched.get(WHOLE_TENANT)
     seen = recall_tenant(whole)
     today = now.astimezone(ZoneInfo(tenant.timezone)).date()
-    usages = records.list_usage(tenant.id, today - timedelta(days=WINDOW_DAYS), today)
+    usages = list_history(records, tenant, today - timedelta(days=WINDOW_DAYS), today)
     own = records.supervision.list_findings(tenant.id)
-    platforms = [
-        each for each in records.supervision.list_findings(NO_TENANT) if each.place.platform == tenant.storage.platform
-    ]
+    homes = set(tenant.storage.parts) or {tenant.storage.platform}
+    platforms = [each for each in records.supervision.list_findings(NO_TENANT) if each.place.platform in homes]
     return TenantPicture(
         tenant,
         now,
         None if whole is None else whole.looked_at,
-        seen.uses[-1] if seen is not None and seen.uses else None,
+        None if seen is None else seen.use,
         {name: recall_machine(watched.get(name)) for name in tenant.machines},
         [*platforms, *leave_out_lesser(own)],
         foresee(usages, tenant.storage.quota_bytes, today),

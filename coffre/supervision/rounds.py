@@ -21,6 +21,7 @@ from coffre.supervision.applied import AppliedHouse, AppliedReader
 from coffre.supervision.availability.known import read_platforms
 from coffre.supervision.findings.life import Settled, Subject, settle
 from coffre.supervision.judge.platform import PassWord, PlatformVerdict, judge_platform
+from coffre.supervision.observe.owners import Owners
 from coffre.supervision.strangers import Strangers, UsersLook, is_about_users
 from coffre.supervision.telling.planning import Addressees, plan_ends, plan_messages
 from coffre.supervision.watch import Known, TenantWatch, tell, watch
@@ -109,12 +110,17 @@ class Supervisor:
         weakened = self._weakened.read(self.records, self.clock())
         with open_tenants(checkout, self.on_notice) as opener:
             jobs: dict[str, Callable[[], TenantWatch | UsersLook | None]] = {}
+            owners = Owners(opener.open_survey)
             for slug in slugs:
                 tenant_id = checkout.tenants[slug].id
                 last = newest.get(tenant_id)
                 event_id = 0 if last is None or last.id is None else last.id
                 known = Known(
-                    watched.get(tenant_id, {}), collected.kept_of(tenant_id), event_id, weakened.get(tenant_id, {})
+                    watched.get(tenant_id, {}),
+                    collected.kept_of(tenant_id),
+                    event_id,
+                    weakened.get(tenant_id, {}),
+                    owners,
                 )
                 jobs[slug] = self._job(opener, slug, known)
             if is_whole:
@@ -176,10 +182,15 @@ class _Collected:
     ) -> None:
         """Take the result of one look at a tenant."""
         tenant = checkout.tenants[slug]
-        self.seen += result is None or isinstance(result, TenantWatch)
+        problems = result.look.problems if isinstance(result, TenantWatch) else {}
+        self.seen += result is None or (isinstance(result, TenantWatch) and not problems)
         if isinstance(result, TenantWatch):
             if result.look.was_made:
-                self._answered.add(tenant.storage.platform)
+                self._answered |= (set(tenant.storage.parts) or {tenant.storage.platform}) - problems.keys()
+            for platform, why in problems.items():
+                self.unseen[slug] = f"its part on {platform}: {why.message}"
+                if isinstance(why, PlatformAwayError):
+                    self._away.setdefault(platform, []).append((slug, why))
             self.next_look_at[slug] = result.next_look_at
             self._add(result.noted, result.settled)
         elif result is None:

@@ -12,7 +12,7 @@ from coffre.observation.duty import find_duty
 from coffre.observation.judge.sizes import leave_out_attacked
 from coffre.observation.stores import room_of
 from coffre.observation.upkeep import is_in_maintenance
-from coffre.operations.access.gate import GateState, judge_stores, settle_gate
+from coffre.operations.access.gate import GateState, judge_stores, settle_gate_of
 from coffre.records.actor import Author
 from coffre.records.database.supervision import Noted, Watched
 from coffre.records.events import Event
@@ -30,9 +30,11 @@ from coffre.supervision.brake import brake, tell_frozen, tell_weakened
 from coffre.supervision.findings.life import Settled, Subject, settle
 from coffre.supervision.judge.attack import Weakened
 from coffre.supervision.judge.ghosts import judge_deployment
-from coffre.supervision.judge.quota import QUOTA_KINDS, Limits, list_warned, next_look_seconds
+from coffre.supervision.judge.parts import judge_parts, list_full
+from coffre.supervision.judge.quota import QUOTA_KINDS, Limits, is_reached, list_warned, next_look_seconds
 from coffre.supervision.judge.tenant import MachineWords, TenantVerdict, judge_tenant
 from coffre.supervision.observe.look import TenantLook, look_at_tenant
+from coffre.supervision.observe.owners import Owners
 from coffre.supervision.observe.resting import UNMARKED_EVERY, recall_look, remember_next
 from coffre.supervision.telling.outbox_state import OUTBOX_KINDS
 from coffre.tenant.departure import STILL_SERVED, find_stage
@@ -42,6 +44,18 @@ from coffre.tenant.opening import OpenTenant, open_tenants
 
 OF_TIME = frozenset({FindingKind.BACKUP_LATE, FindingKind.BACKUP_MISSED, FindingKind.MACHINE_NOT_DEPLOYED})
 """The findings that time alone opens and ends."""
+OF_PARTS = frozenset(
+    {
+        FindingKind.PART_FULL,
+        FindingKind.USE_NOT_TOLD,
+        FindingKind.USERS_GONE,
+        FindingKind.VENDOR_ALERT,
+        FindingKind.AGENT_NOT_DECLARED,
+        FindingKind.LICENCES_NOT_GRANTED,
+        FindingKind.LICENCES_NOT_ORDERED,
+    }
+)
+"""The findings of a whole tenant that come from its parts: one that did not answer ends none of them."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,8 @@ class Known:
     findings: Sequence[KeptFinding]
     event_id: int
     weakened: Mapping[str, Weakened] = field(default_factory=dict)
+    owners: Owners | None = None
+    """What platforms that count use themselves tell."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +99,14 @@ def watch(opened: OpenTenant, known: Known, now: datetime, every: timedelta) -> 
     remembered = recall_look(opened, known.watched, known.event_id, now)
     if remembered is not None:
         return _judge_time(opened, remembered, kept, now)
-    look = look_at_tenant(opened, known.watched, known.event_id, now, known.weakened)
+    look = look_at_tenant(opened, known.watched, known.event_id, now, known.weakened, known.owners)
     frozen = brake(opened, look.suspicions)
     moved = _move_gate(opened, look)
     state = moved or fact_of(opened.log.last(GateChange))
     is_closed = state is not None and state.is_closed
     verdict = _judge(opened, look, kept, now, is_gate_closed=is_closed)
-    found = [*look.findings, *verdict.findings, *tell_frozen(frozen), *tell_weakened(known.weakened)]
+    parts = judge_parts(look.parts, list_full(kept))
+    found = [*look.findings, *verdict.findings, *parts, *tell_frozen(frozen), *tell_weakened(known.weakened)]
     found = leave_out_attacked(found)
     storage_at, next_look_at = _next_looks(opened, look, verdict, now, every, is_closed=is_closed)
     settled = settle(Subject(tenant.id, tenant.slug), kept, found, lambda each: _was_looked_at(each, look), now)
@@ -125,7 +142,11 @@ def _next_looks(
     opened: OpenTenant, look: TenantLook, verdict: TenantVerdict, now: datetime, every: timedelta, *, is_closed: bool
 ) -> tuple[datetime, datetime]:
     """Return when the storage must be looked at again, and when anything must: time alone changes some findings."""
-    quota_bytes, counting = opened.tenant.storage.quota_bytes, opened.platform.counting
+    part = opened.with_buckets
+    if part is None:  # its platform stops backups at the quota by itself, and tells its figures hours later
+        at = now + max(every, UNMARKED_EVERY)
+        return at, at if verdict.changes_at is None else max(now, min(at, verdict.changes_at))
+    quota_bytes, counting = part.tenant.storage.quota_bytes, opened.platform.counting
     wall = wall_bytes(quota_bytes, opened.platform) if opened.capabilities.has_wall else None
     intake = counting.count * counting.intake_bytes
     # Between two looks an hour apart nobody sees how fast it was: then the line of the platform counts.
@@ -144,9 +165,10 @@ def _move_gate(opened: OpenTenant, look: TenantLook) -> GateState | None:
 
     While another command works on the tenant, the next look decides: apply and backup move its gates themselves.
     """
-    if look.use.current_bytes is None:
-        return None  # an unknown use moves nothing; the wall still stands
-    tenant, log = opened.tenant, opened.log
+    part = opened.with_buckets
+    if part is None or look.uses[-1].current_bytes is None:
+        return None  # without buckets there is no gate; an unknown use moves nothing, and the wall still stands
+    tenant, log = part.tenant, opened.log
     stores = tuple(each.store(name) for name, each in look.machines.items() if name in with_bucket(tenant.machines))
     stopped_now = [name for name, each in look.machines.items() if each.is_stopped]
     state = judge_stores(tenant, log, room_of(tenant, opened.platform), stores, stopped_now)
@@ -176,7 +198,7 @@ def _settle_under_lock(checkout: Checkout, tenant: Tenant, on_notice: OnNotice) 
 
     with tenant_locked(checkout, tenant.slug, "supervise"), open_tenants(checkout, on_notice) as opener:
         now = opener.open(tenant.slug)
-        return settle_gate(now.tenant, now.platform, now.buckets, now.log, refused)
+        return settle_gate_of(now, refused)
 
 
 def _judge(
@@ -194,13 +216,14 @@ def _judge(
         for name, duty in duties.items()
         if duty.since is None and find_reason(tenant) is None
     }
+    has_one_gate = len(opened.parts) == 1 and opened.with_buckets is not None
     verdict = judge_tenant(
         look.use,
         tenant.storage.quota_bytes,
         words,
         duties,
         now,
-        is_gate_closed=is_gate_closed,
+        is_gate_closed=is_gate_closed if has_one_gate else is_reached(look.use, tenant.storage.quota_bytes, kept),
         warned=list_warned(kept),
         drills=[
             due
@@ -216,6 +239,8 @@ def _was_looked_at(kept: KeptFinding, look: TenantLook) -> bool:
         return False
     if kept.place.kind in QUOTA_KINDS:
         return look.use.current_bytes is not None
+    if look.problems and not kept.place.machine and kept.place.kind in OF_PARTS:
+        return False
     return kept.place.machine not in look.unseen
 
 

@@ -18,7 +18,7 @@ from coffre.spec.stores import find_s3_place
 from coffre.spec.tenant import Machine, Tenant
 from coffre.storage.driver import Storage
 from coffre.storage.kinds import connect, driver_of
-from coffre.storage.platform import Capabilities
+from coffre.storage.platform import Capabilities, Survey
 from coffre.storage.stores import open_store
 from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.estate.agents import TenantAgents
@@ -108,6 +108,11 @@ class OpenTenant:
         )
 
     @property
+    def with_buckets(self) -> "OpenTenant | None":
+        """The part whose machines have buckets; None for a tenant that has none anywhere."""
+        return next((part for part in self.parts if part.capabilities.has_buckets), None)
+
+    @property
     def homes(self) -> "tuple[OpenTenant, ...]":
         """The tenant on each platform that has storage of it: those of its parts, then that of its second copy."""
         return self.parts if self.second_copy is None else (*self.parts, self.second_copy)
@@ -166,6 +171,7 @@ class TenantOpener:
         self._guard = threading.RLock()
         self._records: Records | None = None
         self._storages: dict[str, Storage] = {}
+        self._surveys: dict[str, Survey] = {}
 
     def open(self, slug: str, *, is_look: bool = False) -> OpenTenant:
         """Open a tenant: its file under the holds and frozen retentions of its log, and its log.
@@ -208,6 +214,14 @@ class TenantOpener:
             if platform_name not in self._storages:
                 self._storages[platform_name] = open_storage(self._checkout, platform_name)
             return self._storages[platform_name]
+
+    def open_survey(self, platform_name: str) -> Survey:
+        """Return what reads a platform for many tenants, without a request to it."""
+        with self._guard:
+            if platform_name not in self._surveys:
+                platform = self._checkout.settings.platforms[platform_name]
+                self._surveys[platform_name] = driver_of(platform).open_survey(platform, self._checkout.root)
+            return self._surveys[platform_name]
 
     def _open_records(self) -> Records:
         with self._guard:

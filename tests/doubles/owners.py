@@ -3,21 +3,22 @@
 In platform.yaml it uses the name `kind: acronis`, and takes that kind's own declarations.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from coffre.errors import RefusedError, RemoteError
+from coffre.errors import ExpectedError, RefusedError, RemoteError
 from coffre.spec import naming
 from coffre.spec.storage_platform import Platform
 from coffre.storage.acronis.driver import AcronisDriver
 from coffre.storage.acronis.layout import external_id_of
 from coffre.storage.driver import Bucket, BucketEraser
-from coffre.storage.platform import KeyOrigin
-from coffre.storage.survey import SurveyedUser
-from coffre.storage.values import AccessKey, OwnerFacts
+from coffre.storage.platform import Declaration, KeyOrigin, RecordedResource, SecretOf
+from coffre.storage.surroundings import Surroundings
+from coffre.storage.survey import HomeSurvey, SurveyedUser
+from coffre.storage.values import AccessKey, LicenceFigures, OwnerFacts
 from tests.doubles.storage import MemoryPlatform
 
 
@@ -26,7 +27,10 @@ class Customer:
     """What was made for a customer, by kind and name, and the figure of its use."""
 
     made: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    used_bytes: int = 0
+    used_bytes: int | None = 0
+    licences_used: dict[str, int] = field(default_factory=dict)
+    licences_granted: dict[str, int] = field(default_factory=dict)
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
     def find(self, kind: str) -> dict[str, Any]:
         """Return the inputs of the one resource of a kind; empty before there is one."""
@@ -41,6 +45,10 @@ class OwnersPlatform(MemoryPlatform):
     def __init__(self, url: str = "https://vendor.invalid", platform_id: str = "vendor") -> None:
         super().__init__(url, KeyOrigin.NONE, platform_id)
         self.customers: dict[str, Customer] = {}
+        self.asked: list[str] = []
+        """What a survey was asked."""
+        self.problem: ExpectedError | None = None
+        """What every question of a survey is answered with."""
 
     # What a stack makes, and what a test changes.
 
@@ -65,7 +73,7 @@ class OwnersPlatform(MemoryPlatform):
     def customer(self, uid: str) -> Customer:
         return self.customers[external_id_of(naming.tenant_id_of(uid) or "")]
 
-    def set_use(self, uid: str, used_bytes: int) -> None:
+    def set_use(self, uid: str, used_bytes: int | None) -> None:
         self.customer(uid).used_bytes = used_bytes
 
     # Owners.
@@ -75,7 +83,20 @@ class OwnersPlatform(MemoryPlatform):
         if customer is None:
             return None
         quota_bytes, name = customer.find("OfferingItems").get("quota_bytes"), customer.find("Customer")["name"]
-        return OwnerFacts(uid, quota_bytes, customer.used_bytes, not self._is_enabled(customer), (), display_name=name)
+        kinds = {*customer.licences_granted, *customer.licences_used}
+        return OwnerFacts(
+            uid,
+            quota_bytes,
+            customer.used_bytes or 0,
+            not self._is_enabled(customer),
+            (),
+            display_name=name,
+            is_use_known=customer.used_bytes is not None,
+            licences={
+                kind: LicenceFigures(customer.licences_granted.get(kind), customer.licences_used.get(kind))
+                for kind in kinds
+            },
+        )
 
     def list_users(self, prefix: str) -> list[str]:
         if self._find(prefix) is not None:
@@ -156,6 +177,33 @@ class OwnersDriver(AcronisDriver):
 
     def connect(self, platform: Platform, root: Path) -> OwnersPlatform:  # type: ignore[override]
         return self._platform
+
+    def open_survey(self, platform: Platform, root: Path) -> "OwnersSurvey":  # type: ignore[override]
+        return OwnersSurvey(self._platform)
+
+
+@dataclass(frozen=True)
+class OwnersSurvey:
+    """Reads that platform for many tenants; implements Survey."""
+
+    platform: OwnersPlatform
+
+    def look(self, declaration: Declaration, resources: Sequence[RecordedResource], secret_of: SecretOf) -> HomeSurvey:
+        raise AssertionError("nobody looks for drift here")
+
+    def list_owners(self) -> Mapping[str, OwnerFacts]:
+        self._ask("owners")
+        uids = self.platform.list_users("")
+        return {uid: facts for uid in uids if (facts := self.platform.find_owner(uid)) is not None}
+
+    def look_around(self, owner_uid: str) -> Surroundings | None:
+        self._ask(f"around {owner_uid}")
+        return self.platform.customer(owner_uid).surroundings
+
+    def _ask(self, question: str) -> None:
+        self.platform.asked.append(question)
+        if self.platform.problem is not None:
+            raise self.platform.problem
 
 
 def _refuse(what: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +11,10 @@ import pytest
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout
+from coffre.spec.storage_platform import PlatformKind
 from coffre.storage.driver import Storage
+from coffre.storage.kinds import connect, driver_of
+from coffre.storage.platform import Survey
 from coffre.supervision import brake, rounds, watch
 from coffre.supervision.rounds import PassResult, Supervisor
 from coffre.tenant.estate.freezes import list_freezes
@@ -43,7 +46,14 @@ class _Opener:
     checkout: Checkout
 
     def open_platform(self, platform_name: str) -> Storage:
+        platforms = self.checkout.settings.platforms
+        if len(platforms) > 1 and platforms[platform_name].kind is PlatformKind.ACRONIS:
+            return connect(platforms[platform_name], self.checkout.root)
         return self.desk.estate.storage
+
+    def open_survey(self, platform_name: str) -> Survey:
+        platform = self.checkout.settings.platforms[platform_name]
+        return driver_of(platform).open_survey(platform, self.checkout.root)
 
     def open(self, slug: str, *, is_look: bool = False) -> OpenTenant:
         self.desk.before_open(slug)
@@ -51,7 +61,8 @@ class _Opener:
         tenant = self.checkout.tenants[slug]
         log = log_of(tenant, self.desk.records)
         held = under_recorded(tenant, list_recorded(log)).with_frozen(list_freezes(log))
-        return open_in_memory(held, self.desk.estate, log, self.checkout.root, self.checkout.settings)
+        opened = open_in_memory(held, self.desk.estate, log, self.checkout.root, self.checkout.settings)
+        return replace(opened, open_other=self.open_platform)
 
 
 @dataclass

@@ -6,7 +6,7 @@ import typer
 
 from coffre.cli import output
 from coffre.cli.context import open_checkout
-from coffre.errors import UsageError
+from coffre.errors import RefusedError, UsageError
 from coffre.spec.values.sizes import format_bytes
 
 if TYPE_CHECKING:
@@ -43,17 +43,22 @@ def gate(
     opens again when there is space. `coffre backup` and `coffre apply` do the same. Ends with 4 when a machine may not
     write. Ends with 1 when a machine has no storage and so no gate: the command names it and sets the other gates.
     """
-    from coffre.operations.access.gate import give_word, settle_gate
+    from coffre.operations.access.gate import give_word, settle_gate_of
     from coffre.tenant.presence import find_unapplied
     from coffre.tenant.runs import lock_recorded
 
     if (let_go_on is None) != (not reason):
         raise UsageError("--open and --reason belong together", "Write why the machine may continue; it is recorded.")
     with lock_recorded(open_checkout(context), tenant, "gate", output.warning) as opened:
+        if opened.with_buckets is None:
+            raise RefusedError(
+                f"{tenant} has no gate: its platform has no buckets, and stops backups at the sold quota by itself",
+                "`coffre status` shows what is used of it.",
+            )
         unmoved = dict(find_unapplied(opened.tenant, opened.buckets, opened.log, opened.tenant.active_machines()))
         if let_go_on is not None and reason:
             give_word(opened.tenant, opened.buckets, opened.log, let_go_on, reason)
-        state = settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log, unmoved.setdefault)
+        state = settle_gate_of(opened, unmoved.setdefault)
     for why in unmoved.values():
         output.expected_error(why)
     if as_json:

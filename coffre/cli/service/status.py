@@ -12,7 +12,7 @@ from coffre.spec.values.sizes import format_bytes, format_sold
 
 if TYPE_CHECKING:
     from coffre.observation.machine import MachineStatus
-    from coffre.observation.tenant import TenantObservation
+    from coffre.observation.tenant import PartStatus, TenantObservation
 
 FAILED = 1
 
@@ -56,7 +56,6 @@ def status(
 
 
 def _show_status(tenant: "TenantObservation", now: datetime, *, has_wall: bool = True) -> None:
-    from coffre.cli.words.plan import describe_overshoot
     from coffre.cli.words.supervision.findings import describe
 
     if tenant.departure == "closed":
@@ -66,18 +65,16 @@ def _show_status(tenant: "TenantObservation", now: datetime, *, has_wall: bool =
         return
     used = "?" if tenant.used_bytes is None else format_bytes(tenant.used_bytes)
     licences = ", ".join(f"{count.used} of {count.granted} {kind}" for kind, count in tenant.licences.items())
+    has_gate = not tenant.parts or any(not each.is_vendors for each in tenant.parts)
+    gate = f"gate {tenant.gate or 'unknown'}" if has_gate else "no gate"
     output.result(
         f"{tenant.tenant} ({tenant.status}): {used} of {format_sold(tenant.quota_bytes)} used, "
-        f"gate {tenant.gate or 'unknown'}; licences: {licences}"
+        f"{gate}; licences: {licences}"
     )
-    if not has_wall:
-        output.result(f"  {describe_overshoot(tenant.beyond_wall_bytes, tenant.gate_look_seconds)}")
-    elif tenant.wall_bytes is not None:
-        output.result(
-            f"  wall at {format_bytes(tenant.wall_bytes)}, all versions counted; up to "
-            f"{format_bytes(tenant.beyond_wall_bytes)} may exceed it until every gateway has counted; while backups "
-            f"run, run `coffre gate` every {tenant.gate_look_seconds} s"
-        )
+    for part in tenant.parts:
+        _show_part(part)
+    if has_gate:
+        _show_wall(tenant, has_wall=has_wall)
     _show_states(tenant)
     for option, how in tenant.options.items():
         if how == "manual":
@@ -110,6 +107,39 @@ def _show_status(tenant: "TenantObservation", now: datetime, *, has_wall: bool =
         output.result(f"  ! {describe(finding)}")
 
 
+def _show_wall(tenant: "TenantObservation", *, has_wall: bool) -> None:
+    """Show what limits the buckets beside the gate."""
+    from coffre.cli.words.plan import describe_overshoot
+
+    if not has_wall:
+        output.result(f"  {describe_overshoot(tenant.beyond_wall_bytes, tenant.gate_look_seconds)}")
+    elif tenant.wall_bytes is not None:
+        output.result(
+            f"  wall at {format_bytes(tenant.wall_bytes)}, all versions counted; up to "
+            f"{format_bytes(tenant.beyond_wall_bytes)} may exceed it until every gateway has counted; while backups "
+            f"run, run `coffre gate` every {tenant.gate_look_seconds} s"
+        )
+
+
+def _show_part(part: "PartStatus") -> None:
+    """Show a part of the space, with what a vendor says of it."""
+    used = "use unknown" if part.used_bytes is None else f"{format_bytes(part.used_bytes)} used"
+    line = f"  on {part.platform}: {used} of {format_sold(part.quota_bytes)}"
+    if not part.is_vendors:
+        output.result(line)
+        return
+    stops = (
+        "it sets no hard quota" if part.stops_at_bytes is None else f"it stops at {format_sold(part.stops_at_bytes)}"
+    )
+    output.result(f"{line}, by the vendor's own figure, which may be {part.figure_age_hours} h old; {stops}")
+    figures = [
+        f"{_or_unknown(part.licences_used.get(kind))} of {_or_unknown(granted)} {kind}"
+        for kind, granted in part.licences_granted.items()
+    ]
+    if figures:
+        output.result(f"    licences at the vendor's (used of granted): {', '.join(figures)}")
+
+
 def _show_copy(tenant: "TenantObservation") -> None:
     """Show the second copy of each machine, beside the original."""
     if tenant.second_copy is None:
@@ -132,6 +162,11 @@ def _show_states(tenant: "TenantObservation") -> None:
 
         state = {True: "in force", False: "NOT in force yet: run `coffre apply`", None: "?"}[tenant.hold.in_force]
         name = name_reference(tenant.hold.reference, is_confidential=tenant.hold.is_confidential)
+        if tenant.hold.not_kept_on:
+            state = (
+                f"NOT enforced on {', '.join(tenant.hold.not_kept_on)}: what the customer's administrator deletes in "
+                "the vendor's portal is gone; `kind: block_access` lets nobody in there"
+            )
         output.result(f"  hold ({name}, since {tenant.hold.since}, {tenant.hold.kind}): {state}")
     if tenant.access not in (None, "open"):
         output.result(f"  machines' access to their repositories: {tenant.access}")

@@ -136,7 +136,11 @@ def describe_note(note: "Note", tenant: str) -> str:
 
     match note:
         case HoldNote():
-            return f"hold ({describe_hold(note.hold)}): nothing expires, and nothing is deleted"
+            open_there = "".join(
+                f"; NOT enforced on {each}: what the customer's administrator deletes in the vendor's portal is gone"
+                for each in note.not_kept_on
+            )
+            return f"hold ({describe_hold(note.hold)}): nothing expires, and nothing is deleted{open_there}"
         case TenantNote():
             return _TENANT_NOTES[note.kind.value].format(tenant=tenant)
         case RetiredNote():

@@ -28,6 +28,7 @@ from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log, TenantLog, fact_of
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.lookup import find_machine
+from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
 from coffre.workspace.clock import utc_now
 
@@ -145,6 +146,17 @@ def settle_gate(
             forget_packs(TenantMemory(log), name)
             log.append(PruningEnded(), name)
     return state
+
+
+def settle_gate_of(opened: OpenTenant, on_refused: OnRefused | None = None) -> GateState:
+    """Set the gates of a tenant's machines with a bucket by the quota of their part; see `settle_gate`.
+
+    A tenant without buckets has no gate: its platform stops backups at the quota by itself.
+    """
+    part = opened.with_buckets
+    if part is None:
+        return GateState(is_closed=False, used_bytes=0, quota_bytes=opened.tenant.storage.quota_bytes)
+    return settle_gate(part.tenant, part.platform, part.buckets, part.log, on_refused)
 
 
 def close_for_maintenance(buckets: TenantBuckets, log: Log, machine: str) -> None:

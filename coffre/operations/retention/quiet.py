@@ -7,7 +7,7 @@ from datetime import timedelta
 from coffre.agents.pruning import RepositoryPruner
 from coffre.agents.repository import Part, RepositoryLayout
 from coffre.errors import BusyError
-from coffre.operations.access.gate import close_for_maintenance, settle_gate
+from coffre.operations.access.gate import close_for_maintenance, settle_gate_of
 from coffre.storage.driver import Bucket
 from coffre.tenant.opening import OpenTenant
 
@@ -44,7 +44,7 @@ def make_quiet(
 
 def open_again(opened: OpenTenant) -> None:
     """Let every gate of the tenant follow its quota again."""
-    settle_gate(opened.tenant, opened.platform, opened.buckets, opened.log, lambda _machine, _refused: None)
+    settle_gate_of(opened, lambda _machine, _refused: None)
 
 
 def count_live_locks(bucket: Bucket, layout: RepositoryLayout) -> int:

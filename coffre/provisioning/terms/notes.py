@@ -35,9 +35,13 @@ class NoteKind(StrEnum):
 
 @dataclass(frozen=True)
 class HoldNote:
-    """The tenant is under a hold: nothing expires, and nothing is deleted."""
+    """The tenant is under a hold: nothing expires, and nothing is deleted.
+
+    ``not_kept_on`` are platforms without buckets, where the customer's own administrator can delete nevertheless.
+    """
 
     hold: HoldInFile
+    not_kept_on: tuple[str, ...] = ()
     kind: Literal[NoteKind.HOLD] = NoteKind.HOLD
 
 

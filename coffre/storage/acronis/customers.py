@@ -10,9 +10,10 @@ from coffre.acronis.values.offering import OfferingItem
 from coffre.acronis.values.tenants import Tenant
 from coffre.acronis.values.usages import Usage
 from coffre.spec import naming
+from coffre.storage.acronis.layout import LICENCES
 from coffre.storage.acronis.provider.account import Account
 from coffre.storage.acronis.provider.items import PREFIXES, STORAGE
-from coffre.storage.values import OwnerFacts
+from coffre.storage.values import LicenceFigures, OwnerFacts
 
 STORAGE_ITEMS: Final = frozenset(prefix + STORAGE for prefix in PREFIXES.values())
 """The items of the storage for backups, whose use is what the quota counts."""
@@ -78,14 +79,27 @@ def name_of(customer: Tenant, tenant_id: str) -> str:
 
 def describe_owner(uid: str, customer: Tenant, items: Sequence[OfferingItem], usages: Sequence[Usage]) -> OwnerFacts:
     """Return what an owner has: its quota if that is hard, and the use of its storage by the vendor's late figures."""
+    used = [each.absolute_value for each in usages if each.name in STORAGE_ITEMS]
     return OwnerFacts(
         uid=uid,
         wall_bytes=find_wall(items),
-        used_bytes=sum(each.absolute_value for each in usages if each.name in STORAGE_ITEMS),
+        used_bytes=sum(used),
         suspended=not customer.enabled,
         buckets=(),
         display_name=customer.name,
+        is_use_known=bool(used),
+        licences={kind.value: _find_licences(base, items, usages) for kind, base in LICENCES.items()},
     )
+
+
+def _find_licences(base: str, items: Sequence[OfferingItem], usages: Sequence[Usage]) -> LicenceFigures:
+    """Return the figures of one kind of licence: an item that is off grants none, one without a hard quota any."""
+    names = {prefix + base for prefix in PREFIXES.values()}
+    granted = [each for each in items if each.is_on and each.name in names]
+    ceilings = [None if each.quota is None else each.quota.ceiling for each in granted]
+    known = [each for each in ceilings if each is not None]
+    used = [each.absolute_value for each in usages if each.name in names]
+    return LicenceFigures(sum(known) if len(known) == len(ceilings) else None, sum(used) if used else None)
 
 
 def find_wall(items: Collection[OfferingItem]) -> int | None:

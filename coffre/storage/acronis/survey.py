@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Sequence
+from itertools import islice
 
 from coffre.acronis.errors import AcronisAwayError, AcronisError, CredentialRefusedError
 from coffre.acronis.identifiers import TenantUuid
@@ -13,7 +14,9 @@ from coffre.storage.acronis.declaration import AcronisDeclaration
 from coffre.storage.acronis.drift import find_drift
 from coffre.storage.acronis.provider.account import Account
 from coffre.storage.acronis.remembering import RememberingClient
+from coffre.storage.acronis.surroundings import describe_surroundings
 from coffre.storage.platform import Declaration, RecordedResource, SecretOf
+from coffre.storage.surroundings import MAX_ENTRIES, Surroundings
 from coffre.storage.survey import HomeSurvey, SurveyedUser
 from coffre.storage.values import OwnerFacts
 
@@ -51,6 +54,20 @@ class AcronisSurvey:
                 uid: describe_owner(uid, each, self._client.offering.read(each.id), usages[each.id])
                 for uid, each in found.items()
             }
+
+    def look_around(self, owner_uid: str) -> Surroundings | None:
+        """Return the agents and the open alerts of a customer; None without the customer. Five requests."""
+        with vendor_asked():
+            customer = self._customers.find(owner_uid)
+            if customer is None:
+                return None
+            within = self._client.within(customer.id)
+            return describe_surroundings(
+                list(islice(within.agents.list_all(), MAX_ENTRIES)),
+                list(islice(within.agents.list_machines(), MAX_ENTRIES)),
+                list(islice(within.agents.list_statuses(), MAX_ENTRIES)),
+                list(islice(within.monitoring.list_alerts(), MAX_ENTRIES)),
+            )
 
     def _read_usages(self, customers: Sequence[TenantUuid]) -> dict[TenantUuid, list[Usage]]:
         """Return the figures of these customers; one at a time where the service leaves one out of its answer."""

@@ -48,6 +48,12 @@ class AwsSurvey:
             {name: self._judge(name, documents.get(name, {})) for name in owned},
         )
 
+    def list_owners(self) -> None:
+        """Return None: the buckets tell what an owner uses."""
+
+    def look_around(self, owner_uid: str) -> None:
+        """Return None: agents are not the platform's own."""
+
     def _list_names(self) -> list[str]:
         """Return the IAM names of all of Coffre's users, listed once."""
         with self._listing:

@@ -90,6 +90,12 @@ class CephSurvey:
             },
         )
 
+    def list_owners(self) -> None:
+        """Return None: the buckets tell what an owner uses."""
+
+    def look_around(self, owner_uid: str) -> None:
+        """Return None: agents are not the platform's own."""
+
 
 class _WholePlatform:
     """The users and buckets of the whole platform, listed once; safe to use from many threads."""

@@ -25,6 +25,13 @@ TELLS_APART: Mapping[FindingKind, tuple[str, ...]] = {
     FindingKind.KEY_UNKNOWN: ("user",),
     FindingKind.KEY_UNUSED: ("key_id",),
     FindingKind.SIZE_JUMPED: ("path",),
+    FindingKind.PART_NOT_SEEN: ("platform",),
+    FindingKind.PART_FULL: ("platform",),
+    FindingKind.USE_NOT_TOLD: ("platform",),
+    FindingKind.VENDOR_ALERT: ("type",),
+    FindingKind.AGENT_NOT_DECLARED: ("agent",),
+    FindingKind.LICENCES_NOT_GRANTED: ("licence",),
+    FindingKind.LICENCES_NOT_ORDERED: ("licence",),
     FindingKind.CHANNEL_FAILING: ("channel",),
     FindingKind.AVAILABILITY_SPENT: ("year", "percent"),
 }

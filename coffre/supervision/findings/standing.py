@@ -86,6 +86,12 @@ class NextAction(StrEnum):
     """Find out why a channel or the mail server takes nothing."""
     RUN_PROBES = "run_probes"
     """Start `coffre probe` again."""
+    MOVE_QUOTA = "move_quota"
+    """Divide the sold quota differently among its parts, in the tenant file: no amendment is needed."""
+    ORDER_LICENCES = "order_licences"
+    """Order the licences that are missing, or retire machines."""
+    LOOK_IN_PORTAL = "look_in_portal"
+    """Look in the vendor's portal."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,16 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.USERS_GONE: _ours(Severity.MAJOR, Consequence.NO_RECENT_BACKUP, NextAction.RUN_APPLY),
     FindingKind.KEY_UNKNOWN: _ours(Severity.MAJOR, Consequence.FOREIGN_ACCESS, NextAction.RUN_APPLY),
     FindingKind.KEY_UNUSED: _ours(Severity.MINOR, Consequence.NONE, NextAction.RETIRE_OR_ROTATE),
+    FindingKind.PART_NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
+    FindingKind.PART_FULL: _ours(Severity.MAJOR, Consequence.BACKUPS_WILL_STOP, NextAction.MOVE_QUOTA),
+    FindingKind.USE_NOT_TOLD: Standing(_VENDORS, None, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
+    FindingKind.VENDOR_ALERT: Standing(_OPEN, None, Consequence.NONE, NextAction.LOOK_IN_PORTAL),
+    FindingKind.AGENT_OFFLINE: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.LOOK_AT_MACHINE),
+    FindingKind.AGENT_GONE: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.RUN_APPLY),
+    FindingKind.AGENT_NOT_DECLARED: Standing(_OPEN, None, Consequence.NONE, NextAction.FIND_OWNER),
+    FindingKind.PLAN_MISSING: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.RUN_APPLY),
+    FindingKind.LICENCES_NOT_GRANTED: Standing(_VENDORS, None, Consequence.NO_RECENT_BACKUP, NextAction.CALL_HOST),
+    FindingKind.LICENCES_NOT_ORDERED: _ours(Severity.MINOR, Consequence.NONE, NextAction.ORDER_LICENCES),
     FindingKind.PLATFORM_AWAY: _ours(Severity.CRITICAL, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
     FindingKind.CUSTOMER_NOT_TOLD: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.CALL_CUSTOMER),
     FindingKind.CHANNEL_FAILING: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.REPAIR_CHANNEL),

@@ -34,6 +34,18 @@ class Use:
     current_bytes: int | None = None
 
 
+def add_up(use: Use, figures: Iterable[int | None]) -> Use:
+    """Return the use of buckets together with what other platforms count themselves; None: one gave no figure.
+
+    Such a platform counts only what its quota counts, so it has no older versions.
+    """
+    current_bytes, stored_bytes = use.current_bytes, use.stored_bytes
+    for each in figures:
+        stored_bytes += each or 0
+        current_bytes = None if each is None or current_bytes is None else current_bytes + each
+    return Use(use.at, stored_bytes, current_bytes)
+
+
 @dataclass(frozen=True)
 class Limits:
     """The sold quota, and the wall: None where the platform enforces none."""
@@ -75,6 +87,14 @@ def judge_quota(use: Use, quota_bytes: int, *, is_gate_closed: bool, warned: Col
             yield Finding(FindingKind.QUOTA_NEAR, None, {**evidence, "percent": percent})
     if is_gate_closed:
         yield Finding(FindingKind.QUOTA_REACHED, None, evidence)
+
+
+def is_reached(use: Use, quota_bytes: int, kept: Iterable[KeptFinding]) -> bool:
+    """Tell whether the sold quota is reached, where no gate of Coffre's says so; told once, it is until 97 % of it."""
+    if use.current_bytes is None:
+        return False
+    is_told = any(each.is_open and each.place.kind == FindingKind.QUOTA_REACHED.value for each in kept)
+    return use.current_bytes * 100 >= quota_bytes * (100 - ENDS_BELOW if is_told else 100)
 
 
 def highest_rate(looks: Sequence[Use], now: datetime) -> float:

@@ -23,6 +23,7 @@ from coffre.spec.tenant import Machine, MachineKind, Tenant
 from coffre.supervision.applied import AppliedReader
 from coffre.supervision.findings.life import as_finding
 from coffre.supervision.findings.standing import find_standing
+from coffre.supervision.history import list_history
 from coffre.supervision.judge.forecast import WINDOW_DAYS, Forecast, foresee
 from coffre.supervision.judge.quota import Use
 from coffre.supervision.metrics.platforms import PlatformFigures, list_platform_figures
@@ -145,7 +146,7 @@ class FiguresReader:
             if time.monotonic() > end:
                 break
             today, quota_bytes = basis
-            usages = records.list_usage(tenant.id, today - timedelta(days=WINDOW_DAYS), today)
+            usages = list_history(records, tenant, today - timedelta(days=WINDOW_DAYS), today)
             self._forecasts[tenant.id] = _Foreseen(now, basis, foresee(usages, quota_bytes, today))
         return {
             each.id: kept.forecast
@@ -225,7 +226,7 @@ def _figures(
     return TenantFigures(
         tenant,
         None if whole is None else whole.looked_at,
-        seen.uses[-1] if seen is not None and seen.uses else None,
+        None if seen is None else seen.use,
         gate is not None and read_as(gate, GateChange).is_closed,
         forecast,
         today,

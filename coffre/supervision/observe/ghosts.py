@@ -41,6 +41,8 @@ def look_for_ghosts(opened: OpenTenant, looks: Mapping[str, MachineLook], now: d
         # Without the folder, another computer applies: what its states are is not known here.
         if states.exists() and stack not in states.list_stacks():
             found.append(Finding(FindingKind.STACK_GONE, None, {"stack": stack}))
+        if not home.capabilities.has_keys:
+            continue
         live = {uid_of(home.tenant, each): _list_keys(home, each) for each in list_users(home)}
         # The keys are read first: whoever makes one saves it before it is there, or at once.
         control = home.secrets.find_control_now()
@@ -48,7 +50,7 @@ def look_for_ghosts(opened: OpenTenant, looks: Mapping[str, MachineLook], now: d
             continue
         accounts = [_account(home, control, each, live) for each in list_users(home)]
         found += judge_accounts(home.tenant.storage.platform, accounts, uses)
-        if home is opened:
+        if home.tenant.storage.platform == opened.tenant.storage.platform:
             dates = {name: find_expected_since(opened.tenant, opened.log, name) for name in looks}
             since = {name: each for name, each in dates.items() if each is not None}
             found += judge_unused(accounts, uses, since, opened.platform.key_unused_days, now)

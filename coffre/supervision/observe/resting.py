@@ -1,4 +1,5 @@
-"""Spares a platform that has no marks of what was written, such as AWS: there each look lists every bucket.
+"""Spares a platform that has no marks of what was written, such as AWS: there each look lists every bucket, and one
+of a vendor's agents gives figures that are hours old.
 
 A tenant is looked at there once an hour, sooner where it may soon be full, and as soon as a command or a person's word
 changed something. In between only time is judged.
@@ -9,11 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from coffre.agents.kinds import with_bucket
-from coffre.findings import Finding
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
 from coffre.supervision.judge.metering import Measurements, Metered
-from coffre.supervision.observe.look import TenantLook, hear
+from coffre.supervision.observe.look import TenantLook
 from coffre.supervision.observe.seen import SeenMachine, SeenTenant, recall_machine, recall_tenant, remember_tenant
 from coffre.tenant.opening import OpenTenant
 
@@ -43,17 +42,14 @@ def recall_look(opened: OpenTenant, watched: Mapping[str, Watched], event_id: in
     is_new_day = kept.looked_at.astimezone(zone).date() != now.astimezone(zone).date()
     if is_new_day or kept.tenant.next_look_at is None or now >= kept.tenant.next_look_at:
         return None
-    in_need = with_bucket(opened.tenant.machines)
-    heard = {name: hear(opened, name, now) for name in opened.tenant.machines if name not in in_need}
-    unheard = [each for each in heard.values() if isinstance(each, Finding)]
-    said = {name: each for name, each in heard.items() if not isinstance(each, Finding)}
+    use = kept.tenant.use or kept.tenant.uses[-1]
     return TenantLook(
-        machines={**kept.machines, **said},
-        use=kept.tenant.uses[-1],
+        machines=kept.machines,
+        use=use,
         uses=kept.tenant.uses,
         peak=kept.tenant.peak,
-        findings=tuple(unheard),
-        unseen=frozenset(heard.keys() - said.keys()),
+        findings=(),
+        unseen=frozenset(),
         watched={},
         measured=Measurements(kept.tenant.metered or Metered()),
         suspicions={},
@@ -64,7 +60,7 @@ def recall_look(opened: OpenTenant, watched: Mapping[str, Watched], event_id: in
 def remember_next(look: TenantLook, now: datetime, next_look_at: datetime) -> Mapping[str, Watched]:
     """Return what a look saw with when the next one is due, as the records keep it."""
     seen = recall_tenant(look.watched[WHOLE_TENANT])
-    if seen is None or look.unseen or look.is_bucket_gone:
+    if seen is None or look.unseen or look.is_bucket_gone or look.problems:
         return look.watched
     return {**look.watched, WHOLE_TENANT: remember_tenant(now, replace(seen, next_look_at=next_look_at))}
 
@@ -75,7 +71,7 @@ def _recall(opened: OpenTenant, watched: Mapping[str, Watched]) -> _Remembered |
     if tenant is None or not tenant.uses:
         return None
     machines: dict[str, SeenMachine] = {}
-    for name in with_bucket(opened.tenant.machines):
+    for name in opened.tenant.machines:
         seen = recall_machine(watched.get(name))
         if seen is None:
             return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, TypeVar
 
 from coffre.findings import Finding, FindingKind
@@ -12,7 +12,7 @@ from coffre.records.database.supervision import Watched
 from coffre.records.details import OPTIONAL, from_details, to_details
 from coffre.records.facts.fact import RecordedFinding
 from coffre.supervision.judge.metering import Metered
-from coffre.supervision.judge.quota import Peak, Use
+from coffre.supervision.judge.quota import Peak, Use, add_up
 
 T = TypeVar("T")
 
@@ -28,6 +28,9 @@ class SeenMachine:
     when the versions were last listed, ``overwritten`` how many objects had versions of different content then.
 
     ``jumps`` are the paths of the plan that gave far more or less, up to the report ``jumps_number``.
+
+    Of a machine without a bucket only the agent's words are known: ``saved_days`` are the last days (of the tenant) of
+    its successful runs, ``offline_since`` is set while the platform does not reach its agent.
 
     ``last_success_at`` and ``last_result`` are the agent's words, ``newest_snapshot_at`` is what storage has,
     ``known_since`` the first look. ``first_backup_at`` is when the first backup of its repository was seen,
@@ -55,6 +58,8 @@ class SeenMachine:
     jumps_number: Annotated[int, OPTIONAL] = 0
     first_backup_at: Annotated[datetime | None, OPTIONAL] = None
     drilled_at: Annotated[datetime | None, OPTIONAL] = None
+    saved_days: Annotated[tuple[date, ...], OPTIONAL] = ()
+    offline_since: Annotated[datetime | None, OPTIONAL] = None
 
     def store(self, machine: str) -> MachineStore:
         """Return the content of the bucket, for the judgement of the gate."""
@@ -70,8 +75,21 @@ class SeenGhost:
 
 
 @dataclass(frozen=True)
+class SeenPart:
+    """What a platform that counts use itself told of a tenant; ``used_bytes`` is None when it gave no figure."""
+
+    platform: str
+    at: datetime
+    used_bytes: int | None
+    findings: tuple[SeenGhost, ...] = ()
+
+
+@dataclass(frozen=True)
 class SeenTenant:
     """What the last looks saw of a tenant as a whole; ``findings`` are those of its whole look.
+
+    ``uses`` are those of its buckets, ``parts`` what other platforms told; ``unknown`` are the platforms of parts that
+    did not answer.
 
     ``next_look_at`` is before when nobody need look again at a tenant of a platform without marks of what was written.
     ``ghosts`` are those of the look for what nobody declared or needs, at ``ghosts_at``.
@@ -89,10 +107,24 @@ class SeenTenant:
     ghosts: Annotated[tuple[SeenGhost, ...], OPTIONAL] = ()
     ghosts_at: Annotated[datetime | None, OPTIONAL] = None
     next_look_at: Annotated[datetime | None, OPTIONAL] = None
+    parts: Annotated[tuple[SeenPart, ...], OPTIONAL] = ()
+    unknown: Annotated[tuple[str, ...], OPTIONAL] = ()
 
     def with_use(self, use: Use) -> tuple[Use, ...]:
         """Return the kept uses with another one."""
         return (*self.uses, use)[-KEPT_USES:]
+
+    def find_part(self, platform: str) -> SeenPart | None:
+        """Return what a platform told the last time."""
+        return next((each for each in self.parts if each.platform == platform), None)
+
+    @property
+    def use(self) -> Use | None:
+        """The use of the whole tenant at the last look; None before the first one."""
+        if not self.uses:
+            return None
+        figures = [*(each.used_bytes for each in self.parts), *(None for _ in self.unknown)]
+        return add_up(self.uses[-1], figures)
 
 
 def record_findings(findings: Sequence[Finding]) -> tuple[RecordedFinding, ...]:

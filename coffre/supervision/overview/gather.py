@@ -20,6 +20,7 @@ from coffre.spec.tenant import Tenant
 from coffre.spec.values.working_hours import public_holidays
 from coffre.supervision.applied import AppliedReader, UnknownTenant
 from coffre.supervision.availability.known import KnownPlatforms, list_change_windows, read_platforms
+from coffre.supervision.history import list_history
 from coffre.supervision.judge.availability import Availability
 from coffre.supervision.lines import MachineRestore, TimedReadings
 from coffre.supervision.metrics.figures import list_ended
@@ -32,7 +33,14 @@ DRILLS = 10
 _DRILLS_SINCE = timedelta(days=400)
 _PASSES = 40 * 24 * 60 // 5
 """The passes of the days of a calendar, at one every five minutes."""
-_UNSEEN = frozenset({FindingKind.TENANT_NOT_SEEN.value, FindingKind.NOT_KNOWN.value, FindingKind.PLATFORM_AWAY.value})
+_UNSEEN = frozenset(
+    {
+        FindingKind.TENANT_NOT_SEEN.value,
+        FindingKind.NOT_KNOWN.value,
+        FindingKind.PLATFORM_AWAY.value,
+        FindingKind.PART_NOT_SEEN.value,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -91,9 +99,7 @@ def gather(records: Records, root: Path, now: datetime, only: str | None = None)
     timed = TimedReadings(records, now)
     read = (
         replace(
-            _read_tenant(
-                records, draw_applied(records, each, now), looks, timed, platforms.get(each.tenant.storage.platform, [])
-            ),
+            _read_tenant(records, draw_applied(records, each, now), looks, timed, _of_homes(platforms, each.tenant)),
             availability=None if probed is None else probed.judge(each.tenant),
             vendors=list_vendor_services(
                 each.tenant, {} if house.checkout is None else house.checkout.settings.platforms
@@ -102,6 +108,12 @@ def gather(records: Records, root: Path, now: datetime, only: str | None = None)
         for each in served.values()
     )
     return Overview(now, passes[0] if passes else None, read, house.unknown)
+
+
+def _of_homes(platforms: Mapping[str, list[KeptFinding]], tenant: Tenant) -> list[KeptFinding]:
+    """Return the findings of the platforms on which a tenant has a part of its space."""
+    homes = list(tenant.storage.parts) or [tenant.storage.platform]
+    return [found for name in homes for found in platforms.get(name, [])]
 
 
 def _read_tenant(
@@ -127,11 +139,13 @@ def _read_tenant(
     for name in tenant.active_machines():
         snapshots = memories[name].snapshots.values() if name in memories else ()
         saved = {each.seen_at.astimezone(zone).date() for each in snapshots}
+        told = picture.machines[name]
+        saved |= set(() if told is None else told.saved_days)
         due = list_due_days(_duty_of(tenant, name, pauses), first_day(today), today)
         of_machine = [each for each in kept if each.place.machine == name]
         calendars[name] = list_days(installed.get(name), saved, due, of_machine, looked, tenant.timezone, today)
     sizes: dict[date, int] = defaultdict(int)
-    for usage in records.list_usage(tenant.id, today - timedelta(days=CURVE_DAYS), today):
+    for usage in list_history(records, tenant, today - timedelta(days=CURVE_DAYS), today):
         sizes[usage.measured_on] += usage.current_bytes
     return TenantOverview(
         picture,

@@ -12,7 +12,15 @@ from coffre.supervision.picture import TenantPicture
 OLD = timedelta(hours=1)
 """A look that is older says little about now."""
 
-_UNSEEN = frozenset({FindingKind.TENANT_NOT_SEEN, FindingKind.NOT_KNOWN, FindingKind.PLATFORM_AWAY})
+_UNSEEN = frozenset(
+    {
+        FindingKind.TENANT_NOT_SEEN,
+        FindingKind.NOT_KNOWN,
+        FindingKind.PLATFORM_AWAY,
+        FindingKind.PART_NOT_SEEN,
+        FindingKind.USE_NOT_TOLD,
+    }
+)
 _GRAVE = frozenset({Consequence.RESTORE_MAY_FAIL, Consequence.DELETED_BACKUP, Consequence.FOREIGN_ACCESS})
 
 

@@ -101,7 +101,7 @@ class Post:
     def _look(self, tenant: Tenant, findings: Collection[KeptFinding]) -> Situation:
         watched = self.records.supervision.read_watched(tenant.id).get(tenant.id, {})
         seen = recall_tenant(watched.get(WHOLE_TENANT))
-        last = seen.uses[-1] if seen is not None and seen.uses else None
+        last = None if seen is None else seen.use
         mine = [each for each in findings if each.place.tenant_id == tenant.id and each.is_open]
         return Situation(
             None if last is None else last.current_bytes,

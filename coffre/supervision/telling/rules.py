@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from coffre.findings import Finding, FindingKind
 from coffre.records.messages import Message
+from coffre.storage.surroundings import AlertSeverity
 from coffre.supervision.findings.standing import Consequence, Severity, find_standing
 
 STORM = 5
@@ -25,6 +26,8 @@ _URGENT_PERCENT = 90
 _URGENT_KINDS = frozenset(
     {FindingKind.BACKUP_MISSED, FindingKind.CUSTOMER_NOT_TOLD, FindingKind.CHANNEL_FAILING, FindingKind.OTHER_MACHINE}
 )
+_URGENT_ALERTS = frozenset({AlertSeverity.CRITICAL.value, AlertSeverity.ERROR.value})
+"""Alerts of a vendor that are told at once, by its own categories."""
 _URGENT_CONSEQUENCES = frozenset(
     {
         Consequence.BACKUPS_STOP,
@@ -42,6 +45,8 @@ def is_urgent(finding: Finding) -> bool:
     if finding.kind is FindingKind.QUOTA_NEAR:
         percent = finding.evidence.get("percent")
         return isinstance(percent, int) and percent >= _URGENT_PERCENT
+    if finding.kind is FindingKind.VENDOR_ALERT:
+        return finding.evidence.get("severity") in _URGENT_ALERTS
     if finding.kind in _URGENT_KINDS or standing.severity in (Severity.CRITICAL, Severity.MAJOR):
         return True
     return standing.severity is not Severity.MINOR and standing.consequence in _URGENT_CONSEQUENCES

@@ -182,6 +182,7 @@ def test_json_has_switches_and_notes_as_values(capsys: pytest.CaptureFixture[str
         "notes": [
             {
                 "hold": {"reference": "TJ-1", "since": "2026-11-20", "kind": "preserve", "is_confidential": False},
+                "not_kept_on": [],
                 "kind": "hold",
             },
             {"kind": "leaving"},

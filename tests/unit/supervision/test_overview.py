@@ -42,6 +42,8 @@ def kept(kind: FindingKind, since: timedelta = DAY, **evidence: str) -> KeptFind
         (FindingKind.WALL_REACHED, Level.STOPPED),
         (FindingKind.TENANT_NOT_SEEN, Level.UNKNOWN),
         (FindingKind.PLATFORM_AWAY, Level.UNKNOWN),
+        (FindingKind.PART_NOT_SEEN, Level.UNKNOWN),
+        (FindingKind.USE_NOT_TOLD, Level.UNKNOWN),
         (FindingKind.REPOSITORY_DAMAGED, Level.GRAVE),
         (FindingKind.SNAPSHOTS_GONE, Level.GRAVE),
         (FindingKind.FOREIGN_KEYS, Level.GRAVE),

@@ -57,6 +57,9 @@ ACTIONS: Mapping[NextAction, str] = {
     NextAction.CALL_HOST: "SMILÉO s’adresse à l’hébergeur",
     NextAction.REPAIR_CHANNEL: "SMILÉO rétablit ses messages",
     NextAction.RUN_PROBES: "SMILÉO relance la mesure",
+    NextAction.MOVE_QUOTA: "SMILÉO répartit autrement l’espace commandé, sans avenant",
+    NextAction.ORDER_LICENCES: "SMILÉO commande les licences manquantes",
+    NextAction.LOOK_IN_PORTAL: "consulter la console de l’éditeur",
 }
 
 _PATHS: Mapping[str, str] = {
@@ -197,6 +200,26 @@ WORDS: Mapping[FindingKind, Callable[[Evidence, str], str]] = {
     FindingKind.KEY_UNKNOWN: _plainly("une clé d’accès à l’espace n’a pas été créée par SMILÉO"),
     FindingKind.KEY_UNUSED: lambda evidence, _: (
         f"la clé d’accès de la machine n’a pas servi depuis {count(int(evidence['days'] or 0), 'jour', 'jours')}"
+    ),
+    FindingKind.PART_NOT_SEEN: _plainly("une partie de l’espace de stockage n’a pas pu être contrôlée"),
+    FindingKind.PART_FULL: lambda evidence, _: f"une partie de l’espace est presque pleine : {_used(evidence)}",
+    FindingKind.USE_NOT_TOLD: _plainly("l’éditeur n’indique pas l’espace utilisé : il n’est pas connu"),
+    FindingKind.VENDOR_ALERT: lambda evidence, _: (
+        "la console de l’éditeur affiche d’autres alertes"
+        if evidence["type"] is None
+        else f"la console de l’éditeur affiche une alerte ({one_line(str(evidence['type']), _PATH_LENGTH)})"
+    ),
+    FindingKind.AGENT_OFFLINE: lambda evidence, timezone: (
+        f"l’éditeur ne joint plus l’agent de la machine depuis le {_moment(evidence['since'], timezone)}"
+    ),
+    FindingKind.AGENT_GONE: _plainly("l’agent de la machine n’est plus enregistré chez l’éditeur"),
+    FindingKind.AGENT_NOT_DECLARED: _plainly("un agent est enregistré chez l’éditeur pour une machine inconnue"),
+    FindingKind.PLAN_MISSING: _plainly("aucun plan de protection n’est actif sur la machine"),
+    FindingKind.LICENCES_NOT_GRANTED: lambda evidence, _: (
+        f"l’éditeur accorde moins de licences que commandé : {evidence['granted']} sur {evidence['ordered']}"
+    ),
+    FindingKind.LICENCES_NOT_ORDERED: lambda evidence, _: (
+        f"plus de licences sont utilisées que commandé : {evidence['used']} pour {evidence['ordered']}"
     ),
     FindingKind.PLATFORM_AWAY: _plainly("la plateforme de stockage ne répond pas"),
     FindingKind.PLATFORM_IN_MAINTENANCE: lambda evidence, timezone: (

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from coffre.cli.words.supervision import drills
 from coffre.cli.words.supervision.attack import describe_last_good
 from coffre.cli.words.supervision.availability import describe_outage, format_duration
+from coffre.cli.words.supervision.vendor_findings import VENDOR_WORDS
 from coffre.findings import Evidence, FindingKind
 from coffre.outside.text import one_line
 from coffre.spec.values.sizes import format_bytes, format_sold
@@ -41,6 +42,7 @@ def _used(evidence: Evidence) -> str:
 
 
 SERVICE_WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
+    **VENDOR_WORDS,
     FindingKind.DRILL_OVERDUE: drills.describe_overdue,
     FindingKind.DRILL_FAILED: drills.describe_failed,
     FindingKind.SIZE_JUMPED: lambda evidence: (
@@ -52,7 +54,7 @@ SERVICE_WORDS: Mapping[FindingKind, Callable[[Evidence], str]] = {
         f"{_used(evidence)}, above {evidence['percent']} %: tell the customer, and propose an amendment"
     ),
     FindingKind.QUOTA_REACHED: lambda evidence: (
-        f"{_used(evidence)}: the gate is closed, and no machine backs up; tell the customer, and propose an amendment"
+        f"{_used(evidence)}: backups are stopped, and no machine backs up; tell the customer, and propose an amendment"
     ),
     FindingKind.BACKUP_LATE: lambda evidence: (
         f"no backup since {evidence['last_success_at'] or 'its installation'}, but one was due at "

@@ -20,7 +20,7 @@ from coffre.storage.acronis.layout import tenant_layout
 from coffre.storage.acronis.storage import AcronisStorage
 from coffre.storage.driver import Storage
 from coffre.storage.survey import SurveyedUser
-from coffre.storage.values import AccessKey, OwnerFacts, PlatformAwayError
+from coffre.storage.values import AccessKey, LicenceFigures, OwnerFacts, PlatformAwayError
 from tests.acronis.customers import Desk
 from tests.acronis.platforms import new_tenant
 from tests.acronis.running import VendorCloud
@@ -68,7 +68,8 @@ def test_an_owner_is_a_customer_with_its_quota_and_use(
     desk: Desk, storage: AcronisStorage, platform: AcronisPlatform, tenant: Tenant
 ) -> None:
     uid = uid_of(tenant)
-    assert storage.find_owner(uid) == OwnerFacts(uid, QUOTA, 0, False, (), tenant.name)
+    licences = {"workstation": LicenceFigures(12, 0), "server": LicenceFigures(2, 0)}
+    assert storage.find_owner(uid) == OwnerFacts(uid, QUOTA, 0, False, (), tenant.name, licences=licences)
     use(desk, tenant, platform, 3 * GIB)
     facts = storage.find_owner(uid, exact=False)
     assert facts is not None
