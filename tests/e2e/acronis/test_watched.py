@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from tests.e2e.acronis.conftest import ATELIER, DURAND, GO, VENDOR, VendorDesk
-
 from coffre.acronis.identifiers import TenantUuid
 from coffre.agents.acronis.customer import Directory
 from coffre.storage.acronis.layout import external_id_of
+from tests.e2e.acronis.conftest import ATELIER, DURAND, GO, VENDOR, VendorDesk
 
 
 def supervise(desk: VendorDesk, *, expect: int = 0) -> dict[str, Any]:
