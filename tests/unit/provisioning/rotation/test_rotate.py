@@ -66,6 +66,10 @@ class World:
     checkout = platform = memory = None
     owner_uid = naming.owner_uid(TENANT)
 
+    @property
+    def chooses_keys(self) -> bool:
+        return not self.gives_keys
+
     def step(self) -> None:
         """Die instead of doing the next thing when the steps are used up."""
         if self.steps_left == 0:
