@@ -28,7 +28,7 @@ R = TypeVar("R", DeployRequest, RemoveRequest)
 
 DRIVERS: dict[AgentKind, AgentDriver] = {AgentKind.RESTIC: ResticKind(), AgentKind.ACRONIS: AcronisKind()}
 
-STATEMENTS: Mapping[AgentKind, VendorStatement] = {AgentKind.ACRONIS: ACRONIS}
+STATEMENTS: dict[AgentKind, VendorStatement] = {AgentKind.ACRONIS: ACRONIS}
 """The agents whose vendor runs a service of its own; known without platform.yaml."""
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from coffre.agents.kinds import DRIVERS as AGENTS
+from coffre.agents.kinds import STATEMENTS
 from coffre.cli.main import main
 from coffre.spec.storage_platform import HOME_OF_AGENT, PlatformKind
 from coffre.spec.tenant import AgentKind
@@ -24,7 +25,9 @@ def know_other_kinds() -> None:
         from tests.doubles.platform import MemoryDriver
 
         PLATFORMS[PlatformKind.CEPH] = lambda: MemoryDriver(Path(platform))
+    # The other kind is nobody's product: it has neither a platform nor a portal of its own.
     del HOME_OF_AGENT[AgentKind.ACRONIS]
+    del STATEMENTS[AgentKind.ACRONIS]
     AGENTS[AgentKind.ACRONIS] = FileKind(Path(os.environ[AGENTS_FOLDER]), needs_bucket=platform is not None)
 
 

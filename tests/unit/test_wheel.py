@@ -193,11 +193,12 @@ def test_no_wheel_is_built_of_programs_that_nobody_noted(tmp_path: Path, wrong: 
     assert b"SHA256SUMS" in failed.value.stderr
 
 
-def test_ansible_is_where_the_wheel_is(installed: Path) -> None:
+@pytest.mark.parametrize("playbook", ["deploy_agents.yml", "acronis_agents.yml"])
+def test_ansible_is_where_the_wheel_is(installed: Path, playbook: str) -> None:
     """And reads the playbooks there without any collection."""
     (playbooks,) = installed.parent.glob("lib/python*/site-packages/coffre/bundled/playbooks")
     done = subprocess.run(
-        [installed / "ansible-playbook", "--syntax-check", "-i", "localhost,", playbooks / "deploy_agents.yml"],
+        [installed / "ansible-playbook", "--syntax-check", "-i", "localhost,", playbooks / playbook],
         env={
             "PATH": "/usr/bin:/bin",
             "HOME": "/nonexistent",
