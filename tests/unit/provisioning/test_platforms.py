@@ -1,4 +1,4 @@
-"""What is said of the programs that machines fetch from a platform."""
+"""What a check of a platform looks at, and what it says of the programs that machines fetch from there."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +9,10 @@ import pytest
 
 from coffre.provisioning import platforms
 from coffre.provisioning.platforms import judge_program, judge_programs
+from coffre.spec.platform import PlatformFile
+from coffre.storage.acronis.driver import CAPABILITIES as VENDORS
 from coffre.storage.checking import Verdict
-from tests.builders import tenant_with
+from tests.builders import MIXED_PLATFORM, tenant_with
 
 
 def test_a_program_is_judged_by_the_hash_of_what_was_read() -> None:
@@ -43,7 +45,10 @@ def test_a_platform_is_checked_for_the_tenants_and_the_copies_that_it_has(
 ) -> None:
     storage = {"platform": "lab", "quota": "10 GiB", "copy": {"platform": "there"}}
     tenant, seen = tenant_with(storage=storage), []
-    driver = SimpleNamespace(check=lambda of, root, tenants, now, on_progress: seen.extend(tenants) or [])
+    driver = SimpleNamespace(
+        check=lambda of, root, tenants, now, on_progress: seen.extend(tenants) or [],
+        capabilities=SimpleNamespace(has_buckets=True),
+    )
     monkeypatch.setattr(platforms, "driver_of", lambda _: driver)
     for name in ("_check_programs", "_check_escrow"):
         monkeypatch.setattr(platforms, name, lambda *_: None)
@@ -51,3 +56,21 @@ def test_a_platform_is_checked_for_the_tenants_and_the_copies_that_it_has(
     checkout: Any = SimpleNamespace(settings=settings, tenants={"martin": tenant}, root=Path())
     platforms.check(checkout, platform, datetime.now(UTC), lambda _: None)
     assert [(each.slug, each.is_copy) for each in seen] == [("martin", is_copy)]
+
+
+def test_a_vendors_platform_is_checked_for_the_parts_that_it_has_and_not_for_programs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = {"lab": {"quota": "6 GiB"}, "vendor": {"quota": "4 GiB", "licences": {"workstation": 1}}}
+    tenant, seen = tenant_with(storage={"platform": "lab", "quota": "10 GiB", "parts": parts}), []
+    driver = SimpleNamespace(
+        check=lambda of, root, tenants, now, on_progress: seen.extend(tenants) or [],
+        capabilities=VENDORS,
+    )
+    monkeypatch.setattr(platforms, "driver_of", lambda _: driver)
+    monkeypatch.setattr(platforms, "_check_escrow", lambda *_: None)
+    settings = PlatformFile.model_validate(MIXED_PLATFORM)
+    checkout: Any = SimpleNamespace(settings=settings, tenants={"martin": tenant}, root=Path())
+    report = platforms.check(checkout, "vendor", datetime.now(UTC), lambda _: None)
+    assert [(each.is_part, each.storage.quota_bytes) for each in seen] == [(True, 4 << 30)]
+    assert report.findings == (None,), "the escrow's alone"
