@@ -54,7 +54,7 @@ from coffre.records.events import Event, EventKind
 from coffre.records.facts.departure import Attested, LetterPosted, RecordsTrimmed
 from coffre.records.facts.registry import read_as
 from coffre.signing.signers import person_of
-from coffre.spec.parts import parts_of
+from coffre.spec.parts import is_home, parts_of
 from coffre.spec.platform import PlatformFile
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
@@ -201,6 +201,18 @@ def _vendor_parts(sources: Sources) -> list[Tenant]:
     return [each for each in found if not driver_of(platforms[each.storage.platform]).capabilities.has_buckets]
 
 
+def _find_vendor(sources: Sources, machine: str) -> str | None:
+    """Return the platform without buckets that keeps all of a machine's backups; None when some are in a bucket.
+
+    A machine that moves away from a vendor's agent has some in both.
+    """
+    file = sources.tenant.machines.get(machine)
+    parts = [each for each in _vendor_parts(sources) if file is not None and machine in each.machines]
+    platforms = sources.settings.platforms
+    kept = [each for each in parts if file is not None and is_home(file.agent, platforms[each.storage.platform])]
+    return kept[0].storage.platform if kept else None
+
+
 def _vendors(sources: Sources) -> Iterable[VendorFacts]:
     for part in _vendor_parts(sources):
         name = part.storage.platform
@@ -286,7 +298,7 @@ def _machine_facts(sources: Sources, name: str) -> MachineFacts:
         began=began.get(None),
         erased=erased.get(None),
         copies=tuple(copies) or None,
-        vendor=next((each.storage.platform for each in _vendor_parts(sources) if name in each.machines), None),
+        vendor=_find_vendor(sources, name),
         restore_left=_find(own, Step.RESTORE_LEFT, RestoreLeft),
     )
 

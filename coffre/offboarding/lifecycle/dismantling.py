@@ -1,6 +1,6 @@
 """Removes the agents of a leaving tenant from its machines; each run tries unreached machines again."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from coffre.agents import kinds
 from coffre.agents.applied import Applied
@@ -17,8 +17,9 @@ from coffre.provisioning.steps.agents import target_of, way_to_agents
 from coffre.provisioning.steps.retirement import has_agent
 from coffre.records.facts.agents import Removal
 from coffre.spec import naming
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import AgentKind, Tenant
 from coffre.storage.driver import Storage
+from coffre.tenant.estate.agents import list_former_agents
 from coffre.tenant.opening import OpenTenant
 
 OnProgress = Callable[[str], None]
@@ -29,6 +30,7 @@ GONE = (AgentOutcome.REMOVED, AgentOutcome.REMOVED_ITSELF, AgentOutcome.NEVER_IN
 def remove_agents(opened: OpenTenant, names: Sequence[str], on_progress: OnProgress) -> list[Agent]:
     """Order the agents of these machines to remove themselves, and remove the reachable ones. May run twice.
 
+    A machine that moves to another agent has both, and is rid of both.
     A machine that does not answer finds the order in its bucket at its next run, and confirms it there.
     """
     standing = list_buckets(opened.tenant, opened.buckets)
@@ -37,26 +39,38 @@ def remove_agents(opened: OpenTenant, names: Sequence[str], on_progress: OnProgr
         if name in standing and not opened.machine(name).is_retired:
             _tell_replaced(opened, name, on_progress)
             generations[name] = TenantOrders.of(opened).write(name, removes=True, replaces_foreign=True).generation
-    asked = []
+    results = _remove(opened, dict.fromkeys(names), on_progress)
+    former = {name: kind for name, kind in list_former_agents(opened.tenant, opened.log).items() if name in names}
+    for name, result in _remove(opened, former, on_progress).items():
+        if result.ok:
+            opened.log.append(Removal(result.changed, former[name].value), name)
+        else:
+            results[name] = result
+    return [_settle(opened, name, results.get(name), generations.get(name), name in standing) for name in names]
+
+
+def _remove(
+    opened: OpenTenant, names: Mapping[str, AgentKind | None], on_progress: OnProgress
+) -> dict[str, DeployResult]:
+    """Remove the agents of these machines that can be reached: of a kind, or of the file's one."""
     results: dict[str, DeployResult] = {}
-    platforms = {name: part.platform for part in opened.parts for name in part.tenant.machines}
-    for name in names:
-        forgotten = forget_scripted(opened, name)
+    asked = []
+    for name, kind in names.items():
+        forgotten = forget_scripted(opened, name, kind)
         if forgotten is not None:
             results[name] = forgotten
             continue
         try:
             asked.append(
-                RemoveRequest(
-                    target_of(
-                        opened.tenant, opened.checkout, platforms.get(name, opened.platform), opened.secrets, name
-                    )
-                )
+                RemoveRequest(target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name))
             )
         except ExpectedError as problem:
             on_progress(f"{name}: {problem.message}")
-    results |= kinds.remove(opened.tenant.machines, asked, way_to_agents(opened, on_progress))
-    return [_settle(opened, name, results.get(name), generations.get(name), name in standing) for name in names]
+    machines = {
+        name: machine if names.get(name) is None else machine.model_copy(update={"agent": names[name]})
+        for name, machine in opened.tenant.machines.items()
+    }
+    return results | kinds.remove(machines, asked, way_to_agents(opened, on_progress))
 
 
 def _tell_replaced(opened: OpenTenant, name: str, on_progress: OnProgress) -> None:
@@ -122,7 +136,8 @@ def _settle(
     was_installed = has_agent(opened.log, name)
     outcome = judge_agent(
         result,
-        removed_itself=followed_removal(
+        removed_itself=name not in list_former_agents(opened.tenant, opened.log)
+        and followed_removal(
             find_own_applied(opened.buckets, opened.secrets, opened.memory, name) if bucket is not None else None,
             generation,
         ),

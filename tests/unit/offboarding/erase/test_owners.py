@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from coffre.acronis.values.tenants import TenantChange
+from coffre.agents.driver import DeployResult
 from coffre.errors import RefusedError
 from coffre.offboarding.approval.people import digest
 from coffre.offboarding.certificate.model import CertificateFacts
@@ -20,8 +21,10 @@ from coffre.offboarding.erase import retired_machine
 from coffre.offboarding.erase.destroying import remove_stacks
 from coffre.offboarding.erase.owners import find_proof, open_eraser
 from coffre.offboarding.handover.vendors import leave_restores
+from coffre.offboarding.lifecycle import dismantling
 from coffre.offboarding.lifecycle.due import get_calendar, list_unreturned
 from coffre.offboarding.lifecycle.evidence import (
+    AgentOutcome,
     OwnerErased,
     OwnerErasureBegan,
     OwnerProved,
@@ -33,8 +36,11 @@ from coffre.offboarding.lifecycle.evidence import (
 from coffre.offboarding.lifecycle.freezing import freeze, thaw
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.rehearsal import rehearse, rehearse_machine
+from coffre.provisioning.steps.retirement import has_agent
+from coffre.records.facts.agents import Install
 from coffre.records.facts.departure import Stage
 from coffre.spec import naming
+from coffre.spec.machine import AgentKind
 from coffre.spec.tenant import HoldKind
 from coffre.tenant.holds import RecordedHold, record_hold
 from coffre.tenant.opening import OpenTenant
@@ -383,3 +389,49 @@ def test_only_a_vendor_s_platform_has_an_eraser_of_owners(mixed: Leaver) -> None
     assert erasers == [False, True]
     assert mixed.journal(lambda journal: find_proof(journal, VENDOR)) is None
     assert mixed.journal(lambda journal: journal.stage) in (None, *Stage)
+
+
+# A machine that moves from the vendor's agent to ours.
+
+
+@pytest.fixture
+def moving(mixed: Leaver) -> Leaver:
+    """The tenant whose machine in a bucket had the vendor's agent before, and has both for now."""
+    moved = machine_at(COMPTA, moved_from={"agent": "acronis", "keep_until": "2027-12-31"})
+    mixed.fields |= {"machines": {COMPTA: moved, PORTABLE: AT_VENDOR}}
+    mixed.write_file()
+    install = Install(generation=0, agent="acronis", agent_id="6e6d758d", agent_version="26.2")
+    mixed.look(lambda opened: opened.log.append(install, COMPTA))
+    return mixed
+
+
+def test_a_machine_on_the_move_is_rid_of_both_agents_or_of_none_by_its_journal(
+    moving: Leaver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    answers = {AgentKind.ACRONIS: False, AgentKind.RESTIC: True}
+
+    def remove(machines: Any, requests: Any, _: Any) -> dict[str, DeployResult]:
+        found = [(each.target.machine, machines[each.target.machine].agent) for each in requests]
+        asked.extend(f"{name} {kind}" for name, kind in found)
+        return {name: DeployResult(SLUG, name, answers[kind], answers[kind], not answers[kind]) for name, kind in found}
+
+    monkeypatch.setattr(dismantling.kinds, "remove", remove)
+
+    def ended() -> AgentOutcome:
+        [agent] = moving.look(lambda opened: dismantling.remove_agents(opened, [COMPTA], quietly))
+        return AgentOutcome(agent.outcome)
+
+    assert ended() is AgentOutcome.UNREACHED
+    assert asked == [f"{COMPTA} restic", f"{COMPTA} acronis"]
+    answers[AgentKind.ACRONIS] = True
+    assert ended() is AgentOutcome.REMOVED
+    assert not moving.look(lambda opened: has_agent(opened.log, COMPTA))
+
+
+def test_a_machine_on_the_move_is_certified_by_its_bucket_too(moving: Leaver) -> None:
+    moving.dismantle()
+    moving.erase()
+    by_name = {each.machine: each for each in moving.facts().machines}
+    assert (by_name[COMPTA].vendor, by_name[PORTABLE].vendor) == (None, VENDOR)
+    assert by_name[COMPTA].erased is not None
