@@ -39,7 +39,8 @@ def find_tenant(checkout: Checkout, stack: str) -> Tenant:
     for home in homes:
         if naming.stack_name(home) == stack:
             return home
-    raise pulumi.RunError(f"tenants/{slug}.yaml names nothing that has the stack {stack}")
+    what = "part on another platform" if naming.is_part_stack(stack) else "copy"
+    raise pulumi.RunError(f"tenants/{slug}.yaml names no {what}")
 
 
 declare_stack()

@@ -66,6 +66,11 @@ def slug_of_stack(stack: str) -> str:
     return stack.removesuffix(_COPY).removesuffix(_PART)
 
 
+def is_part_stack(stack: str) -> bool:
+    """Tell whether a stack is of a part on a platform beside the tenant's own one."""
+    return stack.endswith(_PART)
+
+
 def owner_of(uid: str) -> str | None:
     """Return the owner in the name of a user, its own or of one of its machines; None when no tenant's is named so."""
     found = _UID.fullmatch(uid)

@@ -8,11 +8,13 @@ from typing import Any
 import pulumi
 import pytest
 
+from coffre.spec.loader import load_checkout
 from coffre.spec.storage_platform import PlatformKind
 from coffre.spec.tenant import Tenant
 from coffre.storage import kinds
 from coffre.storage.platform import PLACEHOLDER, TenantKeys
 from tests.doubles.two_homes import CAISSE, COMPTA, HERE, THERE, WITHOUT_COPY, TwoHomes, open_two_homes
+from tests.doubles.workshop import open_mixed_workshop
 
 
 @pytest.fixture
@@ -50,12 +52,23 @@ def test_the_stack_of_a_copy_is_its_storage_without_machines(homes: TwoHomes, mo
     assert keys == TenantKeys(PLACEHOLDER, {COMPTA: None, CAISSE: None})
 
 
+@pytest.mark.parametrize(("stack", "platform", "quota_gib"), [("martin", "lab", 6), ("martin_part", "vendor", 4)])
+def test_the_stack_of_a_part_is_its_share_of_the_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: str, platform: str, quota_gib: int
+) -> None:
+    root = open_mixed_workshop(tmp_path, monkeypatch).root
+    mixed: Any = SimpleNamespace(root=root, checkout=load_checkout(root))
+    tenant, _ = preview(mixed, stack, monkeypatch)
+    assert (tenant.storage.platform, tenant.storage.quota_bytes) == (platform, quota_gib << 30)
+
+
 @pytest.mark.parametrize(
     ("stack", "said"),
     [
         ("durand", "tenants/durand.yaml does not exist"),
         ("durand_copy", "tenants/durand.yaml does not exist"),
         ("martin_copy", "tenants/martin.yaml names no copy"),
+        ("martin_part", "tenants/martin.yaml names no part on another platform"),
     ],
 )
 def test_a_stack_without_its_text_is_refused(
