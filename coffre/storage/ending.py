@@ -1,9 +1,12 @@
 """The end of an owner on a platform without buckets: its proof, its deletion, and what is left of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from coffre.storage.platform import RecordedResource
 
 Refuse = Callable[[], None]
 """Raises when nothing may be deleted, for example because a hold was placed meanwhile."""
@@ -52,6 +55,9 @@ class OwnerEraser(Protocol):
 
     def prove(self) -> OwnerProof | None:
         """Return the owner as it is now; None without one."""
+
+    def find_renamed(self, resources: "Sequence[RecordedResource]") -> str | None:
+        """Return the vendor's id of an owner in a stack that is still there without our name; None without one."""
 
     def delete(self, proof: OwnerProof, refuse: Refuse) -> None:
         """Delete the owner of a proof with all its backups; may run again after a kill, with the same proof.

@@ -166,12 +166,13 @@ def placeholder_keys(tenant: Tenant, machines: Collection[str]) -> TenantKeys:
 
 @dataclass(frozen=True)
 class RecordedResource:
-    """One resource in a stack's state: Pulumi's type token, its id and its inputs, with encrypted secrets."""
+    """One resource in a stack's state: Pulumi's type token, its id, inputs and outputs, with encrypted secrets."""
 
     urn: str
     token: str
     resource_id: str
     inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

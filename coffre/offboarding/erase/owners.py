@@ -10,6 +10,8 @@ from coffre.errors import RefusedError, RemoteError
 from coffre.offboarding.lifecycle.evidence import OwnerErased, OwnerErasureBegan, OwnerProved, Step
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.stages import Waiting
+from coffre.provisioning.engine.stack import state_folder
+from coffre.spec import naming
 from coffre.storage.ending import OwnerEraser, OwnerTrace, Refuse
 from coffre.tenant.opening import OpenTenant
 
@@ -35,10 +37,10 @@ def prove_owners(opened: OpenTenant, journal: Journal) -> list[ProvedOwner]:
     One that the vendor no longer shows keeps its last proof. RefusedError when another one has its place by now.
     """
     erased = {each.platform for each in journal.read(Step.OWNER_ERASED, OwnerErased)}
-    found = [
-        (home.tenant.storage.platform, eraser) for home in opened.homes if (eraser := open_eraser(home)) is not None
+    found = [(home, eraser) for home in opened.homes if (eraser := open_eraser(home)) is not None]
+    proved = [
+        (_prove(journal, home, eraser), eraser) for home, eraser in found if home.tenant.storage.platform not in erased
     ]
-    proved = [(_prove(journal, platform, eraser), eraser) for platform, eraser in found if platform not in erased]
     return [ProvedOwner(each, eraser) for each, eraser in proved if each is not None]
 
 
@@ -48,9 +50,11 @@ def find_proof(journal: Journal, platform: str) -> OwnerProved | None:
     return found[-1] if found else None
 
 
-def _prove(journal: Journal, platform: str, eraser: OwnerEraser) -> OwnerProved | None:
+def _prove(journal: Journal, home: OpenTenant, eraser: OwnerEraser) -> OwnerProved | None:
+    platform = home.tenant.storage.platform
     before, seen = find_proof(journal, platform), eraser.prove()
     if seen is None:
+        _refuse_renamed(home, eraser)
         return before
     now = OwnerProved.of(platform, seen)
     if before is not None and before.uuid != now.uuid:
@@ -61,6 +65,20 @@ def _prove(journal: Journal, platform: str, eraser: OwnerEraser) -> OwnerProved 
     if now != before:
         journal.note(Step.OWNER_PROVED, now, again=True)
     return now
+
+
+def _refuse_renamed(home: OpenTenant, eraser: OwnerEraser) -> None:
+    """Refuse when the customer that Coffre made is there without our external id: it would stay, with its backups."""
+    stack = naming.stack_name(home.tenant)
+    with state_folder(home.checkout).reading(stack) as folder:
+        state = folder.read(stack)
+    renamed = None if state is None else eraser.find_renamed(state.resources)
+    if renamed is not None:
+        raise RefusedError(
+            f"customer {renamed} on {home.tenant.storage.platform} was made for {home.tenant.slug}, and no longer has "
+            "its external id",
+            "Nothing was changed. Find out who took the id away, give it to the customer again, then run this again.",
+        )
 
 
 def refuse_enabled(owners: Sequence[ProvedOwner]) -> None:

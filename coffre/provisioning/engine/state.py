@@ -228,7 +228,7 @@ def read_state(text: bytes) -> StackState:
     """Read Pulumi's checkpoint document (version 3). Pure; one of `_UNREADABLE` for anything else."""
     latest = json.loads(text)["checkpoint"]["latest"] or {}
     resources = [
-        RecordedResource(each["urn"], each["type"], each["id"], each.get("inputs") or {})
+        RecordedResource(each["urn"], each["type"], each["id"], each.get("inputs") or {}, each.get("outputs") or {})
         for each in latest.get("resources") or []
         if each.get("custom") and not each["type"].startswith(_PULUMIS_OWN) and not each.get("delete")
     ]

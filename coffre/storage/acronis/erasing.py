@@ -3,6 +3,9 @@
 The vendor deletes a customer's backups with the customer, and nothing less. Nothing undoes it.
 """
 
+from collections.abc import Sequence
+from typing import Final
+
 from coffre.acronis.errors import CredentialRefusedError, GoneError, RightRefusedError
 from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.unverified import RECOVERY
@@ -12,6 +15,10 @@ from coffre.storage.acronis.connect import vendor_asked
 from coffre.storage.acronis.customers import Customers, find_external_id
 from coffre.storage.acronis.provider.use import read_all, read_figures
 from coffre.storage.ending import OwnerProof, OwnerTrace, Refuse
+from coffre.storage.platform import RecordedResource
+
+CUSTOMER: Final = "acronis:index:Customer"
+"""The type of a customer in a stack (`provider.dispatch`)."""
 
 
 class CustomerEraser:
@@ -39,6 +46,16 @@ class CustomerEraser:
                 used=self._list_figures(found.id),
                 below=len(self._client.tenants.list_child_ids(found.id)),
             )
+
+    def find_renamed(self, resources: Sequence[RecordedResource]) -> str | None:
+        """Return the UUID of a customer that a stack made and that has another external id by now, or none."""
+        made = [each.outputs.get("uuid") for each in resources if each.token == CUSTOMER]
+        with vendor_asked():
+            for uuid in (TenantUuid(each) for each in made if isinstance(each, str)):
+                live = self._client.tenants.find(uuid)
+                if live is not None and live.is_live and live.customer_id != self._external_id:
+                    return str(uuid)
+        return None
 
     def delete(self, proof: OwnerProof, refuse: Refuse) -> None:
         """Delete the customer of a proof with all its backups; may run again after a kill, with the same proof.

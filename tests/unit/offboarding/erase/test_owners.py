@@ -3,6 +3,7 @@
 The vendor is the stand-in in its own process, reached by the kind's own storage; buckets are in memory.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from coffre.acronis.identifiers import TenantUuid
 from coffre.acronis.values.tenants import TenantChange
 from coffre.agents.driver import DeployResult
 from coffre.errors import RefusedError
@@ -36,6 +38,7 @@ from coffre.offboarding.lifecycle.evidence import (
 from coffre.offboarding.lifecycle.freezing import freeze, thaw
 from coffre.offboarding.lifecycle.journal import Journal
 from coffre.offboarding.lifecycle.rehearsal import rehearse, rehearse_machine
+from coffre.provisioning.engine.stack import state_folder
 from coffre.provisioning.steps.retirement import has_agent
 from coffre.records.facts.agents import Install
 from coffre.records.facts.departure import Stage
@@ -321,6 +324,43 @@ def test_another_customer_with_our_external_id_is_never_deleted(leaver: Leaver) 
         leaver.erase()
     assert leaver.desk.client.tenants.find(own) is not None
     assert not leaver.verify().is_passed
+
+
+def write_state(leaver: Leaver, uuid: TenantUuid) -> None:
+    """Write the stack as an apply leaves it, with the customer that it made."""
+    [stack] = leaver.look(lambda opened: [naming.stack_name(home.tenant) for home in opened.homes])
+    customer = {
+        "urn": "urn:pulumi:x::coffre::acronis:index:Customer::customer",
+        "type": "acronis:index:Customer",
+        "custom": True,
+        "id": f"coffre:{leaver.tenant_id}",
+        "outputs": {"uuid": str(uuid)},
+    }
+    document = {"version": 3, "checkpoint": {"latest": {"resources": [customer]}}}
+    state_folder(leaver.homes.checkout).write(stack, json.dumps(document).encode())
+
+
+def test_a_customer_that_lost_our_external_id_is_never_left_behind(leaver: Leaver) -> None:
+    """Somebody in the portal takes the id away before anybody proved it: nobody would find it, and it would stay."""
+    uuid = leaver.uuid()
+    write_state(leaver, uuid)
+    leaver.desk.client.tenants.update(uuid, lambda _: TenantChange(customer_id="somebody:else"))
+    for refused in (leaver.dismantle, leaver.erase):
+        with pytest.raises(RefusedError, match=f"customer {uuid} on {VENDOR} .* no longer has its external id"):
+            refused()
+    leaver.desk.client.tenants.update(uuid, lambda _: TenantChange(customer_id=f"coffre:{leaver.tenant_id}"))
+    leaver.dismantle()
+    leaver.erase()
+    assert leaver.customer() is None
+
+
+def test_a_customer_that_was_deleted_in_the_portal_stops_nothing(leaver: Leaver) -> None:
+    uuid = leaver.uuid()
+    write_state(leaver, uuid)
+    leaver.desk.client.tenants.update(uuid, lambda _: TenantChange(enabled=False))
+    leaver.desk.client.tenants.delete_tenant(uuid, quietly)
+    leaver.erase()
+    assert leaver.read(Step.OWNER_ERASED, OwnerErased) == []
 
 
 def test_a_customer_that_comes_again_after_its_erasure_fails_the_verification(leaver: Leaver) -> None:
