@@ -6,6 +6,7 @@ import pytest
 
 from coffre.agents.acronis.hearing import Hearing
 from coffre.agents.driver import RunClock
+from coffre.agents.home import AgentOwner
 from coffre.agents.report import ReportResult
 from coffre.errors import ExpectedError, RefusedError
 from tests.unit.acronis.conftest import QUICK
@@ -91,3 +92,14 @@ def test_a_machine_without_an_agent_or_offline_starts_no_backup(scene: Scene) ->
     scene.cloud.tell("set_online", agent_id=scene.machine("srv-01").agent_id, online=False)
     with pytest.raises(ExpectedError, match="not online at Acronis"):
         hearing(scene).back_up(owner_of(scene, "srv-01"), 30, lambda _: None, RunClock())
+
+
+def test_why_nothing_is_told_counts_for_the_other_machines_of_the_customer_too(scene: Scene) -> None:
+    scene.recorded |= {"srv-01": "an-agent", "srv-02": "another"}
+    seen = hearing(scene)
+    with pytest.raises(RefusedError, match="coffre:zzzzzzzzzz"):
+        seen.hear(AgentOwner("zzzzzzzzzz", "srv-01"))
+    scene.cloud.tell("forget_journal")
+    with pytest.raises(RefusedError, match="coffre:zzzzzzzzzz"):
+        seen.hear(AgentOwner("zzzzzzzzzz", "srv-02"))
+    assert scene.cloud.calls() == []
