@@ -155,6 +155,7 @@ def test_a_hold_takes_every_expiry_away_and_counts_only_once_read_back(desk: Des
         "kind": "preserve",
         "in_force": False,
         "is_confidential": False,
+        "not_kept_on": [],
     }
     planned = desk.coffre("plan", SLUG, "--exit-code", expect=6).stdout
     assert planned.count("- BucketLifecycle") == 2
