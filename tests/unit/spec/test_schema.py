@@ -36,7 +36,7 @@ BEYOND_SHAPES = {
     "licences-on-buckets", "licences-too-few", "moved-from-nowhere", "part-without-order", "parts-empty",
     "parts-of-one",
     "parts-own-is-the-vendors", "parts-sum", "parts-two-of-one-vendor", "parts-two-with-buckets",
-    "undelete-days-at-the-vendors", "vendor-missing",
+    "undelete-days-at-the-vendors", "vendor-leaving-with-return", "vendor-missing",
     "too-many-machines", "credential-in-the-file", "anchor-without-mail", "escrow-beside-secrets", "hours-backwards",
 }  # fmt: skip
 
