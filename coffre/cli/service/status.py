@@ -128,6 +128,9 @@ def _show_part(part: "PartStatus") -> None:
     if not part.is_vendors:
         output.result(line)
         return
+    if part.used_bytes is None and part.stops_at_bytes is None:
+        output.result(f"{line}: the vendor told nothing of it")
+        return
     stops = (
         "it sets no hard quota" if part.stops_at_bytes is None else f"it stops at {format_sold(part.stops_at_bytes)}"
     )
@@ -135,6 +138,7 @@ def _show_part(part: "PartStatus") -> None:
     figures = [
         f"{_or_unknown(part.licences_used.get(kind))} of {_or_unknown(granted)} {kind}"
         for kind, granted in part.licences_granted.items()
+        if granted != 0 or part.licences_used.get(kind)
     ]
     if figures:
         output.result(f"    licences at the vendor's (used of granted): {', '.join(figures)}")

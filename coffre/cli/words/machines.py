@@ -30,7 +30,7 @@ _STATES = {
     "unchanged": "unchanged",
     "renewed": "unchanged, its orders renewed",
     "unreached": "unreachable; already up to date",
-    "awaited": "takes at its next run what lies in its bucket",
+    "awaited": "goes on by itself at its next run",
     "left": "left as it is",
     "removed": "retired, agent removed",
     "retired": "retired",

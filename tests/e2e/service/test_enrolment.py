@@ -148,7 +148,7 @@ def test_a_newer_agent_comes_with_a_delivery_and_goes_when_its_first_run_does_no
     laptop.run(BACK_UP)
     assert digest(laptop) == before
     assert "its first run did not come to its end" in laptop.run("journalctl -u coffre-backup.service -n 50")
-    assert "what lies in its bucket: its new agent" in desk.coffre("apply", SLUG, "--yes", expect=1).output
+    assert "goes on by itself at its next run: its new agent" in desk.coffre("apply", SLUG, "--yes", expect=1).output
 
 
 def test_a_stolen_or_replayed_invitation_gives_nothing_and_is_named(

@@ -53,7 +53,7 @@ STATES = {
     MachineState.UNCHANGED: "unchanged",
     MachineState.RENEWED: "unchanged, its orders renewed",
     MachineState.UNREACHED: "unreachable; already up to date",
-    MachineState.AWAITED: "takes at its next run what lies in its bucket",
+    MachineState.AWAITED: "goes on by itself at its next run",
     MachineState.LEFT: "left as it is",
     MachineState.REMOVED: "retired, agent removed",
     MachineState.RETIRED: "retired",
