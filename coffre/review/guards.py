@@ -20,6 +20,9 @@ class GuardKind(StrEnum):
     article 9): `changed` kinds."""
     QUOTA_BELOW_USE = "quota_below_use"
     """`used_bytes` and the reserve exceed the new, lower `quota_bytes`: backups would stop at once."""
+    PART_BELOW_USE = "part_below_use"
+    """`used_bytes` and the reserve exceed the new quota of the part on this platform, `quota_bytes`: its machines would
+    stop."""
     LICENCES_BELOW_DEPLOYED = "licences_below_deployed"
     """Fewer licences than deployed machines of that kind: `machines` (contract, article 1a)."""
     PLATFORM_FULL = "platform_full"
@@ -46,7 +49,7 @@ Evidence = Mapping[str, str | int | tuple[str, ...] | None]
 
 @dataclass(frozen=True)
 class Guard:
-    """One refusal; ``subject`` is a machine or a kind of licence, None for the whole tenant."""
+    """One refusal; ``subject`` is a machine, a kind of licence or a platform, None for the whole tenant."""
 
     kind: GuardKind
     subject: str | None = None
@@ -54,12 +57,24 @@ class Guard:
 
 
 @dataclass(frozen=True)
+class PartUse:
+    """What a tenant uses on one platform: its bytes as its quota counts them, and the reserve."""
+
+    used_bytes: int
+    reserve_bytes: int
+
+
+@dataclass(frozen=True)
 class LiveUse:
-    """What the platform and the records have of a tenant now: current bytes, the reserve, and deployed machines."""
+    """What platforms and records have of a tenant now: its bytes, the reserve, and deployed machines.
+
+    ``parts`` are its use by platform, whose sums the first two are.
+    """
 
     used_bytes: int
     reserve_bytes: int
     deployed: Collection[str]
+    parts: Mapping[str, PartUse] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,9 +126,21 @@ def judge_use(after: Tenant, changes: Iterable[FileChange], use: LiveUse) -> lis
             "quota_bytes": quota_bytes,
         }
         guards.append(Guard(GuardKind.QUOTA_BELOW_USE, None, evidence))
+    guards += _judge_parts(found, use.parts)
     if any(change.kind is ChangeKind.LICENCES for change in found):
         guards += _judge_licences(after, use.deployed)
     return guards
+
+
+def _judge_parts(changes: Iterable[FileChange], parts: Mapping[str, PartUse]) -> Iterator[Guard]:
+    for change in changes:
+        use, was, now = parts.get(change.subject or ""), change.before, change.after
+        is_raised = isinstance(was, int) and isinstance(now, int) and was <= now
+        if change.kind is not ChangeKind.PART or use is None or is_raised:
+            continue
+        quota_bytes = now if isinstance(now, int) else 0
+        if use.used_bytes and use.used_bytes + use.reserve_bytes > quota_bytes:
+            yield Guard(GuardKind.PART_BELOW_USE, change.subject, {**vars(use), "quota_bytes": quota_bytes})
 
 
 def _is_lower_quota(changes: Iterable[FileChange]) -> bool:

@@ -306,6 +306,8 @@ _GUARDS = {
     "(contract, article 9)",
     "quota_below_use": "{used_bytes} are stored and {reserve_bytes} are reserved: backups would stop at once. Sell at "
     "least their sum, or have the customer delete first",
+    "part_below_use": "{used_bytes} are stored on {subject} and {reserve_bytes} are reserved, more than the "
+    "{quota_bytes} of this part: its machines would stop at once. Give it at least their sum",
     "licences_below_deployed": "{granted} licences of kind {subject} for the deployed machines {machines}: retire one "
     "of them in this change, or sell more",
     "platform_full": "{sold_bytes} would be sold on {platform}, which may sell {sellable_bytes}: add capacity, or name "

@@ -7,11 +7,11 @@ from typing import Any
 
 from coffre.review.changes import ChangeKind, compare
 from coffre.review.consequences import Consequence, ConsequenceKind, foresee, foresee_hours
-from coffre.review.guards import Authorship, Guard, LiveUse, judge_file, judge_moves, judge_platform, judge_use
+from coffre.review.guards import Authorship, Guard, LiveUse, PartUse, judge_file, judge_moves, judge_platform, judge_use
 from coffre.spec.platform import Offboarding, WorkingHours
 from coffre.spec.tenant import Tenant
 from tests.builders import PLATFORM, machine_with, tenant_with
-from tests.vendor_tenants import mixed_tenant
+from tests.vendor_tenants import PARTS, mixed_tenant
 
 CONTRACT: dict[str, Any] = {
     "reference": "BC-2026-0412",
@@ -244,10 +244,17 @@ def _judge_use(after: Tenant) -> list[Guard]:
     return judge_use(after, compare(_BASE, after), LiveUse(10 << 30, 1 << 30, ("compta-01", "caisse-01")))
 
 
+def _judge_part(parts: dict[str, Any]) -> list[Guard]:
+    after = mixed_tenant(storage={"platform": "lab", "quota": "10 GiB", "parts": parts})
+    use = LiveUse(5 << 30, 1 << 30, (), {"lab": PartUse(5 << 30, 1 << 30), "editor": PartUse(0, 0)})
+    return judge_use(after, compare(mixed_tenant(), after), use)
+
+
 GUARDS: tuple[Guard, ...] = (
     *(guard for example in EXAMPLES for guard in _judge(example.before, example.after)),
     *_judge_use(storage(quota="9 GiB")),
     *_judge_use(tenant(licences={"workstation": 1})),
+    *_judge_part({**PARTS, "lab": {"quota": "4 GiB"}, "editor": {**PARTS["editor"], "quota": "6 GiB"}}),
     *judge_platform("lab", 1 << 30, [], [_BASE]),
     *judge_moves({"acme": _BASE}, {"twin": _BASE}, "twin", ("acme",)),
     *judge_moves({"acme": _BASE}, {"twin": _BASE}, "twin", ()),
