@@ -5,7 +5,6 @@ import os
 import statistics
 from datetime import UTC, datetime
 
-from coffre.agents.kinds import driver_of
 from coffre.orders.control import TenantOrders
 from coffre.provisioning.drift.fleet import WORKERS, Listener, look_at_fleet
 from coffre.provisioning.steps.agents import describe_way, find_installed
@@ -68,8 +67,8 @@ def record_machines(opened: OpenTenant) -> None:
     for name, machine in opened.tenant.machines.items():
         orders = TenantOrders.of(opened).write(name)
         assert orders.generation is not None
-        agent = driver_of(machine).find_build(machine.os).agent_sha256
-        if find_installed(opened.log, name) is None:
+        agent = opened.agents.open(name).find_build(machine.os).agent_sha256
+        if find_installed(opened.log, name, machine.agent) is None:
             way = describe_way(machine.connection)
             opened.log.append(
                 Install("workstation", generation=orders.generation, agent_sha256=agent, connection=way), name
