@@ -1,5 +1,7 @@
 """What the rooms ask of all kinds of agent, and which platform each request goes to."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,10 @@ def test_requests_go_to_the_agents_of_their_own_kind_and_of_each_vendor_s_platfo
     assert [home.name for home in kind.opened] == ["vendor", "another"]
     plans = [kind.opened[0].find(AgentOwner(each.target.tenant_id, "caisse-01")).plan for each in asked[:2]]
     assert plans == ["plan of k7f3q9wz2m", "plan of k1a2b3c4d5"]
+
+
+def test_no_command_pays_for_a_vendor_that_it_does_not_ask() -> None:
+    """The libraries of a vendor's API take half a second to import: they are, when an agent of that kind is opened."""
+    asked = "import sys, coffre.agents.kinds; print(sorted({'httpx', 'coffre.acronis'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
