@@ -25,7 +25,7 @@ from coffre.supervision.findings.life import Subject, place_of
 from tests.builders import PLATFORM, tenant_with
 from tests.dashboards import MONITORING, list_panels, list_rules
 from tests.doubles.watching import Watching, watching
-from tests.doubles.workshop import CAISSE, COMPTA, SLUG, Workshop, open_workshop
+from tests.doubles.workshop import CAISSE, COMPTA, SLUG, Workshop, on_host, open_workshop
 from tests.exporting import exporting, wait_until
 from tests.postgresql import free_port
 
@@ -137,7 +137,9 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 
 def fill(workshop: Workshop, desk: Watching) -> None:
     """A tenant that grows, with a failed backup and a finding of SMILÉO's."""
-    workshop.write_file(storage={"platform": "lab", "quota": "20 MiB"})
+    # The exporter runs as a command of its own, which knows where each kind of agent backs up to.
+    machines = {name: on_host(name) for name in (COMPTA, CAISSE)}
+    workshop.write_file(machines=machines, storage={"platform": "lab", "quota": "20 MiB"})
     workshop.apply()
     workshop.estate.bucket(COMPTA).put(PACK, b"x" * 10 * MIB)
     desk.look()
