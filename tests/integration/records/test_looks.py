@@ -18,6 +18,7 @@ from coffre.provisioning.drift.fleet import WORKERS
 from coffre.provisioning.steps.agents import find_installed
 from coffre.records.facts.agents import Install, OrdersIssued
 from coffre.spec.loader import Checkout, load_checkout
+from coffre.spec.tenant import AgentKind
 from coffre.tenant.opening import TenantOpener, open_tenants
 from coffre.workspace.many.threads import run_all
 from tests.builders import PLATFORM, machine_with, tenant_file
@@ -70,7 +71,7 @@ def write_tenant(root: Path, number: int) -> None:
 
 def look(opener: TenantOpener, slug: str) -> Read:
     opened = opener.open(slug, is_look=True)
-    installed = [find_installed(opened.log, machine) for machine in MACHINES]
+    installed = [find_installed(opened.log, machine, AgentKind.RESTIC) for machine in MACHINES]
     return Read(
         [0 if each is None else each.generation for each in installed],
         [find_due(opened.log, machine) for machine in MACHINES],

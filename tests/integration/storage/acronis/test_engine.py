@@ -108,7 +108,7 @@ def test_what_somebody_changed_in_the_portal_is_drift_and_put_back(desk, platfor
     tenant = desk.tenant(declaration.customer).id
     desk.client.tenants.update(tenant, lambda _: TenantChange(name="Somebody's name"))
     [drift] = survey(stack, desk, declaration).seen.drift
-    assert (drift.part, drift.path, drift.found) == (Part.USER, "name", "Somebody's name")
+    assert (drift.part, drift.path, drift.found) == (Part.USER, "display_name", "Somebody's name")
     assert up(stack, declaration) == {("update", "Customer")}
     assert list(survey(stack, desk, declaration).seen.drift) == []
 
