@@ -44,6 +44,9 @@ _SCRIPTS = {
 }
 _NAME = re.compile(NAME_PATTERN)
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""So much may the vendor's clock be behind this computer's."""
+
 
 class _Script(Template):
     delimiter = "@@"
@@ -99,15 +102,19 @@ class AcronisScripts:
 def find_registered(agents: Sequence[Agent], terms: MachineTerms, machine: str, since: datetime) -> Agent | str:
     """Return a machine's agent, or one sentence that says why none is known to be its. Pure.
 
-    The vendor does not tell with which token an agent registered: a new one counts by its host's name.
+    The vendor does not tell with which token an agent registered: a new one counts by its host's name. Its date is in
+    whole seconds of the vendor's clock, ``since`` is of ours.
     """
+    earliest = since - CLOCKS_DIFFER
     known = next((each for each in agents if each.id == terms.known_agent), None)
     if known is not None:
         return known
     new = [
         each
         for each in agents
-        if str(each.id) not in terms.others and each.registration_date is not None and each.registration_date >= since
+        if str(each.id) not in terms.others
+        and each.registration_date is not None
+        and each.registration_date >= earliest
     ]
     named = [each for each in new if is_of_host(each, MachineFacts(host_name=machine))]
     if len(named) == 1:

@@ -101,6 +101,7 @@ TERMS = MachineTerms("coffre:k7f3q9wz2m", "coffre.k7f3q9wz2m.agents", "Every day
     [
         ([], "its script has not run yet"),
         ([registered("pc-01", INVITED - timedelta(days=1))], "its script has not run yet"),
+        ([registered("pc-01", INVITED.replace(microsecond=0) - timedelta(minutes=4))], "id-pc-01"),
         ([registered("pc-02", LATER)], "its script has not run yet"),
         ([registered("DESKTOP-7\x1b[2J", LATER, "new")], "an agent registered on a host of another name"),
         ([registered("pc-01", LATER), registered("pc-01", LATER, "twin")], "2 agents named pc-01 registered"),
