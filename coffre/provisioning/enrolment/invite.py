@@ -12,15 +12,14 @@ from coffre.observation.sighting import look
 from coffre.operations.acknowledge.acknowledge import check_reason
 from coffre.orders.control import TenantOrders, public_keys_of, signing_seeds
 from coffre.orders.deliveries import find_last
-from coffre.provisioning.enrolment.standing import EnrolmentStage, find_invitation, judge_stage
+from coffre.provisioning.enrolment.standing import EnrolmentStage, find_invitation, judge_stage, refuse_not_enrolling
 from coffre.provisioning.steps.agents import find_installed
 from coffre.provisioning.terms.context import refuse_what_rules_forbid
 from coffre.records.facts.enrolment import EnrolmentInvited, EnrolmentRevoked
 from coffre.secrets.store import OnNotice
 from coffre.spec import naming
-from coffre.spec.access import find_reason
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import OperatingSystem, PullConnection
+from coffre.spec.tenant import OperatingSystem
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
 from coffre.workspace.clock import utc_now
@@ -57,20 +56,8 @@ def invite(checkout: Checkout, slug: str, machine: str, hours: int, on_notice: O
 
 def refuse_unfit(opened: OpenTenant, machine: str) -> None:
     """Refuse (RefusedError) a machine that does not enrol itself, or whose storage or orders are not there yet."""
-    slug, facts = opened.tenant.slug, opened.machine(machine)
-    if not isinstance(facts.connection, PullConnection):
-        raise RefusedError(
-            f"{slug}/{machine} is reached by {facts.connection.via}, so `coffre apply {slug}` installs its agent",
-            "If nobody can reach it from outside, write `connection: {via: pull}` in its file, and apply that first.",
-        )
-    if facts.is_retired:
-        raise RefusedError(f"{slug}/{machine} is retired", "Remove `retired:` from its file, and apply that first.")
-    blocked = find_reason(opened.tenant)
-    if blocked is not None:
-        raise RefusedError(
-            f"{slug} is closed to its machines ({blocked}), so none can enrol",
-            "Invite the machine when that has ended and is applied.",
-        )
+    refuse_not_enrolling(opened.tenant, machine)
+    slug = opened.tenant.slug
     existing, control = refuse_what_rules_forbid(opened), opened.secrets.find_control()
     is_there = control is not None and machine in control.machine_keys and existing.has(machine)
     if not is_there or TenantOrders.of(opened).read(machine) is None:

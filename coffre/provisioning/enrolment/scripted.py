@@ -7,12 +7,17 @@ from coffre.agents.driver import AgentScripts, DeployResult
 from coffre.agents.home import AgentOwner, EnrolmentScript
 from coffre.errors import ExpectedError, RefusedError
 from coffre.operations.acknowledge.acknowledge import check_reason
-from coffre.provisioning.enrolment.standing import EnrolmentStage, EnrolmentStanding, find_invitation, judge_stage
+from coffre.provisioning.enrolment.standing import (
+    EnrolmentStage,
+    EnrolmentStanding,
+    find_invitation,
+    judge_stage,
+    refuse_not_enrolling,
+)
 from coffre.provisioning.terms.context import refuse_what_rules_forbid
 from coffre.provisioning.terms.done import MachineOutcome, MachineState
 from coffre.records.facts.enrolment import EnrolmentInvited, EnrolmentRevoked
 from coffre.secrets.store import OnNotice
-from coffre.spec.access import find_reason
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import AgentKind, PullConnection
 from coffre.tenant.estate.agents import find_deployed
@@ -37,7 +42,8 @@ def make_script(checkout: Checkout, slug: str, machine: str, hours: int, on_noti
     """
     with lock_recorded(checkout, slug, "enrol", on_notice) as opened:
         scripts, owner = _open_scripts(opened, machine), AgentOwner(opened.tenant.id, machine)
-        _refuse_unfit(opened, machine)
+        refuse_not_enrolling(opened.tenant, machine)
+        refuse_what_rules_forbid(opened)
         open_one = _find_open(opened, machine)
         if open_one is not None:
             scripts.end_script(owner, open_one.invitation)
@@ -115,21 +121,3 @@ def _open_scripts(opened: OpenTenant, machine: str) -> AgentScripts:
     scripts = opened.agents.open(machine).scripts
     assert scripts is not None  # noqa: S101 - asked of kinds without a bucket only
     return scripts
-
-
-def _refuse_unfit(opened: OpenTenant, machine: str) -> None:
-    slug, facts = opened.tenant.slug, opened.machine(machine)
-    if not isinstance(facts.connection, PullConnection):
-        raise RefusedError(
-            f"{slug}/{machine} is reached by {facts.connection.via}, so `coffre apply {slug}` installs its agent",
-            "If nobody can reach it from outside, write `connection: {via: pull}` in its file, and apply that first.",
-        )
-    if facts.is_retired:
-        raise RefusedError(f"{slug}/{machine} is retired", "Remove `retired:` from its file, and apply that first.")
-    blocked = find_reason(opened.tenant)
-    if blocked is not None:
-        raise RefusedError(
-            f"{slug} is closed to its machines ({blocked}), so none can enrol",
-            "Make its script when that has ended and is applied.",
-        )
-    refuse_what_rules_forbid(opened)

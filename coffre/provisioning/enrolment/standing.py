@@ -8,11 +8,15 @@ from enum import StrEnum
 from coffre.agents.enrolment.claims import NO_CLAIMS, SIZE_BYTES, Claim, Claims, read_claim, sort_claims
 from coffre.agents.enrolment.invitation import derive_secret
 from coffre.agents.home import AgentOwner
+from coffre.errors import RefusedError
 from coffre.orders.deliveries import find_last
 from coffre.records.facts.enrolment import EnrolmentInvited, EnrolmentRevoked
 from coffre.spec import naming
+from coffre.spec.access import find_reason
+from coffre.spec.tenant import PullConnection, Tenant
 from coffre.storage.driver import Bucket
 from coffre.tenant.estate.log import Log
+from coffre.tenant.lookup import find_machine
 
 MAX_CLAIMS = 50
 """How many versions of a claim are read, the oldest first: a thief of an invitation can write any number of them."""
@@ -108,3 +112,21 @@ def _read_bodies(bucket: Bucket, invitation: str) -> list[bytes]:
     oldest = sorted(versions, key=lambda each: each.modified_at)[:MAX_CLAIMS]
     found = (bucket.find_version(key, each.version_id, SIZE_BYTES) for each in oldest)
     return [body if isinstance(body, bytes) else b"" for body in found]
+
+
+def refuse_not_enrolling(tenant: Tenant, machine: str) -> None:
+    """Refuse (RefusedError) a machine that does not enrol itself, is retired, or is shut out by the file. Pure."""
+    slug, facts = tenant.slug, find_machine(tenant, machine)
+    if not isinstance(facts.connection, PullConnection):
+        raise RefusedError(
+            f"{slug}/{machine} is reached by {facts.connection.via}, so `coffre apply {slug}` installs its agent",
+            "If nobody can reach it from outside, write `connection: {via: pull}` in its file, and apply that first.",
+        )
+    if facts.is_retired:
+        raise RefusedError(f"{slug}/{machine} is retired", "Remove `retired:` from its file, and apply that first.")
+    blocked = find_reason(tenant)
+    if blocked is not None:
+        raise RefusedError(
+            f"{slug} is closed to its machines ({blocked}), so none can enrol",
+            "Invite the machine when that has ended and is applied.",
+        )
