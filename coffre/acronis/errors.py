@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from coffre.acronis.unverified import STALE_VERSION
+from coffre.acronis.unverified.account import STALE_VERSION
 from coffre.errors import RemoteError
 from coffre.outside.structured import UnreadableJsonError, read_json
 from coffre.outside.text import one_line

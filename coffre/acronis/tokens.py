@@ -18,7 +18,7 @@ from coffre.acronis.data_center import ACCOUNT, path
 from coffre.acronis.errors import AcronisError, CredentialRefusedError, error_of
 from coffre.acronis.exchange import Answer, Exchange, Question, absurd, read_answer
 from coffre.acronis.identifiers import ClientId, TenantUuid
-from coffre.acronis.unverified import TOKEN_PATH
+from coffre.acronis.unverified.account import TOKEN_PATH
 
 RENEWED_BEFORE_SECONDS = 15 * 60.0
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:jwt-bearer"

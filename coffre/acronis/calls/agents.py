@@ -8,7 +8,7 @@ from coffre.acronis.data_center import AGENTS, RESOURCES, path
 from coffre.acronis.exchange import Query
 from coffre.acronis.identifiers import AgentId, TenantNumber
 from coffre.acronis.session import Session
-from coffre.acronis.unverified import AGENT_DELETED_BY_QUERY
+from coffre.acronis.unverified.machines import AGENT_DELETED_BY_QUERY
 from coffre.acronis.values.agents import Agent, OsFamily, Resource, ResourceStatus
 from coffre.acronis.writing import remove
 

@@ -15,7 +15,7 @@ import httpx
 from coffre.acronis.data_center import DataCenter
 from coffre.acronis.errors import AbsurdAnswerError, AcronisAwayError, error_of
 from coffre.acronis.exchange import NETWORK_ERRORS
-from coffre.acronis.unverified import DOWNLOAD_CHANNEL, DOWNLOAD_LINK
+from coffre.acronis.unverified.machines import DOWNLOAD_CHANNEL, DOWNLOAD_LINK
 from coffre.acronis.wire import ending_within, open_connections
 from coffre.errors import RefusedError
 from coffre.outside.text import one_line

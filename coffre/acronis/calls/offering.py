@@ -7,7 +7,7 @@ from coffre.acronis.data_center import ACCOUNT, path
 from coffre.acronis.exchange import absurd
 from coffre.acronis.identifiers import InvalidIdentifierError, TenantUuid
 from coffre.acronis.session import Session
-from coffre.acronis.unverified import ITEMS_NAME_TENANTS
+from coffre.acronis.unverified.account import ITEMS_NAME_TENANTS
 from coffre.acronis.values.offering import ALL_EDITIONS, ItemChange, OfferingItem, differing
 from coffre.acronis.values.tenants import TenantKind
 from coffre.acronis.writing import Written, change

@@ -6,7 +6,7 @@ from coffre.acronis.data_center import POLICIES, path
 from coffre.acronis.errors import AcronisError
 from coffre.acronis.identifiers import PolicyId, ResourceId
 from coffre.acronis.session import Session
-from coffre.acronis.unverified import is_applied_already
+from coffre.acronis.unverified.machines import is_applied_already
 from coffre.acronis.values.policies import Application, Policy, PolicyStatus, flatten
 from coffre.acronis.writing import remove
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from coffre.acronis.unverified import Assumption
+from coffre.acronis.unverified.assumption import Assumption
 
 
 class Verdict(StrEnum):

@@ -7,7 +7,7 @@ from typing import TypeVar
 from coffre.acronis.doctor.findings import DoctorFinding, Verdict
 from coffre.acronis.doctor.looking import InCustomer, Seen
 from coffre.acronis.errors import AcronisError
-from coffre.acronis.unverified import ITEM_NAMES
+from coffre.acronis.unverified.account import ITEM_NAMES
 from coffre.acronis.values.offering import OfferingItem
 from coffre.acronis.values.tenants import Application, ApplicationType, Infra, Tenant, TenantKind
 

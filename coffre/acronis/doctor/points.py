@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from coffre.acronis import unverified
 from coffre.acronis.doctor.findings import Point, Standing
 from coffre.acronis.doctor.looking import InCustomer, Seen
 from coffre.acronis.errors import AbsurdAnswerError, AcronisError, GoneError
-from coffre.acronis.unverified import ASSUMPTIONS, Assumption, ShownBy
+from coffre.acronis.unverified import ASSUMPTIONS, account, machines
+from coffre.acronis.unverified.assumption import Assumption, ShownBy
 from coffre.acronis.values.offering import ItemType, OfferingItem
 
 _Entry = TypeVar("_Entry")
@@ -35,7 +35,7 @@ def _token_path(seen: Seen) -> _Judged:
 
 
 def _disaster_recovery_types(seen: Seen) -> _Judged:
-    items = [each for each in _offers(seen) if each.name.endswith(tuple(unverified.DISASTER_RECOVERY_TYPES.value))]
+    items = [each for each in _offers(seen) if each.name.endswith(tuple(account.DISASTER_RECOVERY_TYPES.value))]
     others = sorted({f"{each.name} is {each.type.value}" for each in items if each.type is not ItemType.INFRA})
     if not items:
         return _NOT_SEEN
@@ -46,7 +46,7 @@ def _item_names(seen: Seen) -> _Judged:
     names = {each.name for each in _offers(seen)}
     if not names:
         return _NOT_SEEN
-    missing = sorted(set(unverified.ITEM_NAMES.value.values()) - names)
+    missing = sorted(set(account.ITEM_NAMES.value.values()) - names)
     return (Standing.FAILS, f"missing: {', '.join(missing)}") if missing else (Standing.HOLDS, "")
 
 
@@ -135,17 +135,17 @@ def _of_customer(seen: Seen, choose: Callable[[InCustomer], list[_Entry] | Acron
 
 
 _RULES: Mapping[str, Callable[[Seen], _Judged]] = {
-    unverified.TOKEN_PATH.name: _token_path,
-    unverified.DISASTER_RECOVERY_TYPES.name: _disaster_recovery_types,
-    unverified.ITEM_NAMES.name: _item_names,
-    unverified.ADVANCED_PACKS.name: _advanced_packs,
-    unverified.PAIR_OF_TENANT_IDS.name: _pair_of_ids,
-    unverified.USAGES_OF_ALL_EDITIONS.name: _usages_of_all_editions,
-    unverified.USAGES_NAME_TENANTS.name: _usages_name_tenants,
-    unverified.ITEMS_NAME_TENANTS.name: _items_name_tenants,
-    unverified.POLICY_VERSION.name: _policy_version,
-    unverified.ACTIVITY_RESOURCE.name: _activity_resource,
-    unverified.RESOURCE_AGENT.name: _resource_agent,
-    unverified.DOWNLOAD_LINK.name: _download,
-    unverified.DOWNLOAD_CHANNEL.name: _download,
+    account.TOKEN_PATH.name: _token_path,
+    account.DISASTER_RECOVERY_TYPES.name: _disaster_recovery_types,
+    account.ITEM_NAMES.name: _item_names,
+    account.ADVANCED_PACKS.name: _advanced_packs,
+    account.PAIR_OF_TENANT_IDS.name: _pair_of_ids,
+    machines.USAGES_OF_ALL_EDITIONS.name: _usages_of_all_editions,
+    machines.USAGES_NAME_TENANTS.name: _usages_name_tenants,
+    account.ITEMS_NAME_TENANTS.name: _items_name_tenants,
+    machines.POLICY_VERSION.name: _policy_version,
+    machines.ACTIVITY_RESOURCE.name: _activity_resource,
+    machines.RESOURCE_AGENT.name: _resource_agent,
+    machines.DOWNLOAD_LINK.name: _download,
+    machines.DOWNLOAD_CHANNEL.name: _download,
 }

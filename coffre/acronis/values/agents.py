@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from coffre.acronis.identifiers import AgentId, ResourceId, TenantNumber
-from coffre.acronis.unverified import RESOURCE_AGENT
+from coffre.acronis.unverified.machines import RESOURCE_AGENT
 from coffre.acronis.values.answers import Answered, Count, Line, OptionalLine, OptionalMoment, Word
 
 

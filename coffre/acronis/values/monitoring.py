@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
 
 from coffre.acronis.identifiers import ActivityId, AlertId, ResourceId, TenantNumber
-from coffre.acronis.unverified import ACTIVITY_RESOURCE
+from coffre.acronis.unverified.machines import ACTIVITY_RESOURCE
 from coffre.acronis.values.answers import Answered, Line, OptionalLine, OptionalMoment, Word
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from coffre.acronis.identifiers import TenantUuid, UserUuid
-from coffre.acronis.unverified import LOGIN_CHARACTERS
+from coffre.acronis.unverified.account import LOGIN_CHARACTERS
 from coffre.acronis.values.answers import Answered, Line, OptionalLine, Version, Word
 from coffre.acronis.values.tenants import Contact, ContactDetails
 

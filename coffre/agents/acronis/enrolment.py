@@ -17,7 +17,7 @@ from coffre import toolchain
 from coffre.acronis.client import open_acronis
 from coffre.acronis.identifiers import RegistrationTokenNumber
 from coffre.acronis.patience import Patience
-from coffre.acronis.unverified import MACOS_INSTALLER_TARGET, REBOOT_EXIT_CODES, REGISTRATION_MODE
+from coffre.acronis.unverified.machines import MACOS_INSTALLER_TARGET, REBOOT_EXIT_CODES, REGISTRATION_MODE
 from coffre.acronis.values.agents import Agent
 from coffre.agents.acronis.customer import Customer, Directory
 from coffre.agents.acronis.facts import MachineFacts, Note

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from coffre.acronis.unverified import (
+from coffre.acronis.unverified.machines import (
     MACOS_INSTALLER_TARGET,
     MACOS_UNINSTALLER,
     OPTIONS_FILE,

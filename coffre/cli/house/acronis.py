@@ -113,7 +113,7 @@ def _show_points(points: "list[Point]") -> None:
 
 def _explain(point: "Point") -> list[str]:
     from coffre.acronis.doctor.findings import Standing
-    from coffre.acronis.unverified import ShownBy
+    from coffre.acronis.unverified.assumption import ShownBy
 
     how = {
         ShownBy.READING: "This account shows nothing of it yet.",

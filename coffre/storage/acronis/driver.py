@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from coffre.acronis.access import read_access
 from coffre.acronis.data_center import read_data_center
 from coffre.acronis.identifiers import TenantUuid
-from coffre.acronis.unverified import USAGE_LAG
+from coffre.acronis.unverified.machines import USAGE_LAG
 from coffre.acronis.values.users import Role
 from coffre.spec import naming
 from coffre.spec.storage_platform import AcronisPlatform, Platform

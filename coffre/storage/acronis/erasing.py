@@ -8,7 +8,7 @@ from typing import Final
 
 from coffre.acronis.errors import CredentialRefusedError, GoneError, RightRefusedError
 from coffre.acronis.identifiers import TenantUuid
-from coffre.acronis.unverified import RECOVERY
+from coffre.acronis.unverified.account import RECOVERY
 from coffre.acronis.values.tenants import Operation, Tenant
 from coffre.errors import RefusedError, RemoteError
 from coffre.storage.acronis.connect import vendor_asked

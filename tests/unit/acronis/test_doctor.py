@@ -15,7 +15,8 @@ from coffre.acronis.doctor.looking import InCustomer, Seen, look
 from coffre.acronis.doctor.points import judge_points
 from coffre.acronis.errors import CredentialRefusedError, GoneError, RightRefusedError
 from coffre.acronis.identifiers import TenantUuid
-from coffre.acronis.unverified import ASSUMPTIONS, ShownBy
+from coffre.acronis.unverified import ASSUMPTIONS
+from coffre.acronis.unverified.assumption import ShownBy
 from coffre.acronis.values.monitoring import Activity
 from coffre.acronis.values.offering import ItemType
 from coffre.acronis.values.registration import OwnerScope

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coffre.acronis import unverified
 from coffre.acronis.errors import (
     AcronisAwayError,
     AcronisBusyError,
@@ -22,7 +21,9 @@ from coffre.acronis.errors import (
     read_refusal,
     read_retry_after,
 )
-from coffre.acronis.unverified import ASSUMPTIONS, Assumption, is_applied_already
+from coffre.acronis.unverified import ASSUMPTIONS, account, machines
+from coffre.acronis.unverified.assumption import Assumption
+from coffre.acronis.unverified.machines import is_applied_already
 from coffre.acronis.writing import Making, change, create_once, remove
 
 ACCOUNT = {
@@ -185,10 +186,14 @@ def test_what_is_gone_is_removed() -> None:
 
 
 def test_every_assumption_is_listed_under_its_own_name() -> None:
-    declared = [value for value in vars(unverified).values() if isinstance(value, Assumption)]
-    assert list(ASSUMPTIONS) == declared
+    constants = {
+        name: value
+        for module in (account, machines)
+        for name, value in vars(module).items()
+        if isinstance(value, Assumption)
+    }
+    assert list(ASSUMPTIONS) == list(constants.values())
     assert len({each.name for each in ASSUMPTIONS}) == len(ASSUMPTIONS) >= 30
-    constants = {name: value for name, value in vars(unverified).items() if isinstance(value, Assumption)}
     assert [name for name, value in constants.items() if value.name != name.lower().replace("_", "-")] == []
     assert all(each.assumed.endswith(".") and each.if_wrong.endswith(".") for each in ASSUMPTIONS)
 

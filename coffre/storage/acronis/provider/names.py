@@ -6,7 +6,7 @@ from typing import Any
 
 from coffre.acronis.data_center import read_data_center
 from coffre.acronis.identifiers import InvalidIdentifierError, Uuid
-from coffre.acronis.unverified import LOGIN_CHARACTERS
+from coffre.acronis.unverified.account import LOGIN_CHARACTERS
 from coffre.acronis.values.tenants import ContactDetails
 from coffre.acronis.values.users import Role
 from coffre.errors import InvalidFileError

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coffre.acronis.identifiers import TenantUuid
-from coffre.acronis.unverified import RECOVERY
+from coffre.acronis.unverified.account import RECOVERY
 from coffre.acronis.values.tenants import TenantChange
 from coffre.errors import RefusedError, RemoteError
 from coffre.spec import naming
