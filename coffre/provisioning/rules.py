@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from coffre.agents.kinds import why_unsupported, with_bucket, with_repository
 from coffre.errors import RefusedError
@@ -21,6 +22,16 @@ def refuse_unsupported(tenant: Tenant) -> None:
                 f"{tenant.slug}: machine {name}: {reason} is not supported yet",
                 "Remove the machine from this change; nothing of this tenant was changed.",
             )
+
+
+def refuse_terms_ahead(tenant: Tenant, today: date) -> None:
+    """Refuse an acceptance of the editor's terms that lies ahead; ``today`` is the day in the tenant's time zone."""
+    vendor = tenant.contract.vendor
+    if vendor is not None and vendor.terms_accepted_on > today:
+        raise RefusedError(
+            f"{tenant.slug}: contract.vendor.terms_accepted_on is {vendor.terms_accepted_on}, and today is {today}",
+            "Write the day on which the customer accepted the editor's terms: no machine gets its agent before.",
+        )
 
 
 def refuse_by_departure(tenant: Tenant, stage: Stage | None, leaving_machines: Mapping[str, Stage]) -> None:

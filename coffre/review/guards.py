@@ -5,6 +5,7 @@ A guard is a refusal before the merge (exit 4). Most of them are refused again b
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 from coffre.review.changes import ChangeKind, FileChange
@@ -42,6 +43,8 @@ class GuardKind(StrEnum):
     """A tenant's file has another name: `before`."""
     COPY_MOVED = "copy_moved"
     """The second copy has another platform, or none: `before`."""
+    TERMS_AHEAD = "terms_ahead"
+    """The day on which the customer accepted the editor's terms has not come yet: `terms_accepted_on`."""
 
 
 Evidence = Mapping[str, str | int | tuple[str, ...] | None]
@@ -112,6 +115,14 @@ def judge_file(
         *_judge_departure(before, after, authorship),
         *_judge_hold(before, after, authorship),
     ]
+
+
+def judge_terms(after: Tenant, today: date) -> list[Guard]:
+    """Return the refusal of an acceptance that lies ahead; ``today`` is the day in the tenant's time zone."""
+    vendor = after.contract.vendor
+    if vendor is None or vendor.terms_accepted_on <= today:
+        return []
+    return [Guard(GuardKind.TERMS_AHEAD, None, {"terms_accepted_on": vendor.terms_accepted_on.isoformat()})]
 
 
 def judge_use(after: Tenant, changes: Iterable[FileChange], use: LiveUse) -> list[Guard]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from coffre.provisioning.plan import TenantPlan
 from coffre.provisioning.reviewed.destruction import Destruction
@@ -163,6 +164,8 @@ def _review_tenant(found: Range, slug: str, gone: Sequence[str], terms: Terms) -
         *guards.judge_file(was, now, differences, _find_authorship(slug, differences, terms)),
         *guards.judge_moves(found.base.tenants, found.head.tenants, slug, gone),
     ]
+    if now is not None:
+        refused += guards.judge_terms(now, terms.now.astimezone(ZoneInfo(now.timezone)).date())
     use = terms.look(was) if terms.look is not None and was is not None else None
     if now is not None and isinstance(use, LiveUse):
         refused += guards.judge_use(now, differences, use)

@@ -323,6 +323,8 @@ _GUARDS = {
     "REFERENCE` with the order that lifts it to a commit's message",
     "file_moved": "its file was {before}: the name of the file is in every remote name. Move it back",
     "copy_moved": "the second copy is on {before}: it ends with the contract, and cannot be moved yet",
+    "terms_ahead": "the customer accepts the editor's terms on {terms_accepted_on} only: merge the change on that day, "
+    "or write the day on which they were accepted",
 }
 
 

@@ -9,6 +9,7 @@ from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import find_stage, list_leaving_machines
 from coffre.tenant.estate.agents import list_former_agents
 from coffre.tenant.estate.buckets import ExistingBuckets
+from coffre.tenant.lookup import local_today
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.second_copy import find_copy_platform, refuse_moved_copy
 
@@ -86,6 +87,7 @@ def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     """Compare the file with live facts before any change; returns the existing buckets of the tenant's owner."""
     rules.refuse_by_departure(opened.tenant, find_stage(opened.log), list_leaving_machines(opened.log))
     rules.refuse_unsupported(opened.tenant)
+    rules.refuse_terms_ahead(opened.tenant, local_today(opened.tenant))
     refuse_moved_copy(opened.tenant, find_copy_platform(opened.log))
     owner = opened.storage.find_owner(opened.buckets.owner_uid)
     is_elsewhere = any(part.storage.find_owner(part.buckets.owner_uid) is not None for part in opened.parts[1:])

@@ -1,6 +1,7 @@
 """Nothing is deleted because text disappeared, and nothing is minted over what was lost."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -12,6 +13,7 @@ from coffre.provisioning.rules import (
     refuse_lost_repository,
     refuse_lost_secrets,
     refuse_orphan_stacks,
+    refuse_terms_ahead,
     refuse_unsupported,
     refuse_vanished_machines,
 )
@@ -19,6 +21,7 @@ from coffre.spec import naming
 from coffre.spec.naming import bucket_name
 from coffre.tenant.estate.buckets import ExistingBuckets
 from tests.builders import machine_with, tenant_with
+from tests.vendor_tenants import vendors_tenant
 
 TENANT = tenant_with()
 COMPTA, CAISSE = (bucket_name(TENANT.slug, TENANT.id, name) for name in ("compta-01", "caisse-01"))
@@ -111,6 +114,13 @@ def test_an_escrow_beside_the_secrets_is_for_the_lab_only() -> None:
     assert "same disk" in judge_escrow(is_apart=False, is_lab=True)
     with pytest.raises(RefusedError, match="same file system"):
         judge_escrow(is_apart=False, is_lab=False)
+
+
+def test_terms_are_not_accepted_in_advance() -> None:
+    refuse_terms_ahead(TENANT, date(2026, 11, 2))
+    refuse_terms_ahead(vendors_tenant(), date(2026, 11, 3))
+    with pytest.raises(RefusedError, match=r"terms_accepted_on is 2026-11-03, and today is 2026-11-02"):
+        refuse_terms_ahead(vendors_tenant(), date(2026, 11, 2))
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,15 @@ def test_space_that_moves_between_parts_is_added_before_it_is_taken_away(
     assert moved == (["lab", "vendor"] if ours > vendors else ["vendor", "lab"])
 
 
+def test_nothing_is_planned_before_the_day_on_which_the_terms_are_accepted(mixed: Workshop) -> None:
+    contract = deepcopy(MIXED["contract"])
+    contract["vendor"]["terms_accepted_on"] = "2099-12-31"
+    mixed.write_file(contract=contract)
+    with pytest.raises(RefusedError, match=r"terms_accepted_on is 2099-12-31, and today is") as refused:
+        mixed.plan()
+    assert "the day on which the customer accepted" in refused.value.hint
+
+
 def test_an_apply_that_is_cut_off_between_its_stacks_is_ended_by_the_next(
     mixed: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,12 +2,22 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from coffre.review.changes import ChangeKind, compare
 from coffre.review.consequences import Consequence, ConsequenceKind, foresee, foresee_hours
-from coffre.review.guards import Authorship, Guard, LiveUse, PartUse, judge_file, judge_moves, judge_platform, judge_use
+from coffre.review.guards import (
+    Authorship,
+    Guard,
+    LiveUse,
+    PartUse,
+    judge_file,
+    judge_moves,
+    judge_platform,
+    judge_terms,
+    judge_use,
+)
 from coffre.spec.platform import Offboarding, WorkingHours
 from coffre.spec.tenant import Tenant
 from tests.builders import PLATFORM, machine_with, tenant_with
@@ -256,6 +266,7 @@ GUARDS: tuple[Guard, ...] = (
     *_judge_use(tenant(licences={"workstation": 1})),
     *_judge_part({**PARTS, "lab": {"quota": "4 GiB"}, "editor": {**PARTS["editor"], "quota": "6 GiB"}}),
     *judge_platform("lab", 1 << 30, [], [_BASE]),
+    *judge_terms(mixed_tenant(), date(2026, 11, 2)),
     *judge_moves({"acme": _BASE}, {"twin": _BASE}, "twin", ("acme",)),
     *judge_moves({"acme": _BASE}, {"twin": _BASE}, "twin", ()),
 )

@@ -1,12 +1,13 @@
 """What a range means: which files are judged, by which rules, and what is asked of whom."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from coffre.review import guards
 from coffre.review.changes import ChangeKind
 from coffre.review.consequences import Consequence, ConsequenceKind
 from coffre.review.guards import Authorship, Guard, GuardKind, LiveUse, Unseen
@@ -18,7 +19,8 @@ from coffre.spec.problems.problems import Problem
 from coffre.spec.tenant import Tenant
 from coffre.storage.costs import CostEstimate, NoPrices
 from tests.builders import PLATFORM
-from tests.unit.review.examples import HOLD, LEAVING, PLAN, RETIRED, machine, plan, storage, tenant
+from tests.unit.review.examples import HOLD, LEAVING, PLAN, RETIRED, STORAGE, machine, plan, storage, tenant
+from tests.vendor_tenants import vendors_tenant
 
 SUNDAY = datetime(2026, 11, 29, 9, tzinfo=UTC)
 MONDAY = datetime(2026, 11, 30, 9, tzinfo=UTC)
@@ -159,6 +161,16 @@ def test_an_id_of_a_file_that_is_still_there_is_used_again() -> None:
     swapped = {"acme": tenant(id="z7f3q9wz2m"), "twin": tenant()}
     done = review(Range(revision({"acme": tenant()}), revision(swapped)), terms())
     assert kinds(done) == [GuardKind.ID_CHANGED, GuardKind.ID_REUSED]
+
+
+def test_terms_that_lie_ahead_are_refused_by_the_day_where_the_customer_is() -> None:
+    refused = [Guard(GuardKind.TERMS_AHEAD, None, {"terms_accepted_on": "2026-11-03"})]
+    late = terms(datetime(2026, 11, 2, 23, 30, tzinfo=UTC))
+    for timezone, expected in {"UTC": refused, "Europe/Paris": []}.items():
+        signed = vendors_tenant(timezone=timezone, storage=STORAGE)
+        [done] = review(Range(revision({}), revision({"acme": signed})), late).tenants
+        assert list(done.guards) == expected
+    assert guards.judge_terms(tenant(), date(2026, 1, 1)) == []
 
 
 def test_authors_are_asked_for_only_where_a_rule_needs_them() -> None:
