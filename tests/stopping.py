@@ -1,7 +1,8 @@
 """A command that stops itself, all threads of it, at a point that a test names: what is killed there is killed there.
 
-The point is a line of progress with certain words in it. The command has said it and does nothing more until the test
-lets it go on, however busy the machine is.
+The point is a line of progress with certain words in it, or the call of a function. The command does nothing more
+until the test lets it go on, however busy the machine is. What Pulumi tells is told beside its work: a test that needs
+a change not yet made names the function that makes it.
 """
 
 import json
@@ -14,40 +15,53 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 STOPPING = """
-import json, os, signal, sys, threading
-words, times = json.loads(sys.argv.pop(1)), int(sys.argv.pop(1))
+import importlib, json, signal, sys, threading
+words, times, before = json.loads(sys.argv.pop(1)), int(sys.argv.pop(1)), sys.argv.pop(1)
 from coffre.cli import output
 tell, counting, seen = output.progress, threading.Lock(), 0
 def stopping(text):
     global seen
     tell(text)
     with counting:
-        if all(word in text for word in words):
+        if words and all(word in text for word in words):
             seen += 1
             if seen == times:
-                os.kill(os.getpid(), signal.SIGSTOP)
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 output.progress = stopping
 from coffre.cli.main import main
+if before:
+    module, _, name = before.partition(":")
+    holder, _, name = name.rpartition(".")
+    holder = getattr(importlib.import_module(module), holder)
+    called = getattr(holder, name)
+    def stopped(*arguments, **options):
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        return called(*arguments, **options)
+    setattr(holder, name, stopped)
 sys.exit(main())
 """
-"""The installed command, which stops when it has said all these words in one line for that time."""
+"""The installed command, which stops when it has said all these words in one line for that time, or before a method."""
 
 
 class Stopping:
-    """A started command that will stop at its point; the caller ends it."""
+    """A started command that will stop at its point; the caller ends it.
+
+    The point is a line ``at``, for that time, or a call ``before``: MODULE:CLASS.METHOD.
+    """
 
     def __init__(
         self,
         arguments: Sequence[str | Path],
         *,
-        at: Sequence[str],
+        at: Sequence[str] = (),
         times: int = 1,
+        before: str = "",
         cwd: Path,
         environment: Mapping[str, str],
     ) -> None:
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed when the command has ended
         self._process = subprocess.Popen(
-            [sys.executable, "-c", STOPPING, json.dumps(list(at)), str(times), *arguments],
+            [sys.executable, "-c", STOPPING, json.dumps(list(at)), str(times), before, *arguments],
             cwd=cwd,
             env=environment,
             stdin=subprocess.DEVNULL,

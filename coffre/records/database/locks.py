@@ -2,7 +2,9 @@
 
 The server releases a lock when its connection ends, so a killed command leaves none. A holder whose connection is lost
 no longer has the lock: it learns this within seconds, and before its next change (`workspace/fence`). The server itself
-notices a dead computer later than the holder does, so that the next holder comes after the last change.
+notices a dead computer later than the holder does, so that the next holder comes after the last change. One request can
+still come late: of a process that was stopped between the check and the sending. The next `apply` finds it, since it
+compares with what is there.
 """
 
 import hashlib
@@ -105,8 +107,8 @@ class _HeldLock:
     def lost(self) -> LockLostError:
         return LockLostError(
             f"the lock of {self._subject} in {self._location.shown} is lost ({self._reason}): this command stopped",
-            "Another command may hold it now, so nothing more was changed. Completed steps stay done; run the same "
-            "command again.",
+            "Another command may hold it now, so nothing more was changed; only a change that was on its way may still "
+            "have come. Completed steps stay done. Run the same command again: it looks first at what is there.",
         )
 
     def watch(self, holder: threading.Thread) -> None:

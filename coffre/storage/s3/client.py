@@ -22,7 +22,7 @@ from coffre.storage.values import AccessKey, Endpoint
 from coffre.workspace import fence
 
 if TYPE_CHECKING:
-    from botocore.awsrequest import AWSRequest
+    from botocore.awsrequest import AWSPreparedRequest, AWSRequest
     from botocore.config import Config
     from botocore.model import OperationModel
     from botocore.session import Session
@@ -84,9 +84,9 @@ def proxies_of(url: str) -> dict[str, str]:
 def bound(client: Any, url: str) -> None:
     """Limit the answers of a client of any service, and the time of all attempts of one call together.
 
-    It changes nothing once a lock of this process is lost.
+    It changes nothing once a lock of this process is lost, also not by repeating a call.
     """
-    client.meta.events.register("before-call", _refuse_unlocked)
+    client.meta.events.register("before-send", _refuse_unlocked)
     client.meta.events.register("request-created", _end_in_time)
     wire: Any = vars(client)["_endpoint"]  # botocore has no other place for it
     wire.http_session = _BoundedSession(wire.http_session, url)
@@ -108,8 +108,8 @@ def adapt(client: Any, endpoint: Endpoint) -> S3Client:
     return cast("S3Client", client)
 
 
-def _refuse_unlocked(model: OperationModel, **_event: object) -> None:
-    if model.http["method"] not in READING_METHODS:
+def _refuse_unlocked(request: AWSPreparedRequest, **_event: object) -> None:
+    if request.method not in READING_METHODS:
         fence.check()
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import urllib3
+import urllib3.connection
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -81,6 +82,19 @@ def new_patience() -> urllib3.Retry:
         raise_on_status=False,
         respect_retry_after_header=False,
     )
+
+
+class _Fenced(urllib3.connection.HTTPConnection):
+    """Asks the fence before each attempt of a change, when it is connected: both may take long."""
+
+    def request(self, method: str, *arguments: Any, **options: Any) -> None:
+        if method not in READING_METHODS:
+            fence.check()
+        super().request(method, *arguments, **options)
+
+
+class _FencedSafely(_Fenced, urllib3.connection.HTTPSConnection):
+    """The same over TLS."""
 
 
 class SignedHttp:
@@ -180,8 +194,6 @@ class SignedHttp:
         read: Callable[[urllib3.BaseHTTPResponse], bytes] | None = None,
     ) -> tuple[bytes, Mapping[str, str]]:
         """Make one request, with ``more`` headers; ``read`` reads the answer to a granted one."""
-        if method not in READING_METHODS:
-            fence.check()
         target = f"{path}?{_query(parameters)}"
         headers = self._sign(method, target, body, more or {})
         try:
@@ -285,7 +297,7 @@ def connect_to(endpoint: Endpoint, read_seconds: float = READ_SECONDS) -> urllib
     """Return kept connections to an endpoint, for the requests of any key; none is opened before the first request."""
     base = endpoint.url.rstrip("/")
     # Of one host, not a PoolManager: that one resolves the dots of a key like "a/../b", and asks for another key.
-    return pool_of(
+    pool = pool_of(
         base,
         maxsize=_CONNECTIONS,
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
@@ -293,6 +305,8 @@ def connect_to(endpoint: Endpoint, read_seconds: float = READ_SECONDS) -> urllib
         retries=new_patience(),
         **({"ssl_context": trust(endpoint)} if base.startswith("https:") else {}),
     )
+    pool.ConnectionCls = _FencedSafely if base.startswith("https:") else _Fenced
+    return pool
 
 
 def connect_plainly(endpoint: Endpoint) -> PlainConnections:

@@ -25,6 +25,7 @@ from coffre.tenant.opening import open_secrets
 from tests.e2e.conftest import Desk, read_files
 from tests.e2e.recovery.test_killed import SLUG, Backstage, change_quota, kill_pulumi, stopping, until_nothing_runs
 from tests.postgresql import Server, postgresql
+from tests.stopping import Stopping
 
 __all__ = ["postgresql"]
 
@@ -40,6 +41,7 @@ PLACES = {
     "secrets: .coffre/secrets": "secrets: s3://coffre-etat/secrets",
     "escrow: .coffre/escrow": "escrow: s3://coffre-sequestre/secrets",
 }
+SETTING_THE_WALL = "coffre.storage.ceph.api.admin:AdminClient.set_quota"
 FIRST_CALLS = (3, 5, 8, 11)
 """After which of the provider's calls the first apply is killed; the other engineer goes on each time."""
 
@@ -212,7 +214,7 @@ def test_a_command_that_lost_its_lock_changes_nothing_more(office: Office) -> No
     """It stood still while the server let its lock go, and a colleague's change is the one that counts."""
     change_quota(office.claire, "230 GiB")
     change_quota(office.marc, "240 GiB")
-    late = stopping(office.claire, *APPLY, at=["update UserQuota"])
+    late = Stopping(APPLY, before=SETTING_THE_WALL, cwd=office.claire.root, environment=office.claire.environment)
     assert late.reaches()
     office.end_locks()
     office.marc.coffre(*APPLY)
@@ -221,7 +223,7 @@ def test_a_command_that_lost_its_lock_changes_nothing_more(office: Office) -> No
     assert any(f"the lock of {SLUG} in the records database" in line and "is lost" in line for line in late.said), (
         late.said
     )
-    assert office.wall_bytes() == after
+    assert office.wall_bytes() == after, late.said
     change_quota(office.claire, "240 GiB")
     office.is_whole()
 
