@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from coffre.spec.machine import MachineKind
+from coffre.spec.tenant import Machine, OperatingSystem
+
 
 @dataclass(frozen=True)
 class VendorStatement:
@@ -12,8 +15,16 @@ class VendorStatement:
 
     The contract (articles 1a, 13 and 15): licences come by an order to a distributor, the customer accepts the
     editor's terms, the agent's service level is the editor's, and a backup that is deleted in the portal is gone.
+
+    ``licences`` are those that the vendor takes for a machine by its system, where it goes by that alone.
     """
 
     editor: str
     product: str
     guide: str
+    licences: tuple[tuple[OperatingSystem, MachineKind], ...] = ()
+
+    def find_other_licence(self, machine: Machine) -> MachineKind | None:
+        """Return the licence that the vendor takes for a machine that the file sells by another one; else None."""
+        counted = dict(self.licences).get(machine.os)
+        return None if counted is machine.kind else counted

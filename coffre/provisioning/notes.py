@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from coffre.agents.kinds import layout_of, with_repository
+from coffre.agents.kinds import find_statement, layout_of, with_repository
 from coffre.agents.repository import Part
 from coffre.errors import RemoteError
 from coffre.observation.overshoot import foresee_overshoot
@@ -14,6 +14,7 @@ from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.notes import (
     CostsNote,
     HoldNote,
+    LicenceNote,
     MachineNote,
     NoPricesNote,
     Note,
@@ -43,6 +44,7 @@ def note(at: Context, *, is_open: bool = True) -> tuple[Note, ...]:
     own = (
         *_note_tenant(tenant, at.opened.parts),
         *note_retired(tenant, local_today(tenant)),
+        *note_licences(tenant),
         *waiting,
         *_note_overshoot(at.opened.parts[0]),
         *(each for part in at.opened.parts for each in _note_costs(part)),
@@ -62,6 +64,17 @@ def note_retired(tenant: Tenant, today: date) -> tuple[Note, ...]:
             notes.append(RetiredNote(name, judge_retirement(tenant, machine.retired, today)))
             if machine.retired.on > today:
                 notes.append(MachineNote(NoteKind.RETIRED_AHEAD, name))
+    return tuple(notes)
+
+
+def note_licences(tenant: Tenant) -> tuple[Note, ...]:
+    """Name the machines that the editor of their agent counts otherwise than the file sells them. Pure."""
+    notes: list[Note] = []
+    for name, machine in tenant.active_machines().items():
+        statement = find_statement(machine)
+        licence = None if statement is None else statement.find_other_licence(machine)
+        if statement is not None and licence is not None:
+            notes.append(LicenceNote(name, statement.editor, licence))
     return tuple(notes)
 
 

@@ -39,6 +39,8 @@ class ConsequenceKind(StrEnum):
     `guide` says what to do instead of the verbs that have no meaning there."""
     VENDOR_ORDER = "vendor_order"
     """More licences of a vendor are sold, and the distributor's `order` is the same as before (article 1a)."""
+    VENDOR_LICENCE = "vendor_licence"
+    """The file sells the machine by another licence than the `licence` that the agent's `editor` takes for `system`."""
 
 
 Evidence = Mapping[str, str | tuple[str, ...] | None]
@@ -79,6 +81,13 @@ def _foresee_vendors(after: Tenant, changes: Sequence[FileChange]) -> Iterator[C
     for statement, machines in found.items():
         evidence: Evidence = {"machines": tuple(machines), "product": statement.product, "guide": statement.guide}
         yield Consequence(ConsequenceKind.VENDOR_AGENT, None, evidence)
+    changed = {change.subject for change in changes}
+    for name, machine in after.active_machines().items():
+        statement = find_statement(machine) if name in changed else None
+        licence = None if statement is None else statement.find_other_licence(machine)
+        if statement is not None and licence is not None:
+            counted = {"licence": licence.value, "editor": statement.editor, "system": machine.os.value}
+            yield Consequence(ConsequenceKind.VENDOR_LICENCE, name, counted)
     # A space that is only now in parts sold its vendor's licences before, if any, as all of the tenant's.
     parts = [change for change in changes if change.kind is ChangeKind.PART]
     is_split = bool(parts) and all(change.before is None for change in parts)

@@ -35,6 +35,14 @@ USAGES_NAME_TENANTS = Assumption(
     None,
 )
 
+LICENCE_BY_SYSTEM = Assumption(
+    "licence-by-system",
+    "A machine takes a licence by its system: Linux that of a server, macOS that of a workstation.",
+    "A review and a plan name a machine that is sold rightly: sell it as the vendor counts it.",
+    ShownBy.INSTALLING,
+    {"linux": "server", "macos": "workstation"},
+)
+
 # Policies
 
 POLICY_VERSION = Assumption(

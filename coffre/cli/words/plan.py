@@ -126,6 +126,7 @@ def describe_note(note: "Note", tenant: str) -> str:
     from coffre.provisioning.terms.notes import (
         CostsNote,
         HoldNote,
+        LicenceNote,
         MachineNote,
         NoPricesNote,
         OvershootNote,
@@ -147,6 +148,11 @@ def describe_note(note: "Note", tenant: str) -> str:
             return f"{note.machine}: {describe_retired(note.retired)}"
         case MachineNote():
             return f"{note.machine}: {_MACHINE_NOTES[note.kind.value]}"
+        case LicenceNote():
+            return (
+                f"{note.machine}: {note.editor} should count it as a {note.licence}, which is not what the file sells: "
+                "it may be refused as beyond the licences"
+            )
         case RepositoryGoneNote():
             return (
                 f"{note.machine}: its repository is gone, and it held {note.snapshots} snapshots: "

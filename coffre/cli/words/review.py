@@ -354,6 +354,8 @@ _CONSEQUENCES = {
     "and a backup that is deleted in its portal is gone (article 15); restores are made there: {guide}",
     "vendor_order": "more licences of a vendor than before, by the same order {order} of the distributor: order them "
     "before the apply, and write the number as contract.vendor.order (article 1a)",
+    "vendor_licence": "{subject}: {editor} should take the licence of a {licence} for {system}, which is not what the "
+    "file sells: it may refuse the machine as beyond its licences. Sell it as {licence}",
 }
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from coffre.observation.retired import RetiredStatus
 from coffre.records.facts.contract import HoldInFile
+from coffre.spec.machine import MachineKind
 
 
 class NoteKind(StrEnum):
@@ -25,6 +26,7 @@ class NoteKind(StrEnum):
     """The machine moves to another agent, and keeps the one before until that one has a good backup."""
     RETENTION_FROZEN = "retention_frozen"
     """For the signs of an attack: nothing of the machine expires until a person releases it."""
+    LICENCE = "licence"
     REPOSITORY_GONE = "repository_gone"
     BUCKETS_UNREAD = "buckets_unread"
     """The owner's key opens no bucket: it is lost, or the owner suspended. Apply mends that before it compares them."""
@@ -67,6 +69,16 @@ class MachineNote:
 
     kind: Literal[NoteKind.RETIRED_AHEAD, NoteKind.AGENT_STANDS, NoteKind.FORMER_AGENT, NoteKind.RETENTION_FROZEN]
     machine: str
+
+
+@dataclass(frozen=True)
+class LicenceNote:
+    """The file sells a machine by another licence than the one that the editor of its agent takes for its system."""
+
+    machine: str
+    editor: str
+    licence: MachineKind
+    kind: Literal[NoteKind.LICENCE] = NoteKind.LICENCE
 
 
 @dataclass(frozen=True)
@@ -119,7 +131,15 @@ class NoPricesNote:
 
 
 Note = Annotated[
-    HoldNote | TenantNote | RetiredNote | MachineNote | RepositoryGoneNote | OvershootNote | CostsNote | NoPricesNote,
+    HoldNote
+    | TenantNote
+    | RetiredNote
+    | MachineNote
+    | LicenceNote
+    | RepositoryGoneNote
+    | OvershootNote
+    | CostsNote
+    | NoPricesNote,
     Field(discriminator="kind"),
 ]
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from coffre.cli.words.plan import describe_note
 from coffre.cli.words.review import describe_consequence, quote_plainly
+from coffre.provisioning.notes import note_licences
 from coffre.review.changes import compare
 from coffre.review.consequences import Consequence, ConsequenceKind, foresee
 from coffre.spec.platform import Offboarding
@@ -56,3 +58,30 @@ def test_a_machine_of_a_vendors_agent_that_goes_or_changes_otherwise_says_nothin
     retired = list_machines({"compta-01": "acronis", "caisse-01": "acronis"})
     retired["caisse-01"]["retired"] = {"on": "2026-12-31", "keep_until": "2027-03-31"}
     assert follow(vendors_tenant(), vendors_tenant(machines=retired)) == []
+
+
+def test_a_machine_that_the_editor_counts_otherwise_than_it_is_sold_is_named() -> None:
+    def named(before: Tenant | None, after: Tenant) -> list[Consequence]:
+        found = foresee(after, compare(before, after), Offboarding())
+        return [each for each in found if each.kind is ConsequenceKind.VENDOR_LICENCE]
+
+    [found] = named(None, mixed_tenant())
+    assert found.subject == "caisse-01", "the other one's licence is SMILÉO's own"
+    assert "Acronis should take the licence of a server for linux" in describe_consequence(found, quote_plainly)
+    assert named(mixed_tenant(), mixed_tenant(name="Martin et fils")) == [], "it was named when it came"
+    for system, kind in (("linux", "server"), ("macos", "workstation"), ("windows", "server")):
+        machines = list_machines({"compta-01": "restic", "caisse-01": "acronis"})
+        machines["caisse-01"] |= {"os": system, "kind": kind}
+        plans = {"office": {"paths": {system: ["C:\\Users" if system == "windows" else "/home"], "linux": ["/home"]}}}
+        plans["office"] |= {"schedule": ["daily 19:00"], "keep": {"daily": 3}}
+        right = mixed_tenant(machines=machines, licences={"workstation": 2, "server": 1}, plans=plans)
+        assert named(None, right) == []
+        assert note_licences(right) == ()
+
+
+def test_a_plan_names_it_as_long_as_it_is_so() -> None:
+    [note] = note_licences(mixed_tenant())
+    assert describe_note(note, "martin").startswith("caisse-01: Acronis should count it as a server")
+    retired = list_machines({"compta-01": "restic", "caisse-01": "acronis"})
+    retired["caisse-01"]["retired"] = {"on": "2026-12-31", "keep_until": "2027-03-31"}
+    assert note_licences(mixed_tenant(machines=retired)) == ()
