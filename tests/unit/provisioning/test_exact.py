@@ -26,6 +26,7 @@ from coffre.provisioning.terms.notes import (
     UNBINDING,
     CostsNote,
     HoldNote,
+    LicenceNote,
     MachineNote,
     NoPricesNote,
     Note,
@@ -37,6 +38,7 @@ from coffre.provisioning.terms.notes import (
 )
 from coffre.records.facts.contract import HoldInFile
 from coffre.secrets.rotations import OWNER, PendingRotation, machine_key
+from coffre.spec.machine import MachineKind
 from coffre.spec.tenant import HoldKind
 
 WALL = ResourceChange("update", "UserQuota", "wall", (PropertyChange("max_bytes", "1", "2"),), "aa")
@@ -64,6 +66,7 @@ NOTES: tuple[Note, ...] = (
     MachineNote(NoteKind.AGENT_STANDS, "vieux-pc"),
     MachineNote(NoteKind.FORMER_AGENT, "caisse-01"),
     MachineNote(NoteKind.RETENTION_FROZEN, "compta-01"),
+    LicenceNote("compta-01", "Acronis", MachineKind.SERVER),
     RepositoryGoneNote("compta-01", 12),
 )
 DIFFERENCES: tuple[Difference, ...] = (
