@@ -158,11 +158,13 @@ def make_plan(world: World, *, tenant_id: str, name: str, modules: list[str], is
     if customer["kind"] != "customer":
         raise Refused(400, "Plans live in a customer.")
     root_id = new_id()
+    written = {"made_up": {"here": 1, "too": [2]}, "alone": "3"}  # no document has the real names
     for kind in (ROOT, *modules):
         policy_id = root_id if kind == ROOT else new_id()
         world.policies[policy_id] = {
             "id": policy_id, "parent_ids": [] if kind == ROOT else [root_id], "type": kind, "name": name,
-            "origin": "upstream", "enabled": True, "settings_schema": "1.0" if kind == ROOT else "2.0", "settings": {},
+            "origin": "upstream", "enabled": True, "settings_schema": "1.0" if kind == ROOT else "2.0",
+            "settings": {} if kind == ROOT else written,
             "tenant_id": str(customer["_number"]), "_tenant_id": customer["id"], "_is_template": is_template,
         }  # fmt: skip
     return {"policy_id": root_id}

@@ -17,12 +17,22 @@ class Policies:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def list_all(self, *, policy_type: str | None = None, applicable_to: ResourceId | None = None) -> Iterator[Policy]:
-        """Yield plans and their parts; ``applicable_to`` chooses those for one machine."""
+    def list_all(
+        self,
+        *,
+        policy_type: str | None = None,
+        applicable_to: ResourceId | None = None,
+        with_settings: bool = False,
+    ) -> Iterator[Policy]:
+        """Yield plans and their parts; ``applicable_to`` chooses those for one machine.
+
+        Without ``with_settings`` the vendor names no settings.
+        """
         doing = "list plans"
         query = {
             "type": policy_type,
             "applicable_to_context_id": None if applicable_to is None else ResourceId.text(applicable_to),
+            "include_settings": "true" if with_settings else None,
         }
         items = self._session.pages(doing, path(POLICIES, "policies"), query)
         yield from self._session.parts(doing, Policy, flatten(list(items)))

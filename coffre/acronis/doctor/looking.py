@@ -108,7 +108,7 @@ def _look_within(client: AcronisClient, customer: Tenant) -> InCustomer:
         _asked(lambda: list(islice(calls.agents.list_all(), MOST))),
         _asked(lambda: list(islice(calls.agents.list_machines(), MOST))),
         _asked(lambda: list(islice(calls.agents.list_statuses(), MOST))),
-        _asked(lambda: list(islice(calls.policies.list_all(), MOST))),
+        _asked(lambda: list(islice(calls.policies.list_all(with_settings=True), MOST))),
         _asked(lambda: list(islice(calls.monitoring.list_alerts(), MOST))),
         _asked(lambda: list(islice(calls.monitoring.list_activities(), MOST))),
     )

@@ -9,6 +9,7 @@ from coffre.acronis.errors import AbsurdAnswerError, AcronisError, GoneError
 from coffre.acronis.unverified import ASSUMPTIONS, account, machines
 from coffre.acronis.unverified.assumption import Assumption, ShownBy
 from coffre.acronis.values.offering import ItemType, OfferingItem
+from coffre.acronis.values.policies import MACHINE_BACKUP
 
 _Entry = TypeVar("_Entry")
 _Judged = tuple[Standing, str]
@@ -98,6 +99,12 @@ def _policy_version(seen: Seen) -> _Judged:
     return _NOT_SEEN if isinstance(plans, AcronisError) else (Standing.HOLDS, "version 4 answers")
 
 
+def _plan_settings(seen: Seen) -> _Judged:
+    parts = [each for each in _of_customer(seen, lambda its: its.plans) if each.type == MACHINE_BACKUP]
+    names = sorted({name for each in parts for name in each.setting_names})
+    return (Standing.HOLDS, f"seen: {', '.join(names)}") if names else _NOT_SEEN
+
+
 def _activity_resource(seen: Seen) -> _Judged:
     activities = _of_customer(seen, lambda its: its.activities)
     named = [each for each in activities if each.resource_id is not None]
@@ -144,6 +151,7 @@ _RULES: Mapping[str, Callable[[Seen], _Judged]] = {
     machines.USAGES_NAME_TENANTS.name: _usages_name_tenants,
     account.ITEMS_NAME_TENANTS.name: _items_name_tenants,
     machines.POLICY_VERSION.name: _policy_version,
+    machines.PLAN_SETTINGS.name: _plan_settings,
     machines.ACTIVITY_RESOURCE.name: _activity_resource,
     machines.RESOURCE_AGENT.name: _resource_agent,
     machines.DOWNLOAD_LINK.name: _download,

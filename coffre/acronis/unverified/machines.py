@@ -60,6 +60,14 @@ ALREADY_APPLIED = Assumption(
     "ApplicationsAlreadyExist",
 )
 
+PLAN_SETTINGS = Assumption(
+    "plan-settings",
+    "Nobody knows by which names a plan keeps its paths and its schedule: Coffre compares neither with the file.",
+    "A plan in the console that backs up other paths, or at other times, than the file says is not found.",
+    ShownBy.READING,
+    None,
+)
+
 # Alerts, activities and machines
 
 ACTIVITY_RESOURCE = Assumption(

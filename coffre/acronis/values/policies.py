@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from coffre.acronis.identifiers import PolicyId, ResourceId, TenantNumber
 from coffre.acronis.values.answers import Answered, Line
@@ -12,6 +12,17 @@ PLAN = "policy.protection.total"
 MACHINE_BACKUP = "policy.backup.machine"
 
 _Ids = Annotated[tuple[PolicyId, ...], BeforeValidator(lambda value: () if value is None else value)]
+_MOST_NAMES = 40
+
+
+def _name_settings(value: Any) -> list[str]:
+    """Return the names of settings, and of what they hold, without any value."""
+    if not isinstance(value, dict):
+        return []
+    below = {str(name): [str(each) for each in held] if isinstance(held, dict) else [] for name, held in value.items()}
+    return sorted(path for name, held in below.items() for path in [f"{name}.{each}" for each in held] or [name])[
+        :_MOST_NAMES
+    ]
 
 
 class Policy(Answered):
@@ -23,6 +34,7 @@ class Policy(Answered):
     enabled: bool = True
     parent_ids: _Ids = ()
     tenant_id: TenantNumber | None = None
+    setting_names: Annotated[tuple[Line, ...], BeforeValidator(_name_settings), Field(alias="settings")] = ()
 
     @property
     def is_plan(self) -> bool:

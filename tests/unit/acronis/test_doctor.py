@@ -65,6 +65,11 @@ def test_a_whole_account_has_no_problem_and_every_point_that_reading_shows_holds
     assert {name for name, standing in points.items() if standing is Standing.OPEN} == set(points) - readable
 
 
+def test_the_names_of_a_plans_settings_are_told_without_their_values(seen: Seen) -> None:
+    [point] = [each for each in judge_points(seen) if each.assumption.name == "plan-settings"]
+    assert point.evidence == "seen: alone, made_up.here, made_up.too"
+
+
 def test_it_reads_only(client: AcronisClient, cloud: VendorCloud, customer: Tenant) -> None:
     cloud.tell("forget_journal")
     look(client, cloud.url, customer.id)
