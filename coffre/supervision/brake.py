@@ -8,7 +8,7 @@ from coffre.operations.holds.brake import keep_frozen
 from coffre.operations.holds.settle import find_expiring
 from coffre.records.facts.fact import RecordedFinding
 from coffre.records.facts.supervision import RetentionFrozen
-from coffre.supervision.judge.attack import Suspicion, Weakened
+from coffre.supervision.judge.attacks.attack import Suspicion, Weakened
 from coffre.tenant.estate.freezes import Freeze, freeze_retention, list_freezes
 from coffre.tenant.locking import tenant_locked
 from coffre.tenant.opening import OpenTenant, open_tenants

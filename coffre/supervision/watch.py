@@ -28,7 +28,7 @@ from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.supervision.brake import brake, tell_frozen, tell_weakened
 from coffre.supervision.findings.life import Settled, Subject, settle
-from coffre.supervision.judge.attack import Weakened
+from coffre.supervision.judge.attacks.attack import Weakened
 from coffre.supervision.judge.ghosts import judge_deployment
 from coffre.supervision.judge.parts import judge_parts, list_full
 from coffre.supervision.judge.quota import QUOTA_KINDS, Limits, is_reached, list_warned, next_look_seconds

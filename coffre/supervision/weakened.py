@@ -12,8 +12,8 @@ from coffre.records.facts.registry import read_as
 from coffre.spec.files import TENANTS_FOLDER
 from coffre.spec.judging import SourceFile, judge_tenant_file
 from coffre.spec.tenant import Tenant
-from coffre.supervision.judge.attack import Weakened
-from coffre.supervision.judge.weakening import OF_RETENTION, list_weakened
+from coffre.supervision.judge.attacks.attack import Weakened
+from coffre.supervision.judge.attacks.weakening import OF_RETENTION, list_weakened
 
 TOLD_DAYS = 14
 """So long after its apply a weaker setting is told, and makes an attack that follows it easier to see."""

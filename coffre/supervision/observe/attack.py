@@ -9,7 +9,7 @@ from coffre.findings import Finding, FindingKind
 from coffre.observation.judge.overwritten import Overwritten, find_overwritten
 from coffre.observation.machine import MachineLook
 from coffre.records.facts.supervision import RetentionFrozen, RetentionReleased
-from coffre.supervision.judge.attack import (
+from coffre.supervision.judge.attacks.attack import (
     SHORT_ID,
     Released,
     SeenRun,
@@ -19,7 +19,7 @@ from coffre.supervision.judge.attack import (
     Weakened,
     judge_attack,
 )
-from coffre.supervision.judge.signs import SignKind
+from coffre.supervision.judge.attacks.signs import SignKind
 from coffre.supervision.observe.runs import add_runs, pack_runs, silent_growth, unpack_runs
 from coffre.supervision.observe.seen import SeenMachine
 from coffre.tenant.estate.log import Log

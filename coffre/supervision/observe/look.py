@@ -21,7 +21,7 @@ from coffre.observation.second_copy import observe_copy
 from coffre.observation.tenant import compare_second_counts
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
 from coffre.storage.values import BucketFacts, PlatformAwayError
-from coffre.supervision.judge.attack import Suspicion, Weakened
+from coffre.supervision.judge.attacks.attack import Suspicion, Weakened
 from coffre.supervision.judge.ghosts import judge_buckets
 from coffre.supervision.judge.metering import Measurements, Metered, Zones, measure_day
 from coffre.supervision.judge.parts import PartUse

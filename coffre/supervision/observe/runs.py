@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from coffre.agents.report import Report
-from coffre.supervision.judge.attack import KEPT_RUNS, SHORT_ID, SeenRun
+from coffre.supervision.judge.attacks.attack import KEPT_RUNS, SHORT_ID, SeenRun
 
 
 def add_runs(

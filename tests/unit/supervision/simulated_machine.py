@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from coffre.agents.report import parse_report
-from coffre.supervision.judge.attack import Released, SeenRun, Snapshot, StoreWords, Suspicion, Weakened, judge_attack
+from coffre.supervision.judge.attacks.attack import (
+    Released,
+    SeenRun,
+    Snapshot,
+    StoreWords,
+    Suspicion,
+    Weakened,
+    judge_attack,
+)
 from coffre.supervision.observe.runs import add_runs, silent_growth
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from coffre.supervision.judge.attack import Suspicion, Weakened
+from coffre.supervision.judge.attacks.attack import Suspicion, Weakened
 from tests.unit.supervision.simulated_machine import (
     ENCRYPTED,
     FIRST,

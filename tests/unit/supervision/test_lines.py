@@ -16,7 +16,7 @@ from coffre.records.facts.backups import Drilled, Reading, Restored
 from coffre.records.facts.fact import Fact
 from coffre.records.facts.registry import kind_of, write_fact
 from coffre.spec.tenant import Tenant
-from coffre.supervision.judge.attack import SeenRun
+from coffre.supervision.judge.attacks.attack import SeenRun
 from coffre.supervision.judge.restoring.restore_time import Unknown
 from coffre.supervision.lines import Line, MachineRestore, TimedReadings, full_size, read_uploads
 from coffre.supervision.observe.runs import pack_runs, unpack_runs

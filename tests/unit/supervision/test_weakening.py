@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coffre.spec.tenant import Tenant
-from coffre.supervision.judge.weakening import list_weakened
+from coffre.supervision.judge.attacks.weakening import list_weakened
 from tests.builders import machine_with, tenant_with
 
 COMPTA = "compta-01"

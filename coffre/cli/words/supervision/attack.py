@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from coffre.outside.text import one_line
 from coffre.records.facts.fact import RecordedFinding
 from coffre.spec.values.sizes import format_bytes
-from coffre.supervision.judge.signs import SignKind
+from coffre.supervision.judge.attacks.signs import SignKind
 
 if TYPE_CHECKING:
     from coffre.tenant.estate.freezes import Freeze

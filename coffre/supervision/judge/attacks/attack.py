@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from coffre.supervision.judge.signs import Sign, SignKind
+from coffre.supervision.judge.attacks.signs import Sign, SignKind
 
 WINDOW_RUNS = 3
 """Slow attacks are summed up over so many runs."""
