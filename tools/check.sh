@@ -50,6 +50,7 @@ unit_tests=$!
 check "format (ruff)" ruff format --check --quiet
 check "lint (ruff)" ruff check --quiet
 check "types (mypy)" mypy --no-error-summary
+check "types of tests (mypy)" mypy --config-file tools/lint/mypy-tests.ini --no-error-summary tests
 check "imports (import-linter)" lint-imports
 check "dependencies (deptry)" deptry coffre stacks lab
 check "YAML (yamllint)" yamllint --strict .

@@ -72,7 +72,8 @@ def test_no_version_of_a_deleted_file_stays(store: BucketStore, place: Any) -> N
 
 
 def test_it_keeps_to_its_prefix(store: BucketStore, place: Any) -> None:
-    other = BucketStore(*place, "secrets/")
+    endpoint, key, bucket = place
+    other = BucketStore(endpoint, key, bucket, "secrets/")
     other.write("martin.json", b"other")
     store.write("martin.json", b"own")
     assert store.list_names() == ["martin.json"]

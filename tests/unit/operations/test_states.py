@@ -1,5 +1,6 @@
 """Suspension, hold and retirement, as the operations judge them."""
 
+from collections.abc import Mapping
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -41,19 +42,20 @@ def test_switches_that_differ_are_called_partly() -> None:
 
 
 def test_one_machine_that_is_still_shut_out_stops_no_other() -> None:
-    def seen(*shut: str, **changes: object) -> Any:
-        buckets = SimpleNamespace(open=lambda name: SimpleNamespace(is_suspended=lambda: name in shut))
-        return tenant_with(**changes), buckets
-
     both = ["compta-01", "caisse-01"]
-    assert find_shut_out(*seen(), both) == {}
-    (one,) = find_shut_out(*seen("caisse-01"), both).items()
+
+    def find(*shut: str, **changes: object) -> Mapping[str, RefusedError]:
+        buckets: Any = SimpleNamespace(open=lambda name: SimpleNamespace(is_suspended=lambda: name in shut))
+        return find_shut_out(tenant_with(**changes), buckets, both)
+
+    assert find() == {}
+    (one,) = find("caisse-01").items()
     assert (one[0], one[1].message) == ("caisse-01", "martin: the platform does not let caisse-01 write yet")
     assert one[1].hint == "The tenant file allows it: run `coffre apply martin`."
     with pytest.raises(RefusedError, match="does not let compta-01, caisse-01 write yet"):
-        find_shut_out(*seen(*both), both)
+        find(*both)
     with pytest.raises(RefusedError, match="is suspended: its machines may not back up"):
-        find_shut_out(*seen(*both, status="suspended"), both)
+        find(*both, status="suspended")
 
 
 def test_nothing_is_deleted_under_a_hold_of_either_kind() -> None:

@@ -62,7 +62,7 @@ def gateways(count: int = 1, ttl: int = 600, sync: int = 180, intake: int = 25 *
         count=count,
         bucket_quota_ttl_seconds=ttl,
         user_quota_sync_seconds=sync,
-        intake_per_second=f"{intake // MIB} MiB",
+        intake_bytes=intake,
     )
 
 

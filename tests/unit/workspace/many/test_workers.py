@@ -123,7 +123,7 @@ def test_whoever_stops_asking_ends_the_processes(tmp_path: Path) -> None:
     running: Iterator[Ended[str, tuple[str, int]]] = Pool(jobs.do, tmp_path, 2).run(["a", "wait:never"])
     assert next(running).job == "a"
     until(lambda: (tmp_path / "wait:never.begun").exists())
-    running.close()  # type: ignore[attr-defined] -- a generator
+    running.close()  # type: ignore[attr-defined]  # a generator
     assert (tmp_path / "wait:never.interrupted").exists()
 
 

@@ -40,8 +40,8 @@ def test_what_is_not_known_in_a_map_is_not_known_at_all():
 
 
 def diff(kind: str, old: dict, new: dict) -> protocol.DiffResponse:
-    values = [{name: to_property(value) for name, value in each.items()} for each in (old, new)]
-    return asyncio.run(RgwProvider({}).diff(protocol.DiffRequest(URN.format(kind), "id", *values, [])))
+    was, wanted = ({name: to_property(value) for name, value in each.items()} for each in (old, new))
+    return asyncio.run(RgwProvider({}).diff(protocol.DiffRequest(URN.format(kind), "id", was, wanted, [])))
 
 
 def test_a_replacement_under_the_same_id_deletes_first():
