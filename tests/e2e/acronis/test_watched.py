@@ -1,17 +1,36 @@
 """A tenant at a vendor's is watched: its use, its alerts, its agent, and what it means when the vendor is away."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
+import yaml
 
 from coffre.acronis.identifiers import TenantUuid
 from coffre.agents.acronis.customer import Directory
+from coffre.spec.loader import load_checkout
+from coffre.spec.naming import machine_uid
 from coffre.storage.acronis.layout import external_id_of
-from tests.e2e.acronis.conftest import ATELIER, DURAND, GO, VENDOR, VendorDesk
+from tests.e2e.acronis.conftest import ATELIER, CAISSE, COMPTA, DURAND, GO, MARTIN, VENDOR, VendorDesk
+from tests.mail_server import Inbox, serving
+
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 
 
-def supervise(desk: VendorDesk, *, expect: int = 0) -> dict[str, Any]:
+@pytest.fixture(scope="module", autouse=True)
+def inbox(desk: VendorDesk) -> Iterator[Inbox]:
+    """The customers' mail."""
+    inbox = Inbox()
+    with serving(inbox, desk.root, "none") as block:
+        with (desk.root / "platform.yaml").open("a", encoding="utf-8") as settings:
+            settings.write(yaml.safe_dump({"mail": block}))
+        yield inbox
+
+
+def supervise(desk: VendorDesk, slug: str = DURAND, *, expect: int = 0) -> dict[str, Any]:
     """Make a pass that looks: within the hour a vendor is asked again after somebody did something only."""
-    desk.coffre("advise", DURAND, "--text", "Keep an eye on it", "--by", "mail")
+    desk.coffre("advise", slug, "--text", "Keep an eye on it", "--by", "mail")
     found: dict[str, Any] = desk.json("supervise", "--json", expect=expect)
     return found
 
@@ -54,7 +73,7 @@ def test_status_shows_the_vendors_figures_and_no_gate(desk: VendorDesk) -> None:
     assert "has no gate" in " ".join(desk.coffre("gate", DURAND, expect=4).output.split())
 
 
-def test_the_use_is_followed_told_and_shown_everywhere(desk: VendorDesk) -> None:
+def test_the_use_is_followed_told_and_shown_everywhere(desk: VendorDesk, inbox: Inbox) -> None:
     quota_bytes = desk.items(DURAND)["quota_bytes"]
     assert supervise(desk)["unseen"] == {}
     desk.use(DURAND, quota_bytes * 92 // 100)
@@ -71,6 +90,20 @@ def test_the_use_is_followed_told_and_shown_everywhere(desk: VendorDesk) -> None
     desk.use(DURAND, quota_bytes // 2)
     closed = {each["place"]["kind"] for each in supervise(desk)["closed"]}
     assert closed == {"quota_near", "quota_reached"}
+    near, reached, over = inbox.messages
+    assert {str(each["To"]) for each in inbox.messages} == {desk.read_file(DURAND)["contact"]["email"]}
+    for mail, begins, share in (
+        (near, "Votre espace de sauvegarde est rempli à plus de 90\u00a0%", "92"),
+        (reached, "Vos sauvegardes sont arrêtées\u00a0: l’espace est plein", "100"),
+    ):
+        said = " ".join(mail.get_content().split())
+        assert " ".join(str(mail["Subject"]).split()).startswith(" ".join(begins.split()))
+        assert f"{share} Go sur 100 Go sont utilisés" in said
+        assert "dans le portail Acronis, les sauvegardes qui ne vous sont plus utiles." in said
+        assert "Une sauvegarde supprimée dans ce portail est définitivement perdue." in said
+        assert "ne peut plus être rétablie après" not in said, "nothing can be undeleted at the vendor's"
+        assert "SPÉCIMEN" not in said
+    assert "portail" not in over.get_content()
 
 
 def test_what_the_vendor_shows_of_agents_and_alerts_is_told_until_it_is_over(desk: VendorDesk) -> None:
@@ -101,6 +134,39 @@ def test_what_the_vendor_shows_of_agents_and_alerts_is_told_until_it_is_over(des
     desk.coffre("apply", DURAND, "--yes")
     supervise(desk)
     assert "agent_gone" not in open_findings(desk)
+
+
+def test_the_parts_of_a_mixed_tenant_are_one_sum_and_each_side_has_its_own_findings(
+    desk: VendorDesk, lab: Any, inbox: Inbox
+) -> None:
+    desk.set_up(MARTIN)
+    desk.coffre("backup", MARTIN, "--machine", COMPTA)
+    inbox.messages.clear()
+    desk.use(MARTIN, 19 * GO)
+    uid = machine_uid(load_checkout(desk.root).tenants[MARTIN], COMPTA)
+    key = ("--key-type=s3", "--access-key=STRANGEKEY0123456789", f"--secret={'s' * 40}")
+    lab.radosgw_admin(["key", "create", f"--uid={uid}", *key])
+    supervise(desk, MARTIN)
+    [seen] = desk.json("status", MARTIN, "--json")
+    used = {each["platform"]: each["used_bytes"] for each in seen["parts"]}
+    assert used[VENDOR] == 19 * GO
+    assert used["lab"] > 0
+    assert seen["used_bytes"] == sum(used.values())
+    assert set(of_tenant(desk, MARTIN)) == {("part_full", VENDOR), ("key_unknown", COMPTA)}
+    assert inbox.messages == [], "38 % of what is sold is used"
+    why = desk.coffre("why", MARTIN).stdout
+    assert COMPTA in why
+    assert CAISSE in why
+    desk.use(MARTIN, 10 * GO)
+    lab.radosgw_admin(["key", "rm", f"--uid={uid}", "--access-key=STRANGEKEY0123456789"])
+    supervise(desk, MARTIN)
+    assert of_tenant(desk, MARTIN) == []
+
+
+def of_tenant(desk: VendorDesk, slug: str) -> list[tuple[str, str]]:
+    """Return a tenant's open findings, each with its part or its machine."""
+    found = desk.json("findings", "list", slug, "--json")
+    return [(each["kind"], each["machine"] or each["detail"]) for each in found]
 
 
 def test_a_vendor_that_is_away_is_one_finding_and_nothing_is_fine(desk: VendorDesk) -> None:
