@@ -20,7 +20,7 @@ from coffre.storage.values import PlatformAwayError
 from coffre.supervision.applied import AppliedHouse, AppliedReader
 from coffre.supervision.availability.known import read_platforms
 from coffre.supervision.findings.life import Settled, Subject, settle
-from coffre.supervision.judge.platform import PassWord, PlatformVerdict, judge_platform
+from coffre.supervision.judge.platform import PassWord, PlatformVerdict, find_hanging, judge_platform
 from coffre.supervision.observe.owners import Owners
 from coffre.supervision.strangers import Strangers, UsersLook, is_about_users
 from coffre.supervision.telling.planning import Addressees, plan_ends, plan_messages
@@ -96,6 +96,7 @@ class Supervisor:
         collected = _Collected(self.records, read_author(self.root), self.clock, planner)
         if house.checkout is not None:
             self._watch_all(house.checkout, slugs, collected, is_whole=only is None)
+        collected.settle_late()
         if only is None:
             collected.settle_unknown(house)
         collected.settle_platforms(house, self.records)
@@ -161,6 +162,7 @@ class _Collected:
             self._kept.setdefault(each.place.tenant_id, []).append(each)
         self._waiting: list[Noted] = []
         self._away: dict[str, list[tuple[str, PlatformAwayError]]] = {}
+        self._late: dict[str, tuple[Tenant, Late]] = {}
         self._answered: set[str] = set()
         self._users: dict[str, UsersLook] = {}
         self.seen = 0
@@ -186,7 +188,7 @@ class _Collected:
         self.seen += result is None or (isinstance(result, TenantWatch) and not problems)
         if isinstance(result, TenantWatch):
             if result.look.was_made:
-                self._answered |= (set(tenant.storage.parts) or {tenant.storage.platform}) - problems.keys()
+                self._answered |= _platforms_of(tenant) - problems.keys()
             for platform, why in problems.items():
                 self.unseen[slug] = f"its part on {platform}: {why.message}"
                 if isinstance(why, PlatformAwayError):
@@ -199,12 +201,32 @@ class _Collected:
         elif isinstance(result, PlatformAwayError):
             self.unseen[slug] = result.message
             self._away.setdefault(tenant.storage.platform, []).append((slug, result))
-        elif isinstance(result, Exception | Late):
+        elif isinstance(result, Late):
             self.unseen[slug] = _say(result)
-            if isinstance(result, Exception) and not isinstance(result, ExpectedError):
+            self._late[slug] = (tenant, result)
+        elif isinstance(result, Exception):
+            self.unseen[slug] = _say(result)
+            if not isinstance(result, ExpectedError):
                 on_problem(slug, result)
-            problem = Finding(FindingKind.TENANT_NOT_SEEN, None, {"error": self.unseen[slug]})
-            self._settle(Subject(tenant.id, slug), [problem], lambda _: False)
+            self._settle_unseen(tenant)
+
+    def settle_late(self) -> None:
+        """Open a finding for each tenant whose look took too long, unless its platform answered nobody: that is one.
+
+        A platform may accept every connection and answer nothing.
+        """
+        platforms = {slug: _platforms_of(tenant) for slug, (tenant, _) in self._late.items()}
+        hanging = find_hanging(platforms, self._answered)
+        for platform, slugs in hanging.items():
+            silent = [(slug, PlatformAwayError(_say(self._late[slug][1]))) for slug in slugs]
+            self._away.setdefault(platform, []).extend(silent)
+        for slug, (tenant, _) in self._late.items():
+            if not hanging.keys() & platforms[slug]:
+                self._settle_unseen(tenant)
+
+    def _settle_unseen(self, tenant: Tenant) -> None:
+        problem = Finding(FindingKind.TENANT_NOT_SEEN, None, {"error": self.unseen[tenant.slug]})
+        self._settle(Subject(tenant.id, tenant.slug), [problem], lambda _: False)
 
     def take_users(
         self,
@@ -277,6 +299,10 @@ class _Collected:
         self._waiting.append(self._planner.plan(noted, settled, self._clock(), is_over=is_over))
         if len(self._waiting) >= _BATCH:
             self.write()
+
+
+def _platforms_of(tenant: Tenant) -> set[str]:
+    return set(tenant.storage.parts) or {tenant.storage.platform}
 
 
 def _of_users(platform: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from coffre.acronis.access import read_access
 from coffre.acronis.data_center import read_data_center
 from coffre.acronis.identifiers import TenantUuid
+from coffre.acronis.patience import Patience
 from coffre.acronis.unverified.machines import USAGE_LAG
 from coffre.acronis.values.users import Role
 from coffre.spec import naming
@@ -49,6 +50,10 @@ CAPABILITIES = Capabilities(
 )
 
 
+LOOK = Patience(total_seconds=40.0)
+"""How long a look at many tenants waits for one answer: with the last attempt it ends before the look at a tenant."""
+
+
 class AcronisDriver:
     """Uses the account API for customers, and our own Pulumi provider for what they have."""
 
@@ -87,7 +92,7 @@ class AcronisDriver:
         from coffre.storage.acronis.survey import AcronisSurvey
 
         own = _own(platform)
-        return AcronisSurvey(open_session(read_access(own, root)), TenantUuid(own.partner))
+        return AcronisSurvey(open_session(read_access(own, root), LOOK), TenantUuid(own.partner))
 
     def open_probe(self, *_of: object) -> None:
         """Return None: the vendor answers for its service, and a page of its portal tells nothing of its storage."""

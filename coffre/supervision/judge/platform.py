@@ -1,6 +1,6 @@
 """What is wrong with a platform: it does not serve, its budget of outages is nearly used, nobody probes it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -97,6 +97,20 @@ def _away(outage: Outage | None, maintenance: Maintenance | None, seen: PassWord
         return Finding(FindingKind.PLATFORM_AWAY, None, evidence)
     until = maintenance.ends_at.isoformat()
     return Finding(FindingKind.PLATFORM_IN_MAINTENANCE, None, {**evidence, "maintenance_until": until})
+
+
+def find_hanging(late: Mapping[str, Collection[str]], answered: Collection[str]) -> dict[str, list[str]]:
+    """Return the platforms of which no look came to an end, with the tenants that waited for them.
+
+    ``late`` are the tenants whose look ran out of time, with their platforms; ``answered`` the platforms that answered
+    for another tenant. A single late tenant may have a fault of its own.
+    """
+    waited: dict[str, list[str]] = {}
+    for slug, platforms in late.items():
+        for platform in platforms:
+            if platform not in answered:
+                waited.setdefault(platform, []).append(slug)
+    return {platform: slugs for platform, slugs in waited.items() if len(slugs) > 1}
 
 
 def find_maintenance(maintenances: Sequence[Maintenance], now: datetime) -> Maintenance | None:

@@ -19,7 +19,7 @@ from coffre.spec.access import find_reason
 from coffre.spec.tenant import Tenant
 from coffre.storage.platform import Survey
 from coffre.storage.surroundings import FoundAgent, Surroundings
-from coffre.storage.values import OwnerFacts
+from coffre.storage.values import OwnerFacts, PlatformAwayError
 from coffre.supervision.judge.parts import PartUse, judge_agents, judge_alerts, judge_licences, judge_offline
 from coffre.supervision.observe.seen import (
     SeenMachine,
@@ -33,13 +33,16 @@ from coffre.tenant.opening import OpenTenant
 
 PART_EVERY = timedelta(hours=1)
 """How long a platform's own figures serve: each costs some requests a tenant, and they are hours old."""
+_SILENT_FOR = 3
+"""A platform that was silent for so many owners in a row is taken to be away for all: each of them costs a minute."""
 T = TypeVar("T")
 
 
 class Owners:
     """What platforms tell of their owners, asked once in a pass; safe to use from many threads.
 
-    A platform that does not answer is not asked again in the same pass.
+    A platform that does not answer is not asked again in the same pass: for its owners once, for the agents of single
+    owners until it was silent for some of them.
     """
 
     def __init__(self, open_survey: Callable[[str], Survey]) -> None:
@@ -47,6 +50,7 @@ class Owners:
         self._guard = threading.Lock()
         self._asking: dict[str, threading.Lock] = {}
         self._known: dict[str, Mapping[str, OwnerFacts] | ExpectedError] = {}
+        self._silent: dict[str, list[PlatformAwayError]] = {}
 
     def find(self, platform: str, owner_uid: str) -> OwnerFacts | None:
         """Return the facts of an owner; None without one. ExpectedError: nothing is known."""
@@ -56,8 +60,20 @@ class Owners:
         return found.get(naming.tenant_id_of(owner_uid) or "")
 
     def look_around(self, platform: str, owner_uid: str) -> Surroundings | None:
-        """Return what a platform tells of an owner's agents."""
-        return self._open_survey(platform).look_around(owner_uid)
+        """Return what a platform tells of an owner's agents. PlatformAwayError when it was silent for others."""
+        with self._guard:
+            silent = list(self._silent.get(platform, ()))
+        if len(silent) >= _SILENT_FOR:
+            raise silent[-1]
+        try:
+            around = self._open_survey(platform).look_around(owner_uid)
+        except PlatformAwayError as problem:
+            with self._guard:
+                self._silent.setdefault(platform, []).append(problem)
+            raise
+        with self._guard:
+            self._silent.pop(platform, None)
+        return around
 
     def _list(self, platform: str) -> Mapping[str, OwnerFacts] | ExpectedError:
         """Return the owners of a platform by the ids of their tenants, or why it told none."""

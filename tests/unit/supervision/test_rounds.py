@@ -1,5 +1,6 @@
 """A pass of supervision: what it looks at, what it acts on, and what it says when nobody could look."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,12 +9,14 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
+from coffre.provisioning.inputs import AppliedFiles, Inputs, end
 from coffre.records.database import tables
 from coffre.records.database.connection import writing
 from coffre.records.events import EventKind
 from coffre.records.facts.backups import Drilled
 from coffre.spec.loader import load_checkout
 from coffre.storage.values import PlatformAwayError
+from coffre.supervision import rounds
 from coffre.tenant.estate.log import TenantLog
 from tests.builders import PLATFORM
 from tests.doubles.opening import AUTHOR
@@ -214,3 +217,58 @@ def test_the_pass_after_midnight_measures_the_day(workshop: Workshop, desk: Watc
     fill(workshop, COMPTA, MIB, LESS)
     desk.look()
     assert desk.desk.records.list_midnights(tenant_id, tomorrow, tomorrow) == [midnight]
+
+
+def record_another(workshop: Workshop, desk: Watching) -> str:
+    """Record a second tenant of the same platform as it was applied, and return its slug."""
+    checkout = load_checkout(workshop.root)
+    tenant = checkout.tenants[SLUG]
+    slug, tenant_id = "dupont", f"{tenant.id[:-1]}{'a' if tenant.id[-1] != 'a' else 'b'}"
+    text = (
+        checkout.contents[f"tenants/{SLUG}.yaml"]
+        .decode()
+        .replace(tenant.id, tenant_id)
+        .replace(".martin.", f".{slug}.")
+    )
+    (workshop.root / "tenants" / f"{slug}.yaml").write_text(text, encoding="utf-8")
+    again = load_checkout(workshop.root)
+    log = TenantLog.read(desk.desk.records, tenant_id, slug, AUTHOR)
+    files = AppliedFiles.of(again, again.tenants[slug])
+    end(log, Inputs(again).digest(again.tenants[slug]), files, has_agents=True)
+    return slug
+
+
+def test_a_platform_that_lets_every_look_run_out_of_time_is_one_incident(
+    workshop: Workshop, desk: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.apply()
+    other = record_another(workshop, desk)
+    hangs = threading.Event()
+    monkeypatch.setattr(rounds, "TENANT_SECONDS", 0.1)
+    desk.desk.before_open = lambda _: hangs.wait(60) and None
+    try:
+        result = desk.look()
+    finally:
+        hangs.set()
+    assert set(result.unseen) == {SLUG, other}
+    assert not result.is_whole
+    (incident,) = desk.desk.records.supervision.list_findings()
+    assert (incident.place.kind, incident.place.platform, incident.evidence["tenants"]) == ("platform_away", "lab", 2)
+    assert incident.evidence["error"] == "the look took longer than 0 s"
+
+
+def test_a_tenant_that_is_late_by_itself_is_its_own_finding(
+    workshop: Workshop, desk: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.apply()
+    other = record_another(workshop, desk)
+    hangs = threading.Event()
+    monkeypatch.setattr(rounds, "TENANT_SECONDS", 3.0)
+    desk.desk.before_open = lambda slug: hangs.wait(60) and None if slug == other else None
+    try:
+        desk.look()
+    finally:
+        hangs.set()
+    assert [(each.slug, each.place.kind) for each in desk.desk.records.supervision.list_findings()] == [
+        (other, "tenant_not_seen")
+    ]

@@ -7,17 +7,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from coffre.acronis.exchange import ANSWER_SECONDS
 from coffre.errors import RemoteError
 from coffre.findings import Finding, FindingKind
 from coffre.records.facts.agents import Install
 from coffre.records.kept_findings import KeptFinding
 from coffre.spec import naming
+from coffre.storage.acronis.driver import LOOK
 from coffre.storage.acronis.layout import external_id_of
 from coffre.storage.platform import KeyOrigin
 from coffre.storage.surroundings import AlertSeverity, FoundAgent, OpenAlert, Surroundings
 from coffre.storage.values import PlatformAwayError
 from coffre.supervision.observe import look
+from coffre.supervision.observe.owners import Owners
 from coffre.supervision.picture import draw
+from coffre.supervision.rounds import TENANT_SECONDS
 from coffre.tenant.opening import OpenTenant
 from tests.builders import PLATFORM
 from tests.doubles.owners import Customer
@@ -126,6 +130,32 @@ def test_a_vendor_that_is_away_is_one_incident_and_what_was_known_is_not_fine(al
     alone.vendor.problem = None
     desk.look()
     assert FindingKind.PLATFORM_AWAY not in found(desk)
+
+
+def test_a_vendor_that_is_silent_about_some_customers_is_not_asked_about_all_of_them() -> None:
+    asked: list[str] = []
+
+    class Survey:
+        def look_around(self, uid: str) -> None:
+            asked.append(uid)
+            if uid != "well":
+                raise PlatformAwayError("nobody answers")
+
+    owners = Owners(lambda _: Survey())  # type: ignore[arg-type,return-value]
+
+    def ask(*uids: str) -> None:
+        for uid in uids:
+            with pytest.raises(PlatformAwayError, match="nobody answers"):
+                owners.look_around("vendor", uid)
+
+    ask("a", "b")
+    owners.look_around("vendor", "well")
+    ask("c", "d", "e", "f", "g")
+    assert asked == ["a", "b", "well", "c", "d", "e"], "one that answers begins the count again"
+
+
+def test_a_look_waits_for_a_vendor_that_hangs_for_less_than_a_tenant_may_take() -> None:
+    assert LOOK.total_seconds + ANSWER_SECONDS < TENANT_SECONDS
 
 
 def test_a_figure_that_the_vendor_does_not_give_is_unknown(alone: Workshop, desk: Watching) -> None:
