@@ -1,7 +1,7 @@
 """apply: runs the steps of a tenant in their order. A step takes the results of earlier steps as values."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coffre.findings import Finding
@@ -30,6 +30,7 @@ from coffre.provisioning.steps import (
 from coffre.provisioning.steps.second_copy import CopySettled
 from coffre.provisioning.terms.context import FULLY, Intent, make_context
 from coffre.provisioning.terms.done import MachineOutcome
+from coffre.provisioning.terms.found import UnseenPart
 from coffre.spec.loader import Checkout
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
@@ -41,7 +42,10 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class TenantOutcome:
-    """The result of an apply. ``commissioned_at`` is set after the delivery of the service, now or earlier."""
+    """The result of an apply. ``commissioned_at`` is set after the delivery of the service, now or earlier.
+
+    ``unseen`` are the parts of the space that did not answer: they are as they were.
+    """
 
     tenant: str
     storage: tuple[ResourceChange, ...]
@@ -53,9 +57,12 @@ class TenantOutcome:
     losses: tuple[Finding, ...] = ()
     rotated: tuple[KeyOutcome, ...] = ()
     second_copy: CopySettled | None = None
+    unseen: tuple[UnseenPart, ...] = ()
 
     @property
     def is_complete(self) -> bool:
+        if self.unseen:
+            return False
         is_copied = self.second_copy is None or not self.second_copy.problem
         machines = all(machine.is_complete for machine in self.machines)
         return machines and is_copied and all(key.is_done for key in self.rotated)
@@ -101,6 +108,7 @@ def carry_out(
     removals = retirement.order_removals(at, escrowed, published, shut_out)
     revoked = retirement.revoke(at, escrowed, removals)
     provisioned = storage.do(at, escrowed, revoked, None if planned is None else planned.storage)
+    at = replace(at, unseen=provisioned.unseen)
     forgotten = retirement.forget(at, escrowed, provisioned)
     keyed = keys.do(at, reopened, forgotten)
     enabled = users.do(at, keyed)
@@ -125,6 +133,7 @@ def carry_out(
         guarded.losses,
         rotated,
         copied,
+        at.unseen,
     )
     if outcome.is_complete:
         inputs.end(opened.log, digests, files, has_agents=not intent.storage_only)

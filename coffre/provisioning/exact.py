@@ -15,7 +15,7 @@ from coffre.provisioning.engine.stack import state_folder
 from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.terms.context import FULLY, Intent
 from coffre.provisioning.terms.differences import ENROLMENT
-from coffre.provisioning.terms.found import GATE_MOVES, CopyPlan, MachinePlan
+from coffre.provisioning.terms.found import GATE_MOVES, CopyPlan, MachinePlan, UnseenPart
 from coffre.provisioning.terms.notes import UNBINDING, NoteKind
 from coffre.secrets.store import OnNotice
 from coffre.spec import naming
@@ -152,6 +152,7 @@ def list_differences(planned: ExactPlan, now: ExactPlan) -> list[str]:
         *found,
         *differing(planned.stacks, now.stacks, "the state of stack "),
         *differing_changes(planned.plan.storage, now.plan.storage),
+        *_compare_unseen(planned.plan.unseen, now.plan.unseen),
         *_compare_copies(planned.plan.second_copy, now.plan.second_copy),
         *differing(
             _agents(planned.plan),
@@ -167,6 +168,15 @@ def _agents(plan: TenantPlan) -> dict[str, MachinePlan]:
         each.machine: replace(each, differences=tuple(one for one in each.differences if one.kind not in ENROLMENT))
         for each in plan.machines
     }
+
+
+def _compare_unseen(planned: Sequence[UnseenPart], now: Sequence[UnseenPart]) -> list[str]:
+    """Name the parts that answer in one plan alone; an error is another one each time."""
+    before, after = ({each.platform for each in unseen} for unseen in (planned, now))
+    return [
+        *(f"{name} does not answer now" for name in sorted(after - before)),
+        *(f"{name} answers now" for name in sorted(before - after)),
+    ]
 
 
 def _compare_copies(planned: CopyPlan | None, now: CopyPlan | None) -> list[str]:

@@ -9,7 +9,16 @@ from coffre.provisioning.notes import note
 from coffre.provisioning.sequence import STEPS
 from coffre.provisioning.steps.keys import opens_buckets
 from coffre.provisioning.terms.context import FULLY, Intent, make_context
-from coffre.provisioning.terms.found import AccessSwitch, Change, CopyPlan, Found, MachinePlan, SecretToMint, pick
+from coffre.provisioning.terms.found import (
+    AccessSwitch,
+    Change,
+    CopyPlan,
+    Found,
+    MachinePlan,
+    SecretToMint,
+    UnseenPart,
+    pick,
+)
 from coffre.provisioning.terms.notes import Note
 from coffre.secrets.rotations import PendingRotation
 from coffre.spec.loader import Checkout
@@ -22,6 +31,7 @@ class TenantPlan:
     """What apply would change for one tenant, by kind and in the order of the steps.
 
     ``secrets_to_mint`` names the owners of the keys to create; ``notes`` is the current state that needs no change.
+    ``unseen`` are the parts of the space that did not answer: what would change there is unknown.
     """
 
     tenant: str
@@ -34,6 +44,7 @@ class TenantPlan:
     steps: tuple[Change, ...] = ()
     notes: tuple[Note, ...] = ()
     second_copy: CopyPlan | None = None
+    unseen: tuple[UnseenPart, ...] = ()
 
     @property
     def is_needed(self) -> bool:
@@ -50,22 +61,26 @@ def refuse_orphans(checkout: Checkout) -> None:
 def plan_tenant(opened: OpenTenant, intent: Intent = FULLY) -> TenantPlan:
     """Return what apply would change for an open tenant, compared with live facts.
 
-    Without a key of the owner on the platform, what the buckets have is not compared, and a note says so.
+    Without a key of the owner on the platform, what the buckets have is not compared, and a note says so. A part of the
+    space that does not answer is not compared either.
     """
     at = make_context(opened, intent, _say_nothing)
     is_open = opens_buckets(at)
     found: list[Found] = [change for step in STEPS if is_open or not step.reads_buckets for change in step.look(at)]
+    unseen = (*at.unseen, *pick(found, UnseenPart))
+    silent = {name for each in unseen for name in each.machines}
     return TenantPlan(
         tenant=opened.tenant.slug,
         secrets_to_mint=tuple(each.subject for each in pick(found, SecretToMint)),
         storage=pick(found, ResourceChange),
-        machines=pick(found, MachinePlan),
+        machines=tuple(each for each in pick(found, MachinePlan) if each.machine not in silent),
         options=option_status(opened.tenant.options),
         rotations=pick(found, PendingRotation),
         access=pick(found, AccessSwitch),
         steps=pick(found, Change),
         notes=note(at, is_open=is_open),
         second_copy=next(iter(pick(found, CopyPlan)), None),
+        unseen=unseen,
     )
 
 

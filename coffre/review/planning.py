@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from coffre.errors import ExpectedError, RefusedError
+from coffre.errors import ExpectedError, RefusedError, RemoteError
 from coffre.provisioning.exact import ExactPlan, hash_file, hash_stacks, refuse_unread
-from coffre.provisioning.plan import plan_tenant
+from coffre.provisioning.plan import TenantPlan, plan_tenant
 from coffre.provisioning.reviewed.destruction import find_destruction
 from coffre.provisioning.reviewed.document import ReviewedPlan, seal_plan
 from coffre.records.saved_plans import SavedPlan
@@ -64,9 +64,16 @@ def _refuse_other_platforms(checkout: Checkout, after: Tenant, done: Review) -> 
             raise RefusedError(f"platform.yaml of this checkout has no platform {name}")
 
 
+def _refuse_unseen(plan: TenantPlan) -> None:
+    """Refuse (RemoteError) a plan in which a part of the space is unknown: whoever approves it sees all of it."""
+    for part in plan.unseen:
+        raise RemoteError(f"the part on {part.platform} was not compared: {part.error}", part.hint)
+
+
 def _save_plan(opened: OpenTenant, found: Range, tenant: TenantReview, now: datetime) -> PlannedChange:
     checkout, plan = opened.checkout, plan_tenant(opened)
     refuse_unread(plan)
+    _refuse_unseen(plan)
     digest = found.head.digests[f"{TENANTS_FOLDER}/{tenant.slug}.yaml"]
     exact = ExactPlan(
         plan=plan,

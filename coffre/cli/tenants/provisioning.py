@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from coffre.provisioning.changes import ResourceChange
     from coffre.provisioning.drift.values import Drift, Unseen
     from coffre.provisioning.exact import ExactPlan
+    from coffre.provisioning.plan import TenantPlan
     from coffre.provisioning.terms.context import Intent
     from coffre.spec.loader import Checkout
 
@@ -122,7 +123,7 @@ def plan(
         output.result_json([*whole, *compared.as_values()])
     else:
         show_compared(compared)
-    if failed:
+    if failed or _is_any_unseen(plans):
         raise typer.Exit(1)
     if out is not None:
         save_plans(out, exact)
@@ -340,6 +341,16 @@ def _count(changes: "Sequence[ResourceChange]") -> str:
     return ", ".join(f"{count} {_PAST[operation]}" for operation, count in counts.items()) or "no change"
 
 
+def _is_any_unseen(plans: "Sequence[TenantPlan]") -> bool:
+    """Tell whether a part of a tenant's space was not compared: such a plan is not saved, and nobody calls it fine."""
+    return any(planned.unseen for planned in plans)
+
+
+def _show_unseen(outcome: "TenantOutcome") -> None:
+    for part in outcome.unseen:
+        output.result(f"  part on {part.platform}: NOT settled: {part.error}. {part.hint}".rstrip())
+
+
 def _show_outcome(outcome: "TenantOutcome") -> None:
     from coffre.cli.words.supervision.findings import describe
 
@@ -355,6 +366,7 @@ def _show_outcome(outcome: "TenantOutcome") -> None:
         output.result(f"  second copy on {copied.platform}: {done}")
         for key in copied.rotated:
             output.result(f"  {describe_rotation(key)}")
+    _show_unseen(outcome)
     if outcome.commissioned_now:
         output.result(
             f"  commissioned at {outcome.commissioned_at:%Y-%m-%d %H:%M} UTC: billing starts (contract, article 1c)"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coffre.provisioning.drift.values import Drift, Unseen
     from coffre.provisioning.plan import TenantPlan
     from coffre.provisioning.terms.differences import Difference
-    from coffre.provisioning.terms.found import AccessSwitch, Change, CopyPlan, Value
+    from coffre.provisioning.terms.found import AccessSwitch, Change, CopyPlan, UnseenPart, Value
     from coffre.provisioning.terms.notes import CostsNote, Note
 
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "install": "+", "remove": "-"}
@@ -25,7 +25,7 @@ def show_plan(
     planned: "TenantPlan", on_machines: "Sequence[Drift | Unseen]" = (), uploads: "Uploads | None" = None
 ) -> None:
     """Print a plan, with what the machines say if they were asked, and how long the first backups take."""
-    is_needed = planned.is_needed or bool(on_machines)
+    is_needed = planned.is_needed or bool(on_machines or planned.unseen)
     output.result(f"{planned.tenant}:" if is_needed else f"{planned.tenant}: nothing to change")
     for line in (*say_plan(planned), *_say_machines(on_machines)):
         output.result(f"  {line}")
@@ -35,11 +35,11 @@ def show_plan(
 
 def say_plan(planned: "TenantPlan") -> Iterator[str]:
     """Yield what a plan changes and notes, line by line."""
-    if planned.secrets_to_mint:
-        yield f"keys and passwords to create for: {', '.join(planned.secrets_to_mint)}"
+    yield from _say_secrets(planned.secrets_to_mint)
     for change in planned.storage:
         yield from _say_change(change)
     yield from _say_copy(planned.second_copy)
+    yield from map(describe_unseen_part, planned.unseen)
     for machine in planned.machines:
         if machine.action != "none":
             said = [describe_difference(each, f"{planned.tenant} {machine.machine}") for each in machine.differences]
@@ -61,6 +61,17 @@ def say_plan(planned: "TenantPlan") -> Iterator[str]:
             yield f"! option {option}: manual, not yet carried out by Coffre"
 
 
+def _say_secrets(owners: "Sequence[str]") -> Iterator[str]:
+    """Yield whose keys and passwords are created; the stack of a tenant without any key has a passphrase of its own."""
+    from coffre.provisioning.terms.found import STACK
+
+    named = [each for each in owners if each != STACK]
+    if named:
+        yield f"keys and passwords to create for: {', '.join(named)}"
+    if STACK in owners:
+        yield "to create: the passphrase of its stack, and its signing key; there are no access keys"
+
+
 def _say_machines(found: "Sequence[Drift | Unseen]") -> Iterator[str]:
     """Yield what a deployment would change, or leave, on the machines that were asked, and which were not reached."""
     if not found:
@@ -73,6 +84,12 @@ def _say_machines(found: "Sequence[Drift | Unseen]") -> Iterator[str]:
             yield f"{'~' if each.is_undone_by_apply else '!'} agent on {describe(each)}"
         else:
             yield f"! {describe_unseen(each)}"
+
+
+def describe_unseen_part(part: "UnseenPart") -> str:
+    """Say that a part of the space was not looked at, which machines that concerns, and what to do."""
+    machines = f", nor are its machines ({', '.join(part.machines)})" if part.machines else ""
+    return f"! part on {part.platform}: NOT compared{machines}: {part.error}. {part.hint}".rstrip()
 
 
 def _say_copy(copied: "CopyPlan | None") -> Iterator[str]:

@@ -37,7 +37,7 @@ def adopt_tenant(checkout: Checkout, slug: str, on_progress: Callable[[str], Non
             held = home.secrets.find_control()
             if held is not None:
                 home.secrets.save_control(held)
-        lacking = missing_secrets(opened.tenant, control, data, chooses_keys=opened.capabilities.chooses_keys)
+        lacking = missing_secrets(opened.tenant, control, data, keys=opened.capabilities.keys)
         if lacking:
             return Adoption((), tuple(lacking))
         return Adoption(tuple(change for home in opened.homes for change in _adopt(home, on_progress)), ())

@@ -80,7 +80,8 @@ def apply_reviewed(
 def _is_in_effect(planned: ExactPlan, now: ExactPlan) -> bool:
     """Tell whether a plan that would change something has nothing left to change, of the same files."""
     files = [(each.tenant_file_sha256, each.platform_file_sha256) for each in (planned, now)]
-    return files[0] == files[1] and not now.plan.is_needed and bool(list_differences(planned, now))
+    is_done = not now.plan.is_needed and not now.plan.unseen
+    return files[0] == files[1] and is_done and bool(list_differences(planned, now))
 
 
 def _refuse_older(slug: str, last: RecordedFact[ReviewedApply] | None, contains: Contains) -> None:

@@ -6,7 +6,7 @@ from coffre.errors import RefusedError
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.exact import ExactPlan, refuse_unread
 from coffre.provisioning.plan import TenantPlan
-from coffre.provisioning.terms.found import GATE_MOVES, OWNER, Change, MachinePlan
+from coffre.provisioning.terms.found import GATE_MOVES, OWNER, STACK, Change, MachinePlan
 
 _COMPLETES = {"create": frozenset({"create", "adopt", "update"}), "replace": frozenset({"replace", "create", "delete"})}
 """By the planned operation on a resource, what may be left of it after an interruption; of others, themselves."""
@@ -68,7 +68,7 @@ def _completes(planned: ResourceChange, now: ResourceChange) -> bool:
 def _beyond_machines(before: TenantPlan, after: TenantPlan) -> Iterator[str]:
     known = {each.machine: each for each in before.machines}
     # The apply of a new tenant made its signing key, which is an input of each agent.
-    is_new = OWNER in before.secrets_to_mint
+    is_new = bool({OWNER, STACK} & set(before.secrets_to_mint))
     for each in after.machines:
         if each.action != "none" and not _is_same_agent(known.get(each.machine), each, is_new=is_new):
             yield f"agent on {each.machine}"

@@ -1,6 +1,6 @@
 """The commitments of a tenant file, recorded on each change: quota, licences, options and states, and the delivery."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -43,7 +43,7 @@ _COMMITTED: Mapping[type, ChangeKind] = {
 def look(at: Context) -> list[Change]:
     """Return the changes of the contract's values, as the records will have them."""
     changes = []
-    for each in commitments(at.tenant):
+    for each in _settled_commitments(at):
         last, kind = find_last(at.opened.log, each), _COMMITTED.get(type(each))
         if kind is not None and last is not None and is_new(each, last):
             changes.append(Change(kind, (), _value(last), _value(each)))
@@ -52,8 +52,14 @@ def look(at: Context) -> list[Change]:
 
 def do(at: Context, gate: GateState) -> Recorded:
     """Record each commitment that differs from its last record, with the amendments that the file names."""
-    record_changes(at.opened.log, at.tenant)
+    _record(at.opened.log, _settled_commitments(at))
     return Recorded()
+
+
+def _settled_commitments(at: Context) -> list[Commitment]:
+    """Return the commitments that this apply keeps: quota and licences are sums over all parts, also the unseen."""
+    of_all = (QuotaChange, LicenceChange) if at.unseen else ()
+    return [each for each in commitments(at.tenant) if not isinstance(each, of_all)]
 
 
 def look_at_delivery(at: Context) -> list[Change]:
@@ -109,7 +115,11 @@ def find_last(log: Log, commitment: C) -> C | None:
 
 def record_changes(log: Log, tenant: Tenant) -> None:
     """Record each commitment that differs from its last record, with the amendments that the file names."""
-    for commitment in commitments(tenant):
+    _record(log, commitments(tenant))
+
+
+def _record(log: Log, found: Iterable[Commitment]) -> None:
+    for commitment in found:
         if is_new(commitment, find_last(log, commitment)):
             log.append(commitment)
 

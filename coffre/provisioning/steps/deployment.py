@@ -1,6 +1,6 @@
 """The agents of all machines: what apply would do to each, and its state afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coffre.agents.desired import InvalidOrdersError
@@ -55,7 +55,7 @@ def look(at: Context) -> list[MachinePlan]:
     if find_reason(at.tenant) is not None:
         # Without access: their agents are left unchanged.
         return [MachinePlan(name, "none", ()) for name in active]
-    return [look_at(at, name) for name in active]
+    return [look_at(at, name) for name in active if name not in at.unseen_machines]
 
 
 def look_at(at: Context, name: str) -> MachinePlan:
@@ -124,16 +124,30 @@ def do(
 ) -> Deployed:
     """Remove the agents of retired machines, and install or repair those of machines in service.
 
-    Machines whose repository is refused are left unchanged.
+    Machines whose repository is refused are left unchanged, and wait where their part does not answer.
     """
     refused = [MachineOutcome(name, MachineState.REFUSED, why) for name, why in initialised.refused.items()]
     if at.intent.storage_only:
         return Deployed(tuple(refused))
     # The successor of a retired machine may use its host: its agent comes after the removal of the other one.
-    retired = remove_agents(at.opened, removals.to_remove, at.on_progress)
-    fit = [name for name in at.tenant.active_machines() if name not in initialised.refused]
+    to_remove = [name for name in removals.to_remove if name not in at.unseen_machines]
+    retired = remove_agents(at.opened, to_remove, at.on_progress)
+    active = at.tenant.active_machines()
+    fit = [name for name in active if name not in initialised.refused and name not in at.unseen_machines]
     agents = _settle_agents(at, resumed, {name: ordered.orders.get(name) for name in fit})
-    return Deployed(remove_former_agents(at, (*agents, *refused, *retired)))
+    waiting = _list_waiting(at, [*active, *removals.to_remove])
+    done = [each for each in (*agents, *refused, *retired) if each.machine not in waiting]
+    return Deployed((*remove_former_agents(at, tuple(done)), *waiting.values()))
+
+
+def _list_waiting(at: Context, machines: Sequence[str]) -> dict[str, MachineOutcome]:
+    """Return those of the machines whose part of the space does not answer: nothing is done to them."""
+    return {
+        name: MachineOutcome(name, MachineState.PENDING, f"{part.platform} does not answer")
+        for part in at.unseen
+        for name in part.machines
+        if name in machines
+    }
 
 
 def _settle_agents(at: Context, resumed: Resumed, orders: Mapping[str, Orders | None]) -> tuple[MachineOutcome, ...]:

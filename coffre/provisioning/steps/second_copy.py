@@ -61,9 +61,8 @@ def do(at: Context, planned: CopyPlan | None) -> CopySettled | None:
         reopened = keys.reopen(there)
         # From here on there may be something: only the departure may leave it out.
         record_copy_platform(at.opened.log, at.tenant, platform)
-        escrowed = ensure_secrets(
-            copied.tenant, copied.secrets, copied.log, at.on_progress, chooses_keys=copied.capabilities.chooses_keys
-        )
+        keys_from = copied.capabilities.keys
+        escrowed = ensure_secrets(copied.tenant, copied.secrets, copied.log, at.on_progress, keys=keys_from)
         changes = None if planned is None else planned.storage
         provisioned = storage.do(there, escrowed, KeysRevoked(), changes)
         keyed = keys.do(there, reopened, Forgotten(escrowed.control))

@@ -8,7 +8,7 @@ from coffre.agents.sealing import derive_key
 from coffre.provisioning.rules import judge_escrow
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Escrowed, Guarded
-from coffre.provisioning.terms.found import OWNER, SecretToMint
+from coffre.provisioning.terms.found import OWNER, STACK, SecretToMint
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
@@ -16,7 +16,7 @@ from coffre.secrets.places import Places
 from coffre.secrets.sealed import SealedPassword
 from coffre.spec.loader import Checkout
 from coffre.spec.tenant import Tenant
-from coffre.storage.platform import PLACEHOLDER, TenantKeys, placeholder_keys
+from coffre.storage.platform import PLACEHOLDER, KeyOrigin, TenantKeys, placeholder_keys
 from coffre.storage.values import AccessKey
 from coffre.tenant.embedded import EmbeddedProof
 from coffre.tenant.estate.keys import access_key
@@ -27,25 +27,26 @@ from coffre.tenant.opening import OpenTenant, open_bundle_places
 
 
 def missing_secrets(
-    tenant: Tenant, control: ControlBundle | None, data: DataBundle | None, *, chooses_keys: bool = True
+    tenant: Tenant, control: ControlBundle | None, data: DataBundle | None, *, keys: KeyOrigin = KeyOrigin.CHOSEN
 ) -> list[str]:
-    """Name the machines without a key or a repository password ("owner" for the tenant itself). Pure.
+    """Name the machines without a key or a repository password (OWNER or STACK for the tenant itself). Pure.
 
-    Unless Coffre ``chooses_keys`` none is missing here: the platform creates them after the users, or there are none.
+    Unless Coffre chooses the keys none is missing here: the platform creates them after the users, or there are none.
     """
     active = tenant.active_machines()
-    keys, passwords = with_bucket(active) if chooses_keys else {}, with_repository(active)
+    keyed, passwords = with_bucket(active) if keys is KeyOrigin.CHOSEN else {}, with_repository(active)
     if control is None or data is None:
-        return [OWNER, *(name for name in active if name in keys or name in passwords)]
-    lacking_key = [name for name in keys if name not in control.machine_keys]
+        itself = STACK if keys is KeyOrigin.NONE else OWNER
+        return [itself, *(name for name in active if name in keyed or name in passwords)]
+    lacking_key = [name for name in keyed if name not in control.machine_keys]
     lacking_password = [name for name in passwords if name not in data.repository_passwords]
     return [name for name in active if name in lacking_key or name in lacking_password]
 
 
 def look(at: Context) -> list[SecretToMint]:
     """Return the keys and passwords that do not exist yet, by their owner."""
-    secrets, chooses_keys = at.opened.secrets, at.opened.capabilities.chooses_keys
-    missing = missing_secrets(at.tenant, secrets.find_control(), secrets.find_data(), chooses_keys=chooses_keys)
+    secrets, keys = at.opened.secrets, at.opened.capabilities.keys
+    missing = missing_secrets(at.tenant, secrets.find_control(), secrets.find_data(), keys=keys)
     return [SecretToMint(name) for name in missing]
 
 
@@ -55,9 +56,7 @@ def do(at: Context, guarded: Guarded) -> Escrowed:
     Where the platform creates the access keys, the step `keys` has them created and saves them.
     """
     opened = at.opened
-    return ensure_secrets(
-        opened.tenant, opened.secrets, opened.log, at.on_progress, chooses_keys=opened.capabilities.chooses_keys
-    )
+    return ensure_secrets(opened.tenant, opened.secrets, opened.log, at.on_progress, keys=opened.capabilities.keys)
 
 
 def check_escrow(checkout: Checkout, embedded: EmbeddedProof) -> str:
@@ -75,7 +74,7 @@ def ensure_secrets(
     log: TenantLog,
     on_progress: Callable[[str], None],
     *,
-    chooses_keys: bool = True,
+    keys: KeyOrigin = KeyOrigin.CHOSEN,
 ) -> Escrowed:
     """Return the tenant's secrets after creating the missing ones; new ones are in escrow before this returns.
 
@@ -83,11 +82,11 @@ def ensure_secrets(
     """
     control = secrets.find_control()
     data = secrets.find_data()
-    missing = missing_secrets(tenant, control, data, chooses_keys=chooses_keys)
+    missing = missing_secrets(tenant, control, data, keys=keys)
     if missing:
         on_progress(f"creating keys and passwords for {', '.join(missing)}, and saving them in escrow")
     whole = Escrowed(
-        _completed_control(tenant, control, chooses_keys=chooses_keys),
+        _completed_control(tenant, control, chooses_keys=keys is KeyOrigin.CHOSEN),
         _completed_data(tenant, data),
     )
     # Also without a new secret: a save only writes what a copy lacks, and fails when the escrow could not store it.

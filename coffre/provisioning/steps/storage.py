@@ -1,34 +1,40 @@
 """A tenant's storage on its platforms: users, keys, the wall, buckets and their policies, by a stack on each."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from coffre.errors import RemoteError
 from coffre.outside.environment import temporary_folder
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.engine.stack import TenantStack, declare, state_folder
 from coffre.provisioning.steps.keys import opens_buckets
 from coffre.provisioning.steps.secrets import declared_keys
-from coffre.provisioning.terms.context import Context
+from coffre.provisioning.terms.context import Context, ask_part
 from coffre.provisioning.terms.done import Escrowed, KeysRevoked, Provisioned
-from coffre.provisioning.terms.found import Change, ChangeKind
+from coffre.provisioning.terms.found import Change, ChangeKind, UnseenPart, pick
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
 from coffre.spec.quota import beyond_sold_bytes, wall_bytes
 from coffre.tenant.opening import OpenTenant
 
 
-def look(at: Context) -> list[ResourceChange | Change]:
-    """Return each change of each resource on each platform of the tenant, and the change of the wall."""
+def look(at: Context) -> list[ResourceChange | Change | UnseenPart]:
+    """Return each change of each resource on each platform of the tenant, and the change of the wall.
+
+    A part beside the own one whose platform goes silent meanwhile is returned as unseen.
+    """
     opened = at.opened
     own, *others = opened.parts
-    found: list[ResourceChange | Change] = []
+    found: list[ResourceChange | Change | UnseenPart] = []
     # What the owner's buckets have is read with its own key.
     if opened.capabilities.gives_keys or opens_buckets(at):
         found += _preview(at, own)
     for part in others:
-        found += _preview(at, part)
+        if at.sees(part):
+            found += _unless_silent(at, part, partial(_preview, at, part))
     return [*found, *_look_at_wall(own)]
 
 
@@ -37,12 +43,32 @@ def do(at: Context, escrowed: Escrowed, revoked: KeysRevoked, planned: Sequence[
 
     The chosen keys are in escrow. Retired machines have their last orders: their keys are deleted now. Space that moves
     between parts is added before it is taken away: a run that is cut off never leaves less than what is sold.
+
+    A part beside the own one that does not answer is left as it is, and is part of the result; where another part
+    waits to be made smaller, that error is raised.
     """
-    changes: list[ResourceChange] = []
-    for part in sorted(at.opened.parts, key=_is_lowered) if len(at.opened.parts) > 1 else at.opened.parts:
+    found: list[ResourceChange | UnseenPart] = []
+    parts = [part for part in at.opened.parts if at.sees(part)]
+    lowered = {part.tenant.storage.platform for part in parts if len(at.opened.parts) > 1 and _is_lowered(part)}
+    for part in sorted(parts, key=lambda each: each.tenant.storage.platform in lowered):
         its_own = None if planned is None else [replace(each, platform="") for each in planned if _is_of(each, part)]
-        changes += _update(at, part, escrowed.control, its_own)
-    return Provisioned(tuple(changes))
+        update = partial(_update, at, part, escrowed.control, its_own)
+        must_answer = not part.tenant.is_part or bool(lowered - {part.tenant.storage.platform})
+        found += update() if must_answer else _unless_silent(at, part, update)
+    return Provisioned(pick(found, ResourceChange), (*at.unseen, *pick(found, UnseenPart)))
+
+
+def _unless_silent(
+    at: Context, part: OpenTenant, work: Callable[[], list[ResourceChange]]
+) -> Sequence[ResourceChange | UnseenPart]:
+    """Return what the work on a part gives, or that its platform does not answer; any other error is raised."""
+    try:
+        return work()
+    except RemoteError:
+        silent = ask_part(at.opened, part)
+        if silent is None:
+            raise
+        return [silent]
 
 
 def _preview(at: Context, part: OpenTenant) -> list[ResourceChange]:

@@ -1,10 +1,13 @@
 """The input of every step: the open tenant, the options of the apply, and the owner's existing buckets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from coffre.errors import RemoteError
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement
 from coffre.provisioning import rules
+from coffre.provisioning.terms.found import UnseenPart
+from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import find_stage, list_leaving_machines
 from coffre.tenant.estate.agents import list_former_agents
@@ -66,21 +69,65 @@ FULLY = Intent()
 
 @dataclass(frozen=True)
 class Context:
-    """An open tenant, and the options of the apply; ``existing`` are the owner's existing buckets."""
+    """An open tenant, and the options of the apply; ``existing`` are the owner's existing buckets.
+
+    ``unseen`` are the parts of its space that do not answer: steps leave them, and their machines, as they are.
+    """
 
     opened: OpenTenant
     intent: Intent
     existing: ExistingBuckets
     on_progress: OnProgress
+    unseen: tuple[UnseenPart, ...] = ()
 
     @property
     def tenant(self) -> Tenant:
         return self.opened.tenant
 
+    def sees(self, part: OpenTenant) -> bool:
+        """Tell whether a part of the tenant's space answers."""
+        return part.tenant.storage.platform not in {each.platform for each in self.unseen}
+
+    @property
+    def unseen_machines(self) -> frozenset[str]:
+        """The machines whose agents back up to a part that does not answer."""
+        return frozenset(name for each in self.unseen for name in each.machines)
+
 
 def make_context(opened: OpenTenant, intent: Intent, on_progress: OnProgress) -> Context:
-    """Refuse (RefusedError) what rules forbid by live facts, before any other read."""
-    return Context(opened, intent, refuse_what_rules_forbid(opened), on_progress)
+    """Refuse (RefusedError) what rules forbid by live facts, before any other read.
+
+    A part beside the tenant's own platform that does not answer stops nothing of the others.
+    """
+    existing = refuse_what_rules_forbid(opened)
+    unseen = tuple(found for part in opened.parts[1:] if (found := ask_part(opened, part)) is not None)
+    if unseen:
+        _refuse_moving_space(opened.parts[0], unseen[0])
+    return Context(opened, intent, existing, on_progress, unseen)
+
+
+def ask_part(opened: OpenTenant, part: OpenTenant) -> UnseenPart | None:
+    """Ask the platform of a part for the tenant's owner; returns why it cannot be looked at, None when it answers."""
+    try:
+        part.storage.survey_user(part.buckets.owner_uid)
+    except RemoteError as problem:
+        machines = opened.tenant.machines
+        there = (name for name, each in part.tenant.machines.items() if machines[name].agent is each.agent)
+        return UnseenPart(part.tenant.storage.platform, tuple(there), problem.message, problem.hint)
+    return None
+
+
+def _refuse_moving_space(own: OpenTenant, unseen: UnseenPart) -> None:
+    """Refuse (RemoteError) to make a part smaller while another one cannot be made larger: less than sold is left."""
+    owner = own.storage.find_owner(own.buckets.owner_uid, exact=False)
+    wall = None if owner is None else owner.wall_bytes
+    if wall is not None and wall_bytes(own.tenant.storage.quota_bytes, own.platform) < wall:
+        raise RemoteError(
+            f"{own.tenant.slug}: the part on {own.tenant.storage.platform} gets smaller, and {unseen.platform} "
+            f"does not answer: {unseen.error}",
+            "Nothing was changed: space is added to one part before it is taken from another. Run the same command "
+            f"again when {unseen.platform} answers, or leave the sizes of the parts as they are until then.",
+        )
 
 
 def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
@@ -90,11 +137,12 @@ def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     rules.refuse_terms_ahead(opened.tenant, local_today(opened.tenant))
     refuse_moved_copy(opened.tenant, find_copy_platform(opened.log))
     owner = opened.storage.find_owner(opened.buckets.owner_uid)
-    is_elsewhere = any(part.storage.find_owner(part.buckets.owner_uid) is not None for part in opened.parts[1:])
     tenant = opened.tenant
     control = opened.secrets.find_control()
     data = opened.secrets.find_data()
     passwords = data.repository_passwords if control is not None and data is not None else None
+    # Without secrets, whether there ever were some is told by the other parts: no first apply goes on without them.
+    is_elsewhere = owner is None and passwords is None and _has_owner(opened.parts[1:])
     nothing = () if is_elsewhere else None
     rules.refuse_lost_secrets(tenant, owner.buckets if owner is not None else nothing, passwords)
     known_machines = {*(control.machine_keys if control is not None else ()), *(passwords or ())}
@@ -104,3 +152,7 @@ def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     rules.refuse_changed_agents(tenant, existing)
     rules.refuse_abandoned_agents(tenant, list_former_agents(tenant, opened.log))
     return existing
+
+
+def _has_owner(parts: Sequence[OpenTenant]) -> bool:
+    return any(part.storage.survey_user(part.buckets.owner_uid) is not None for part in parts)

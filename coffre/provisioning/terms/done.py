@@ -9,6 +9,7 @@ from coffre.findings import Finding
 from coffre.observation.retired import RetiredStatus
 from coffre.orders.control import Orders
 from coffre.provisioning.changes import ResourceChange
+from coffre.provisioning.terms.found import UnseenPart
 from coffre.secrets.bundles import ControlBundle, DataBundle
 
 
@@ -52,9 +53,13 @@ class RemovalsOrdered:
 
 @dataclass(frozen=True)
 class Provisioned:
-    """The platform has what the file wants; ``changes`` were made for it."""
+    """The platforms have what the file wants; ``changes`` were made for it.
+
+    ``unseen`` are the parts that did not answer, before or meanwhile: these are as they were.
+    """
 
     changes: tuple[ResourceChange, ...]
+    unseen: tuple[UnseenPart, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ from coffre.secrets.rotations import PendingRotation
 
 OWNER = "owner"
 """The name of the tenant itself among the machines whose secrets are created."""
+STACK = "stack"
+"""The same where nobody has an access key: the passphrase of its stack, and the key that signs, are created."""
 
 
 @dataclass(frozen=True)
 class SecretToMint:
-    """A key or a password that does not exist yet; ``subject`` is a machine, or `OWNER`."""
+    """A key or a password that does not exist yet; ``subject`` is a machine, `OWNER` or `STACK`."""
 
     subject: str
 
@@ -113,7 +115,20 @@ class CopyPlan:
         return bool(self.storage or self.steps) or self.needs_key
 
 
-Found = CopyPlan | SecretToMint | ResourceChange | MachinePlan | AccessSwitch | PendingRotation | Change
+@dataclass(frozen=True)
+class UnseenPart:
+    """A part of the tenant's space that was not looked at: its platform gave this error instead of an answer.
+
+    ``machines`` are those whose agents back up there: nothing is done to them.
+    """
+
+    platform: str
+    machines: tuple[str, ...]
+    error: str
+    hint: str = ""
+
+
+Found = UnseenPart | CopyPlan | SecretToMint | ResourceChange | MachinePlan | AccessSwitch | PendingRotation | Change
 F = TypeVar("F", bound=Found)
 
 

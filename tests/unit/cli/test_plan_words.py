@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from coffre.cli import output
-from coffre.cli.words.plan import describe_difference, describe_note, describe_switch, show_plan
+from coffre.cli.words.plan import describe_difference, describe_note, describe_switch, say_plan, show_plan
 from coffre.observation.retired import RetiredStatus
 from coffre.provisioning.plan import TenantPlan
 from coffre.provisioning.terms.differences import (
@@ -19,7 +19,7 @@ from coffre.provisioning.terms.differences import (
     StateDifference,
     UndeliveredDifference,
 )
-from coffre.provisioning.terms.found import AccessSwitch, MachinePlan
+from coffre.provisioning.terms.found import OWNER, STACK, AccessSwitch, MachinePlan
 from coffre.provisioning.terms.notes import (
     CostsNote,
     HoldNote,
@@ -199,3 +199,12 @@ def test_json_has_switches_and_notes_as_values(capsys: pytest.CaptureFixture[str
             {"machine": "compta-01", "snapshots": 12, "kind": "repository_gone"},
         ],
     }
+
+
+def test_a_tenant_without_any_key_is_told_what_is_created_for_it_instead() -> None:
+    plan = TenantPlan("martin", (STACK,), (), (), {})
+    assert list(say_plan(plan)) == [
+        "to create: the passphrase of its stack, and its signing key; there are no access keys"
+    ]
+    plan = TenantPlan("martin", (OWNER, "compta-01"), (), (), {})
+    assert list(say_plan(plan)) == ["keys and passwords to create for: owner, compta-01"]

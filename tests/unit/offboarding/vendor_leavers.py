@@ -37,6 +37,7 @@ from coffre.storage.acronis.erasing import CustomerEraser
 from coffre.storage.acronis.layout import tenant_layout
 from coffre.storage.acronis.storage import AcronisStorage
 from coffre.storage.kinds import DRIVERS
+from coffre.storage.platform import KeyOrigin
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_tenant
@@ -181,7 +182,7 @@ def open_leaver(
     leaver = Leaver(homes, cloud, desk, fields)
     if not is_mixed:
         homes.look(
-            lambda opened: ensure_secrets(opened.tenant, opened.secrets, opened.log, quietly, chooses_keys=False)
+            lambda opened: ensure_secrets(opened.tenant, opened.secrets, opened.log, quietly, keys=KeyOrigin.NONE)
         )
     leaver.make_customer()
     leaving = deepcopy(LEAVING)

@@ -9,7 +9,7 @@ import pytest
 from coffre.errors import RefusedError, RemoteError
 from coffre.provisioning.changes import ResourceChange
 from coffre.provisioning.engine.stack import state_folder
-from coffre.provisioning.terms.found import OWNER, ChangeKind
+from coffre.provisioning.terms.found import STACK, ChangeKind
 from coffre.provisioning.terms.notes import NoteKind
 from coffre.records.facts.contract import QuotaChange
 from coffre.spec.loader import load_checkout
@@ -56,7 +56,7 @@ def test_a_tenant_of_a_vendor_has_neither_buckets_nor_keys_and_its_plan_says_not
     plan = workshop.plan()
     kinds = {each.kind for each in plan.storage}
     assert kinds == {"Customer", "Service", "OfferingItems", "User", "AccessPolicies", "ActivationMail"}
-    assert plan.secrets_to_mint == (OWNER,), "the passphrase of its stack, and nothing of a machine"
+    assert plan.secrets_to_mint == (STACK,), "the passphrase of its stack, and nothing of a machine"
     assert {each.kind for each in plan.steps} == {ChangeKind.COMMISSION}
     assert {each.kind for each in plan.notes} == {NoteKind.LICENCE}, "Linux is a server to the vendor"
     assert (plan.access, plan.rotations) == ((), ())

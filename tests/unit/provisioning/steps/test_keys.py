@@ -7,7 +7,7 @@ from coffre.provisioning.steps.keys import KeyState, UserKeys, judge_keys
 from coffre.provisioning.steps.secrets import current_keys, missing_secrets
 from coffre.secrets import minting, rotations
 from coffre.secrets.bundles import ControlBundle, DataBundle
-from coffre.storage.platform import PLACEHOLDER
+from coffre.storage.platform import PLACEHOLDER, KeyOrigin
 from tests.builders import tenant_with
 
 TENANT = tenant_with()
@@ -46,11 +46,11 @@ def test_the_stack_owns_the_key_that_is_replaced_until_its_end_is_decided() -> N
 
 
 def test_where_the_platform_creates_keys_only_what_no_platform_gives_is_missing() -> None:
-    assert missing_secrets(TENANT, None, None, chooses_keys=False) == ["owner", "compta-01", "caisse-01"]
+    assert missing_secrets(TENANT, None, None, keys=KeyOrigin.GIVEN) == ["owner", "compta-01", "caisse-01"]
     keyless = CONTROL.model_copy(update={"owner_key": None, "machine_keys": {}})
-    assert missing_secrets(TENANT, keyless, DATA, chooses_keys=False) == []
+    assert missing_secrets(TENANT, keyless, DATA, keys=KeyOrigin.GIVEN) == []
     without = DATA.model_copy(update={"repository_passwords": {}})
-    assert missing_secrets(TENANT, keyless, without, chooses_keys=False) == ["compta-01", "caisse-01"]
+    assert missing_secrets(TENANT, keyless, without, keys=KeyOrigin.GIVEN) == ["compta-01", "caisse-01"]
 
 
 @pytest.mark.parametrize("subject", [rotations.OWNER, rotations.machine_key("compta-01")])

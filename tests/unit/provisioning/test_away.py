@@ -1,0 +1,203 @@
+"""A tenant with parts on two platforms, one of which is away: what is seen goes on, and nobody calls the rest fine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coffre.cli.tenants.provisioning import _show_outcome
+from coffre.cli.words.plan import show_plan
+from coffre.errors import RefusedError, RemoteError
+from coffre.provisioning.inputs import compare_inputs
+from coffre.provisioning.terms.done import MachineState
+from coffre.provisioning.terms.found import ChangeKind
+from coffre.records.facts.contract import QuotaChange
+from coffre.spec.loader import load_checkout
+from coffre.storage.values import PlatformAwayError
+from tests.doubles.workshop import (
+    CAISSE,
+    COMPTA,
+    MIXED,
+    OTHER,
+    RETIRED,
+    SLUG,
+    Workshop,
+    on_host,
+    open_mixed_workshop,
+    three_machines,
+)
+
+GIB = 1 << 30
+SILENCE = PlatformAwayError("the vendor does not answer", "Run the same command again later.")
+
+
+@pytest.fixture
+def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    return open_mixed_workshop(tmp_path, monkeypatch)
+
+
+@contextmanager
+def vendor_away(mixed: Workshop) -> Iterator[None]:
+    """Have the vendor's service answer nothing for the time of the block, neither to Coffre nor to a stack."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise SILENCE
+
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("find_owner", "survey_user", "list_users", "suspend_user", "put", "find_made"):
+            patched.setattr(mixed.vendor, name, fail)
+        yield
+
+
+def sizes(ours: int, vendors: int) -> dict[str, Any]:
+    """Return the storage with another size of each part, in GiB."""
+    storage = deepcopy(MIXED["storage"])
+    storage["quota"] = f"{ours + vendors} GiB"
+    storage["parts"]["lab"]["quota"], storage["parts"]["vendor"]["quota"] = f"{ours} GiB", f"{vendors} GiB"
+    return storage
+
+
+def is_as_applied(mixed: Workshop) -> bool:
+    return compare_inputs(load_checkout(mixed.root), [SLUG], lambda _: None)[SLUG].is_unchanged
+
+
+def states(mixed: Workshop) -> dict[str, MachineState]:
+    return {each.machine: each.state for each in mixed.apply().machines}
+
+
+def test_a_plan_goes_on_with_the_part_that_answers_and_names_the_other(
+    mixed: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed.apply()
+    mixed.write_file(machines=three_machines(**{"neuf-01": on_host("neuf-01")}), licences={"workstation": 4})
+    with vendor_away(mixed):
+        plan = mixed.plan()
+    assert {each.platform for each in plan.storage} == {""}
+    assert {(each.machine, each.action) for each in plan.machines if each.action != "none"} == {("neuf-01", "install")}
+    assert [(each.platform, each.machines, each.error) for each in plan.unseen] == [
+        ("vendor", (OTHER,), "the vendor does not answer")
+    ]
+    assert ChangeKind.LICENCES not in {each.kind for each in plan.steps}, "it is the sum of all parts"
+    show_plan(plan)
+    said = capsys.readouterr().out
+    assert (
+        f"  ! part on vendor: NOT compared, nor are its machines ({OTHER}): the vendor does not answer. Run the same "
+        "command again later.\n"
+    ) in said
+
+
+def test_a_plan_without_a_change_does_not_say_that_there_is_none(
+    mixed: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed.apply()
+    with vendor_away(mixed):
+        show_plan(mixed.plan())
+    assert "nothing to change" not in capsys.readouterr().out
+
+
+def test_an_apply_goes_on_with_the_part_that_answers_and_is_not_complete(
+    mixed: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed.apply()
+    assert is_as_applied(mixed)
+    mixed.write_file(
+        machines=three_machines(**{"neuf-01": on_host("neuf-01")}),
+        licences={"workstation": 4},
+        storage=sizes(7, 5),
+    )
+    with vendor_away(mixed):
+        outcome = mixed.apply()
+    assert not outcome.is_complete
+    found = {each.machine: (each.state, each.message) for each in outcome.machines}
+    assert found["neuf-01"][0] is MachineState.INSTALLED
+    assert found[OTHER] == (MachineState.PENDING, "vendor does not answer")
+    _show_outcome(outcome)
+    assert "part on vendor: NOT settled: the vendor does not answer. Run the same" in capsys.readouterr().out
+    assert len(mixed.platform.list_owned_buckets(mixed.estate.buckets.owner_uid)) == 3
+    recorded = mixed.look(lambda opened: opened.log.last(QuotaChange))
+    assert recorded is not None
+    assert recorded.fact.quota_bytes == 10 * GIB, "what is sold is recorded once every part has it"
+    assert not is_as_applied(mixed)
+    assert mixed.apply().is_complete
+    recorded = mixed.look(lambda opened: opened.log.last(QuotaChange))
+    assert recorded is not None
+    assert recorded.fact.quota_bytes == 12 * GIB
+    assert is_as_applied(mixed)
+    assert not mixed.plan().is_needed
+
+
+def test_nothing_is_recorded_as_applied_where_the_part_that_answers_has_no_change(mixed: Workshop) -> None:
+    mixed.apply()
+    mixed.write_file(storage=sizes(6, 5))
+    with vendor_away(mixed):
+        assert not mixed.apply().is_complete
+    assert not is_as_applied(mixed)
+
+
+def test_a_vendor_that_goes_away_between_the_look_and_its_stack_stops_nothing_else(
+    mixed: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed.apply()
+    mixed.write_file(storage=sizes(6, 5))
+    asked: list[str] = []
+    survey_user = mixed.vendor.survey_user
+
+    def answer_once(uid: str) -> object:
+        asked.append(uid)
+        if len(asked) > 1:
+            raise SILENCE
+        return survey_user(uid)
+
+    def fail(*_: object) -> None:
+        raise RemoteError("Pulumi failed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mixed.vendor, "survey_user", answer_once)
+        patched.setattr(mixed.vendor, "put", fail)
+        outcome = mixed.apply()
+    assert [each.platform for each in outcome.unseen] == ["vendor"]
+    assert {each.machine: each.state for each in outcome.machines}[COMPTA] is MachineState.UNCHANGED
+    assert not outcome.is_complete
+
+
+def test_space_is_not_taken_from_a_part_while_the_other_one_cannot_get_it(mixed: Workshop) -> None:
+    mixed.apply()
+    uid = mixed.estate.buckets.owner_uid
+    before = mixed.platform.find_owner(uid)
+    mixed.write_file(storage=sizes(3, 7))
+    with vendor_away(mixed):
+        for command in (mixed.plan, mixed.apply):
+            with pytest.raises(RemoteError, match="the part on lab gets smaller, and vendor does not answer"):
+                command()
+    assert mixed.platform.find_owner(uid) == before
+
+
+def test_a_machine_that_retires_at_a_vendor_that_is_away_is_not_recorded_as_retired(mixed: Workshop) -> None:
+    mixed.apply()
+    mixed.write_file(machines=three_machines(**{OTHER: on_host(OTHER, agent="acronis", retired=RETIRED)}))
+    with vendor_away(mixed):
+        assert {each.machine for each in mixed.plan().machines} == {COMPTA, CAISSE}
+        assert states(mixed)[OTHER] is MachineState.PENDING
+    assert states(mixed)[OTHER] is MachineState.REMOVED
+
+
+def test_a_first_apply_needs_every_platform(mixed: Workshop) -> None:
+    with vendor_away(mixed), pytest.raises(RemoteError, match="the vendor does not answer"):
+        mixed.apply()
+
+
+def test_a_plan_that_saw_a_part_is_not_carried_out_without_it(mixed: Workshop) -> None:
+    mixed.apply()
+    mixed.write_file(storage=sizes(6, 5))
+    planned = mixed.plan_exactly()
+    with vendor_away(mixed):
+        with pytest.raises(RefusedError, match="vendor does not answer now"):
+            mixed.apply(planned=planned)
+        blind = mixed.plan_exactly()
+        assert not mixed.apply(planned=blind).is_complete
+    with pytest.raises(RefusedError, match="vendor answers now"):
+        mixed.apply(planned=blind)
+    assert mixed.apply(planned=mixed.plan_exactly()).is_complete
