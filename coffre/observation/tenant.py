@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from coffre.agents.kinds import with_bucket
-from coffre.errors import ExpectedError
+from coffre.errors import ExpectedError, RemoteError
 from coffre.findings import Finding, FindingKind
 from coffre.observation.drills.history import find_drill_duty
 from coffre.observation.drills.judge import judge_drill_duty
@@ -27,6 +27,7 @@ from coffre.observation.stores import find_words, room_of
 from coffre.records.facts.departure import Stage
 from coffre.spec.access import HELD, find_reason
 from coffre.spec.options import option_status
+from coffre.spec.parts import machines_of
 from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
 from coffre.storage.values import OwnerFacts
@@ -113,10 +114,11 @@ class TenantObservation:
 def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     """Read one tenant's state. Before its first apply nothing exists, and every live value is None.
 
-    Contradictory or unreadable content is a finding; only a platform that does not answer ends the read.
+    Contradictory or unreadable content is a finding, and so is a part whose platform does not answer; only the tenant's
+    own platform ends the read.
     """
     tenant = opened.tenant
-    owners = {part.tenant.storage.platform: part.storage.find_owner(part.buckets.owner_uid) for part in opened.parts}
+    owners, silent = _ask_owners(opened)
     owner = owners[tenant.storage.platform]
     if any(each is not None for each in owners.values()) and opened.secrets.find_control() is None:
         raise ExpectedError(
@@ -128,7 +130,8 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     stage = find_stage(opened.log)
     machines: list[MachineStatus] = []
     looks: list[MachineLook] = []
-    findings: list[Finding] = []
+    findings: list[Finding] = [*silent.values()]
+    unheard = _list_unheard(opened, silent)
     in_buckets = opened.with_buckets
     is_all_seen = bool(existing) or (owner is not None and not with_bucket(tenant.machines))
     in_need = with_bucket(tenant.machines)
@@ -140,7 +143,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
             findings += [*look.findings, *_judge_due_drill(opened, look, now)]
             continue
         if look is None and name not in in_need:
-            heard = hear_machine(opened, name, now)
+            heard = unknown_machine(tenant, name, now) if name in unheard else hear_machine(opened, name, now)
             machines.append(heard if isinstance(heard, MachineStatus) else unknown_machine(opened.tenant, name, now))
             findings += [heard] if isinstance(heard, Finding) else []
             continue
@@ -158,7 +161,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     parts_off = [
         each.suspended
         for part in opened.parts
-        if part.capabilities.suspends_owner and (each := owners[part.tenant.storage.platform]) is not None
+        if part.capabilities.suspends_owner and (each := owners[_name_of(part)]) is not None
     ]
     switches = [*switches, *parts_off]
     shut_out = find_reason(tenant) != HELD or all(switches)
@@ -171,7 +174,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
             is_in_force = copied.keeps_all
     quota_bytes = tenant.storage.quota_bytes
     stored_bytes = sum(look.status.stored_bytes or 0 for look in looks) if is_all_seen else None
-    parts = [_describe_part(part, owners[part.tenant.storage.platform], stored_bytes) for part in opened.parts]
+    parts = [_describe_part(part, owners[_name_of(part)], stored_bytes) for part in opened.parts]
     figures = [each.used_bytes for each in parts]
     used_bytes = None if None in figures else sum(each or 0 for each in figures)
     wall = parts[0].stops_at_bytes
@@ -190,12 +193,37 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
         options=option_status(tenant.options),
         machines=tuple(machines),
         access=judge_access(switches),
-        hold=hold_status(tenant, is_in_force if is_all_seen else None, vendors),
+        hold=hold_status(tenant, is_in_force if is_all_seen and not silent else None, vendors),
         departure=stage,
         findings=tuple(findings),
         second_copy=copied,
         parts=tuple(parts) if vendors else (),
     )
+
+
+def _name_of(part: OpenTenant) -> str:
+    return part.tenant.storage.platform
+
+
+def _ask_owners(opened: OpenTenant) -> tuple[dict[str, OwnerFacts | None], dict[str, Finding]]:
+    """Return the tenant's owner on each platform, and a finding for each part beside its own one that tells nothing."""
+    own, *others = opened.parts
+    owners = {_name_of(own): own.storage.find_owner(own.buckets.owner_uid)}
+    silent: dict[str, Finding] = {}
+    for part in others:
+        name = _name_of(part)
+        try:
+            owners[name] = part.storage.find_owner(part.buckets.owner_uid)
+        except RemoteError as problem:
+            owners[name] = None
+            silent[name] = Finding(FindingKind.PART_NOT_SEEN, None, {"platform": name, "error": problem.message})
+    return owners, silent
+
+
+def _list_unheard(opened: OpenTenant, silent: Collection[str]) -> set[str]:
+    """Return the machines whose agents back up to one of these platforms."""
+    parts = [part.tenant for part in opened.parts if _name_of(part) in silent]
+    return {name for part in parts for name in machines_of(part, opened.tenant)}
 
 
 def _describe_part(part: OpenTenant, owner: OwnerFacts | None, stored_bytes: int | None) -> PartStatus:

@@ -57,6 +57,11 @@ def _part_of(tenant: Tenant, name: str, platform: Platform) -> Tenant:
     return kind.model_construct(**{**fields, **changed}).with_frozen(tenant.frozen_machines & machines.keys())
 
 
+def machines_of(part: Tenant, tenant: Tenant) -> tuple[str, ...]:
+    """Return the machines whose agents back up to a part of the tenant's space; one that has moved away is not."""
+    return tuple(name for name, each in part.machines.items() if tenant.machines[name].agent is each.agent)
+
+
 def agents_of_vendors(platforms: Mapping[str, Platform]) -> dict[str, AgentKind]:
     """Return the platforms of vendors by name, with the one agent that backs up to each."""
     agents = {kind: agent for agent, kind in HOME_OF_AGENT.items()}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coffre.errors import RefusedError
-from coffre.provisioning.importing.found import FoundMachine, FoundTenant
+from coffre.provisioning.importing.found import FoundMachine, FoundPart, FoundTenant
 from coffre.records.facts.agents import FIRST_AGENT
 from coffre.spec.values.schedule import Weekday
 from coffre.spec.values.sizes import write_size
@@ -19,7 +19,7 @@ def draft_tenant(found: FoundTenant) -> dict[str, Any]:
     if found.quota_bytes is not None:
         storage["quota"] = write_size(found.quota_bytes)
     if found.parts:
-        storage["parts"] = {name: {"quota": write_size(quota_bytes)} for name, quota_bytes in found.parts.items()}
+        storage["parts"] = {name: _draft_part(part) for name, part in found.parts.items()}
     if found.undelete_days is not None:
         storage["undelete_days"] = found.undelete_days
     if found.copy_platform is not None:
@@ -35,8 +35,9 @@ def draft_tenant(found: FoundTenant) -> dict[str, Any]:
     if found.is_shut_out:
         draft["status"] = "suspended"
     draft["storage"] = storage
-    if found.past.licences is not None:
-        draft["licences"] = dict(found.past.licences)
+    licences = found.past.licences if found.past.licences is not None else found.licences_granted
+    if licences:
+        draft["licences"] = dict(licences)
     if found.past.options:
         draft["options"] = list(found.past.options)
     return {**draft, "plans": plans, "machines": machines}
@@ -61,6 +62,11 @@ def refuse_lost_hold(found: FoundTenant, data: Mapping[str, Any]) -> None:
             "Find the order, and write `hold:` into the answers. If there certainly is none, give --not-held: the next "
             "apply then lets earlier versions expire again.",
         )
+
+
+def _draft_part(part: FoundPart) -> dict[str, Any]:
+    quota = {} if part.quota_bytes is None else {"quota": write_size(part.quota_bytes)}
+    return {**quota, **({"licences": dict(part.licences)} if part.licences else {})}
 
 
 def _draft_machines(found: FoundTenant) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -74,11 +74,20 @@ class PastFacts:
 
 
 @dataclass(frozen=True)
+class FoundPart:
+    """A part of a tenant's space; its quota is None where nothing tells it. ``licences`` are those granted, by kind."""
+
+    quota_bytes: int | None
+    licences: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class FoundTenant:
     """A tenant as its platform has it. ``quota_bytes`` and ``undelete_days`` are None where nothing tells them.
 
     ``is_kept``: some bucket expires nothing, as under a hold. ``is_shut_out``: no machine gets to its repository.
-    ``copy_platform`` has a second copy of it. ``parts`` are the sold quotas by platform, where a vendor's has a part.
+    ``copy_platform`` has a second copy of it. ``parts`` are by platform, where a vendor's has a part.
+    ``licences_granted`` are those of the platform itself, where it sells them.
     """
 
     identity: Identity
@@ -90,7 +99,8 @@ class FoundTenant:
     is_kept: bool
     is_shut_out: bool
     copy_platform: str | None = None
-    parts: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, FoundPart] = field(default_factory=dict)
+    licences_granted: Mapping[str, int] = field(default_factory=dict)
     past: PastFacts = field(default_factory=PastFacts)
 
 
@@ -134,8 +144,9 @@ def find_on_platform(
     if elsewhere or not can.has_buckets:
         without = {name: agent for name, agent in sorted(past.deployed.items()) if name not in names}
         machines += [FoundMachine(name, "", True, None, agent) for name, agent in without.items()]
-    quota_bytes = past.quota_bytes or (None if sold is None else sold + sum(elsewhere.values()))
-    own = None if quota_bytes is None else quota_bytes - sum(elsewhere.values())
+    if not can.has_buckets:
+        _refuse_part(checkout, slug, platform, uid)
+    quota_bytes, own = _share_out(past.quota_bytes, sold, elsewhere)
     return FoundTenant(
         identity,
         platform,
@@ -147,8 +158,9 @@ def find_on_platform(
         is_shut_out=(can.suspends_owner and owner.suspended)
         or (bool(in_use) and all(buckets[name].is_suspended() for name in in_use)),
         copy_platform=_find_copy(checkout, identity, platform) if can.has_buckets else None,
-        parts={platform: own, **elsewhere} if elsewhere and own is not None else {},
+        parts={platform: FoundPart(own), **elsewhere} if elsewhere else {},
         past=past,
+        licences_granted=_find_granted(owner),
     )
 
 
@@ -243,14 +255,42 @@ def _find_copy(checkout: Checkout, identity: Identity, platform: str) -> str | N
     return next((name for name in others if uid in open_storage(checkout, name).list_users(uid)), None)
 
 
-def _find_parts(checkout: Checkout, identity: Identity) -> dict[str, int]:
-    """Return the hard quota of a tenant at each vendor's platform that has it as a customer."""
+def _refuse_part(checkout: Checkout, slug: str, platform: str, uid: str) -> None:
+    """Refuse to take a vendor's part for the whole of a tenant that another platform has too."""
+    for name, each in checkout.settings.platforms.items():
+        if driver_of(each).capabilities.has_buckets and open_storage(checkout, name).find_owner(uid) is not None:
+            raise UsageError(
+                f"{slug} is on {platform} and on {name}, which has its buckets",
+                f"Give --platform {name}: its part on {platform} comes with it.",
+            )
+
+
+def _share_out(
+    recorded: int | None, sold: int | None, others: Mapping[str, FoundPart]
+) -> tuple[int | None, int | None]:
+    """Return the sold quota of a tenant and that of its own part, in bytes; None where nothing tells them. Pure.
+
+    ``recorded`` is the quota by the records, ``sold`` that of the own part by its wall.
+    """
+    known = [each.quota_bytes for each in others.values() if each.quota_bytes is not None]
+    if len(known) < len(others):
+        return recorded, sold
+    whole = recorded or (None if sold is None else sold + sum(known))
+    return whole, None if whole is None else whole - sum(known)
+
+
+def _find_granted(owner: OwnerFacts) -> dict[str, int]:
+    return {kind: each.granted for kind, each in owner.licences.items() if each.granted}
+
+
+def _find_parts(checkout: Checkout, identity: Identity) -> dict[str, FoundPart]:
+    """Return the hard quota and the licences of a tenant at each vendor's platform that has it as a customer."""
     found = {}
     for name, platform in checkout.settings.platforms.items():
         if not driver_of(platform).capabilities.has_buckets:
             owner = open_storage(checkout, name).find_owner(naming.owner_uid(identity))
-            if owner is not None and owner.wall_bytes is not None:
-                found[name] = owner.wall_bytes
+            if owner is not None:
+                found[name] = FoundPart(owner.wall_bytes, _find_granted(owner))
     return found
 
 

@@ -7,6 +7,7 @@ from coffre.errors import RemoteError
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement
 from coffre.provisioning import rules
 from coffre.provisioning.terms.found import UnseenPart
+from coffre.spec.parts import machines_of
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import find_stage, list_leaving_machines
@@ -111,9 +112,8 @@ def ask_part(opened: OpenTenant, part: OpenTenant) -> UnseenPart | None:
     try:
         part.storage.survey_user(part.buckets.owner_uid)
     except RemoteError as problem:
-        machines = opened.tenant.machines
-        there = (name for name, each in part.tenant.machines.items() if machines[name].agent is each.agent)
-        return UnseenPart(part.tenant.storage.platform, tuple(there), problem.message, problem.hint)
+        there = machines_of(part.tenant, opened.tenant)
+        return UnseenPart(part.tenant.storage.platform, there, problem.message, problem.hint)
     return None
 
 

@@ -1,7 +1,11 @@
 """Tenants with a vendor's agents through plan, apply and drift, in order; only the vendor's cloud is a stand-in."""
 
 import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -200,14 +204,61 @@ def test_a_tenant_whose_file_is_lost_is_imported_from_its_platforms(desk: Vendor
     assert_settled(desk, slug)
 
 
-def test_a_vendor_that_is_away_is_said_in_one_sentence(desk: VendorDesk) -> None:
+@contextmanager
+def unwilling(desk: VendorDesk) -> Iterator[None]:
+    """Have the vendor answer every call with 503."""
     desk.cloud.fail("status", ".*", status=503, times=1000)
     try:
-        away = desk.coffre("plan", DURAND, expect=1, seconds=300)
+        yield
     finally:
         desk.cloud.tell("clear_faults")
-    assert len(away.output.strip().splitlines()) <= 4
-    assert PLAN not in away.output
+
+
+@contextmanager
+def dead_port(desk: VendorDesk) -> Iterator[None]:
+    """Have nobody listen where the vendor is."""
+    settings, address = desk.root / "platform.yaml", urlsplit(desk.cloud.url)
+    before = settings.read_text(encoding="utf-8")
+    with socket.socket() as refusing:
+        refusing.bind((address.hostname, 0))  # and never listens
+        dead = f"https://{address.hostname}:{refusing.getsockname()[1]}"
+        assert desk.cloud.url in before
+        settings.write_text(before.replace(desk.cloud.url, dead), encoding="utf-8")
+        try:
+            yield
+        finally:
+            settings.write_text(before, encoding="utf-8")
+
+
+@pytest.mark.parametrize("away", [unwilling, dead_port])
+def test_a_vendor_that_is_away_is_said_in_one_sentence(
+    desk: VendorDesk, away: Callable[[VendorDesk], AbstractContextManager[None]]
+) -> None:
+    with away(desk):
+        said = desk.coffre("plan", DURAND, expect=1, seconds=300)
+    assert len(said.output.strip().splitlines()) <= 4
+    assert PLAN not in said.output
+
+
+def test_a_vendor_that_is_away_stops_nothing_of_the_tenants_other_part(desk: VendorDesk) -> None:
+    storage = desk.read_file(MARTIN)["storage"]
+    desk.change(MARTIN, storage={**storage, "undelete_days": 20})
+    unseen = f"part on {VENDOR}: NOT compared, nor are its machines ({CAISSE}): "
+    with dead_port(desk):
+        said = desk.coffre("plan", MARTIN, expect=1).stdout
+        assert unseen in " ".join(said.split())
+        assert "BucketLifecycle" in said
+        said = desk.coffre("apply", MARTIN, "--yes", expect=1).stdout
+        assert f"part on {VENDOR}: NOT settled: " in said
+        assert f"{CAISSE}: pending: {VENDOR} does not answer" in " ".join(said.split())
+        assert "BucketLifecycle" not in desk.coffre("plan", MARTIN, expect=1).stdout, "the other part is done"
+        drift_of(desk, MARTIN, expect=1)
+        assert COMPTA in desk.coffre("status", MARTIN, expect=1).stdout
+    [compared] = desk.json("plan", "--all", "--offline", "--json")[1:]
+    assert (compared["tenant"], compared["standing"]) == (MARTIN, "event"), "not as it was applied"
+    desk.change(MARTIN, storage=storage)
+    desk.coffre("apply", MARTIN, "--yes")
+    assert_settled(desk, MARTIN)
 
 
 @pytest.mark.parametrize("slug", [DURAND, MARTIN])

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from coffre.findings import Finding, FindingKind
 from coffre.observation.tenant import PartStatus, TenantObservation, observe
 from coffre.operations.access.gate import settle_gate_of
 from coffre.provisioning.terms.notes import HoldNote
 from coffre.storage.acronis.layout import external_id_of
 from coffre.storage.platform import KeyOrigin
-from tests.doubles.workshop import COMPTA, NOON, Workshop, open_mixed_workshop, open_workshop
+from coffre.storage.values import PlatformAwayError
+from tests.doubles.workshop import CAISSE, COMPTA, NOON, OTHER, Workshop, open_mixed_workshop, open_workshop
 
 GIB = 1024**3
 SOLD = {"storage": {"platform": "lab", "quota": "10 GiB"}}
@@ -52,6 +54,29 @@ def test_a_figure_that_is_missing_is_unknown(alone: Workshop) -> None:
     use(alone, None)
     seen = look(alone)
     assert (seen.used_bytes, seen.parts[0].used_bytes) == (None, None)
+
+
+def test_a_vendor_that_is_away_is_named_and_its_part_unknown_and_the_other_one_is_shown(
+    mixed: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PlatformAwayError("the vendor does not answer")
+
+    before = look(mixed)
+    monkeypatch.setattr(mixed.vendor, "find_owner", fail)
+    seen = look(mixed)
+    [finding] = [each for each in seen.findings if each not in before.findings]
+    assert finding == Finding(
+        FindingKind.PART_NOT_SEEN, None, {"platform": "vendor", "error": "the vendor does not answer"}
+    )
+    assert before.used_bytes is not None
+    assert (seen.used_bytes, seen.parts[0]) == (None, before.parts[0])
+    assert (seen.parts[1].platform, seen.parts[1].used_bytes) == ("vendor", None)
+    machines = {each.name: each for each in seen.machines}
+    assert [machines[name] for name in (COMPTA, CAISSE)] == [
+        each for name in (COMPTA, CAISSE) for each in before.machines if each.name == name
+    ]
+    assert machines[OTHER].overdue is None
 
 
 def test_a_suspended_customer_has_no_access_and_no_gate_is_moved(alone: Workshop) -> None:

@@ -14,6 +14,7 @@ from coffre.errors import RefusedError
 from coffre.provisioning.importing.draft import draft_tenant, refuse_lost_hold, refuse_lost_retirement
 from coffre.provisioning.importing.found import (
     FoundMachine,
+    FoundPart,
     FoundTenant,
     Identity,
     PastFacts,
@@ -234,7 +235,22 @@ def test_machines_without_a_bucket_are_those_of_the_records_with_their_agent_and
 
 
 def test_the_part_at_a_vendor_is_in_the_draft() -> None:
-    parted = replace(found(), quota_bytes=10 * GIB, parts={"lab": 6 * GIB, "vendor": 4 * GIB})
+    parted = replace(found(), quota_bytes=10 * GIB, parts={"lab": FoundPart(6 * GIB), "vendor": FoundPart(4 * GIB)})
     storage = draft_tenant(parted)["storage"]
     assert storage["quota"] == "10 GiB"
     assert storage["parts"] == {"lab": {"quota": "6 GiB"}, "vendor": {"quota": "4 GiB"}}
+
+
+def test_the_licences_that_a_vendor_grants_are_in_the_draft_of_its_part() -> None:
+    vendor = FoundPart(None, {"workstation": 2, "server": 1})
+    parted = replace(found(), parts={"lab": FoundPart(6 * GIB), "vendor": vendor})
+    parts = draft_tenant(parted)["storage"]["parts"]
+    assert parts["vendor"] == {"licences": {"workstation": 2, "server": 1}}, "its quota is an answer"
+
+
+def test_a_tenant_of_a_vendors_has_the_licences_of_the_records_else_those_that_are_granted() -> None:
+    granted = {"workstation": 2}
+    assert draft_tenant(found(licences_granted=granted))["licences"] == granted
+    past = PastFacts(licences={"workstation": 3})
+    assert draft_tenant(found(licences_granted=granted, past=past))["licences"] == {"workstation": 3}
+    assert "licences" not in draft_tenant(found())
