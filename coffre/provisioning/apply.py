@@ -27,10 +27,12 @@ from coffre.provisioning.steps import (
     storage,
     users,
 )
+from coffre.provisioning.steps.out_of_hours import record_out_of_hours
 from coffre.provisioning.steps.second_copy import CopySettled
-from coffre.provisioning.terms.context import FULLY, Intent, make_context
-from coffre.provisioning.terms.done import MachineOutcome
+from coffre.provisioning.terms.context import FULLY, Context, Intent, make_context
+from coffre.provisioning.terms.done import Escrowed, KeysRevoked, MachineOutcome
 from coffre.provisioning.terms.found import UnseenPart
+from coffre.records.facts.contract import Commissioned
 from coffre.spec.loader import Checkout
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.runs import lock_recorded
@@ -100,6 +102,8 @@ def carry_out(
     in_file = opened.checkout.tenants[opened.tenant.slug]
     digests, files = Inputs(opened.checkout).digest(in_file), AppliedFiles.of(opened.checkout, in_file)
     inputs.begin(opened.log, digests)
+    if not at.sees_own:
+        return _carry_out_beside(at, planned, clock())
     reopened = keys.reopen(at)
     guarded = guard.do(at, reopened, clock())
     escrowed = secrets.do(at, guarded)
@@ -138,3 +142,27 @@ def carry_out(
     if outcome.is_complete:
         inputs.end(opened.log, digests, files, has_agents=not intent.storage_only)
     return outcome
+
+
+def _carry_out_beside(at: Context, planned: TenantPlan | None, now: datetime) -> TenantOutcome:
+    """Do what needs nothing of the tenant's own platform, which is away: its other parts, and their machines' agents.
+
+    The apply is not complete, and what is sold is not recorded.
+    """
+    opened = at.opened
+    warnings = record_out_of_hours(opened.log, opened.checkout.settings.working_hours, now)
+    escrowed = Escrowed(opened.secrets.control(), opened.secrets.data())
+    provisioned = storage.do(at, escrowed, KeysRevoked(), None if planned is None else planned.storage)
+    at = replace(at, unseen=provisioned.unseen)
+    deployed = deployment.do_beside(at, escrowed)
+    delivered = opened.log.last(Commissioned)
+    return TenantOutcome(
+        opened.tenant.slug,
+        provisioned.changes,
+        deployed.machines,
+        None if delivered is None else delivered.at,
+        commissioned_now=False,
+        gate=GateState(False, 0, opened.tenant.storage.quota_bytes),
+        warnings=warnings,
+        unseen=at.unseen,
+    )

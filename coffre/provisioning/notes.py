@@ -38,6 +38,12 @@ from coffre.tenant.opening import OpenTenant
 def note(at: Context, *, is_open: bool = True) -> tuple[Note, ...]:
     """Return the current notes; changes nothing. Unless ``is_open``, no key opens the existing buckets."""
     tenant = at.tenant
+    if not at.sees_own:
+        return (
+            *_note_tenant(tenant, at.opened.parts),
+            *note_retired(tenant, local_today(tenant)),
+            *note_licences(tenant),
+        )
     waiting = (
         MachineNote(NoteKind.AGENT_STANDS, name) for name in list_standing(at.opened.tenant, at.opened.log, at.existing)
     )

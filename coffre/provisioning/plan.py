@@ -66,7 +66,8 @@ def plan_tenant(opened: OpenTenant, intent: Intent = FULLY) -> TenantPlan:
     """
     at = make_context(opened, intent, _say_nothing)
     is_open = opens_buckets(at)
-    found: list[Found] = [change for step in STEPS if is_open or not step.reads_buckets for change in step.look(at)]
+    steps = [step for step in STEPS if at.sees_own or step.goes_beside]
+    found: list[Found] = [change for step in steps if is_open or not step.reads_buckets for change in step.look(at)]
     unseen = (*at.unseen, *pick(found, UnseenPart))
     silent = {name for each in unseen for name in each.machines}
     return TenantPlan(

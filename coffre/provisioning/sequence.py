@@ -36,12 +36,14 @@ def _nothing(_: Context) -> Sequence[Found]:
 class ApplyStep:
     """One step; ``do`` takes the context and the results of earlier steps.
 
-    ``reads_buckets``: its look needs the owner's key.
+    ``reads_buckets``: its look needs the owner's key. ``goes_beside``: it goes on while the tenant's own platform is
+    away, for the other parts of the space.
     """
 
     do: Callable[..., Any]
     look: Callable[[Context], Sequence[Found]] = _nothing
     reads_buckets: bool = False
+    goes_beside: bool = False
 
 
 STEPS = (
@@ -52,7 +54,7 @@ STEPS = (
     ApplyStep(orders.publish),
     ApplyStep(retirement.order_removals, retirement.look),
     ApplyStep(retirement.revoke),
-    ApplyStep(storage.do, storage.look),
+    ApplyStep(storage.do, storage.look, goes_beside=True),
     ApplyStep(retirement.forget),
     ApplyStep(keys.do, keys.look),
     ApplyStep(users.do, users.look),
@@ -62,7 +64,7 @@ STEPS = (
     ApplyStep(orders.do),
     ApplyStep(access.settle_gates, access.look_at_gates, reads_buckets=True),
     ApplyStep(commitments.do, commitments.look),
-    ApplyStep(deployment.do, deployment.look, reads_buckets=True),
+    ApplyStep(deployment.do, deployment.look, reads_buckets=True, goes_beside=True),
     ApplyStep(rotation.end),
     ApplyStep(commitments.deliver, commitments.look_at_delivery),
     ApplyStep(second_copy.do, second_copy.look),

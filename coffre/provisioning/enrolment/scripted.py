@@ -14,7 +14,7 @@ from coffre.provisioning.enrolment.standing import (
     judge_stage,
     refuse_not_enrolling,
 )
-from coffre.provisioning.terms.context import refuse_what_rules_forbid
+from coffre.provisioning.terms.context import refuse_for_a_part
 from coffre.provisioning.terms.done import MachineOutcome, MachineState
 from coffre.records.facts.enrolment import EnrolmentInvited, EnrolmentRevoked
 from coffre.secrets.store import OnNotice
@@ -43,7 +43,7 @@ def make_script(checkout: Checkout, slug: str, machine: str, hours: int, on_noti
     with lock_recorded(checkout, slug, "enrol", on_notice) as opened:
         scripts, owner = _open_scripts(opened, machine), AgentOwner(opened.tenant.id, machine)
         refuse_not_enrolling(opened.tenant, machine)
-        refuse_what_rules_forbid(opened)
+        refuse_for_a_part(opened)
         open_one = _find_open(opened, machine)
         if open_one is not None:
             scripts.end_script(owner, open_one.invitation)

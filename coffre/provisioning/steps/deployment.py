@@ -33,6 +33,7 @@ from coffre.provisioning.terms.differences import (
 )
 from coffre.provisioning.terms.done import (
     Deployed,
+    Escrowed,
     Initialised,
     MachineOutcome,
     MachineState,
@@ -138,6 +139,22 @@ def do(
     waiting = _list_waiting(at, [*active, *removals.to_remove])
     done = [each for each in (*agents, *refused, *retired) if each.machine not in waiting]
     return Deployed((*remove_former_agents(at, tuple(done)), *waiting.values()))
+
+
+def do_beside(at: Context, escrowed: Escrowed) -> Deployed:
+    """Install or repair the agents of machines in service whose part answers, while the tenant's own platform is away.
+
+    Nothing is removed: what a machine needs before it is retired may be read in its bucket alone.
+    """
+    if at.intent.storage_only:
+        return Deployed(())
+    active, reason = at.tenant.active_machines(), find_reason(at.tenant)
+    names = [name for name in active if name not in at.unseen_machines]
+    if reason is None:
+        agents = deploy(at.opened, escrowed, dict.fromkeys(names), at.on_progress, only=names)
+    else:
+        agents = tuple(left for left in leave(at.opened.tenant, reason) if left.machine in names)
+    return Deployed((*agents, *_list_waiting(at, list(active)).values()))
 
 
 def _list_waiting(at: Context, machines: Sequence[str]) -> dict[str, MachineOutcome]:

@@ -30,12 +30,12 @@ def look(at: Context) -> list[ResourceChange | Change | UnseenPart]:
     own, *others = opened.parts
     found: list[ResourceChange | Change | UnseenPart] = []
     # What the owner's buckets have is read with its own key.
-    if opened.capabilities.gives_keys or opens_buckets(at):
+    if at.sees_own and (opened.capabilities.gives_keys or opens_buckets(at)):
         found += _preview(at, own)
     for part in others:
         if at.sees(part):
             found += _unless_silent(at, part, partial(_preview, at, part))
-    return [*found, *_look_at_wall(own)]
+    return [*found, *(_look_at_wall(own) if at.sees_own else ())]
 
 
 def do(at: Context, escrowed: Escrowed, revoked: KeysRevoked, planned: Sequence[ResourceChange] | None) -> Provisioned:

@@ -1,7 +1,7 @@
 """The input of every step: the open tenant, the options of the apply, and the owner's existing buckets."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from coffre.errors import RemoteError
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement
@@ -10,6 +10,7 @@ from coffre.provisioning.terms.found import UnseenPart
 from coffre.spec.parts import machines_of
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
+from coffre.storage.values import PlatformAwayError
 from coffre.tenant.departure import find_stage, list_leaving_machines
 from coffre.tenant.estate.agents import list_former_agents
 from coffre.tenant.estate.buckets import ExistingBuckets
@@ -90,6 +91,11 @@ class Context:
         return part.tenant.storage.platform not in {each.platform for each in self.unseen}
 
     @property
+    def sees_own(self) -> bool:
+        """Whether the tenant's own platform answers, which has its buckets. Otherwise nobody knows which exist."""
+        return self.sees(self.opened.parts[0])
+
+    @property
     def unseen_machines(self) -> frozenset[str]:
         """The machines whose agents back up to a part that does not answer."""
         return frozenset(name for each in self.unseen for name in each.machines)
@@ -98,13 +104,22 @@ class Context:
 def make_context(opened: OpenTenant, intent: Intent, on_progress: OnProgress) -> Context:
     """Refuse (RefusedError) what rules forbid by live facts, before any other read.
 
-    A part beside the tenant's own platform that does not answer stops nothing of the others.
+    A part that does not answer stops nothing of the others; where none answers, its error is raised.
     """
-    existing = refuse_what_rules_forbid(opened)
-    unseen = tuple(found for part in opened.parts[1:] if (found := ask_part(opened, part)) is not None)
-    if unseen:
-        _refuse_moving_space(opened.parts[0], unseen[0])
-    return Context(opened, intent, existing, on_progress, unseen)
+    parts = opened.parts if len(opened.parts) > 1 else ()
+    unseen = tuple(found for part in parts if (found := ask_part(opened, part)) is not None)
+    at = Context(opened, intent, opened.buckets.snapshot(()), on_progress, unseen)
+    if at.sees_own:
+        at = replace(at, existing=refuse_what_rules_forbid(opened))
+    else:
+        _refuse_what_records_forbid(opened)
+        # Nothing is made anew for a tenant whose secrets are not here.
+        if len(unseen) == len(parts) or opened.secrets.find_control() is None or opened.secrets.find_data() is None:
+            raise RemoteError(unseen[0].error, unseen[0].hint)
+    for part in parts if unseen else ():
+        if at.sees(part):
+            _refuse_moving_space(part, unseen[0])
+    return at
 
 
 def ask_part(opened: OpenTenant, part: OpenTenant) -> UnseenPart | None:
@@ -117,13 +132,13 @@ def ask_part(opened: OpenTenant, part: OpenTenant) -> UnseenPart | None:
     return None
 
 
-def _refuse_moving_space(own: OpenTenant, unseen: UnseenPart) -> None:
+def _refuse_moving_space(part: OpenTenant, unseen: UnseenPart) -> None:
     """Refuse (RemoteError) to make a part smaller while another one cannot be made larger: less than sold is left."""
-    owner = own.storage.find_owner(own.buckets.owner_uid, exact=False)
+    owner = part.storage.find_owner(part.buckets.owner_uid, exact=False)
     wall = None if owner is None else owner.wall_bytes
-    if wall is not None and wall_bytes(own.tenant.storage.quota_bytes, own.platform) < wall:
+    if wall is not None and wall_bytes(part.tenant.storage.quota_bytes, part.platform) < wall:
         raise RemoteError(
-            f"{own.tenant.slug}: the part on {own.tenant.storage.platform} gets smaller, and {unseen.platform} "
+            f"{part.tenant.slug}: the part on {part.tenant.storage.platform} gets smaller, and {unseen.platform} "
             f"does not answer: {unseen.error}",
             "Nothing was changed: space is added to one part before it is taken from another. Run the same command "
             f"again when {unseen.platform} answers, or leave the sizes of the parts as they are until then.",
@@ -132,10 +147,7 @@ def _refuse_moving_space(own: OpenTenant, unseen: UnseenPart) -> None:
 
 def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     """Compare the file with live facts before any change; returns the existing buckets of the tenant's owner."""
-    rules.refuse_by_departure(opened.tenant, find_stage(opened.log), list_leaving_machines(opened.log))
-    rules.refuse_unsupported(opened.tenant)
-    rules.refuse_terms_ahead(opened.tenant, local_today(opened.tenant))
-    refuse_moved_copy(opened.tenant, find_copy_platform(opened.log))
+    _refuse_what_records_forbid(opened)
     owner = opened.storage.find_owner(opened.buckets.owner_uid)
     tenant = opened.tenant
     control = opened.secrets.find_control()
@@ -150,8 +162,26 @@ def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:
     rules.refuse_vanished_machines(tenant, owned, known_machines)
     existing = opened.buckets.snapshot(owned)
     rules.refuse_changed_agents(tenant, existing)
-    rules.refuse_abandoned_agents(tenant, list_former_agents(tenant, opened.log))
     return existing
+
+
+def refuse_for_a_part(opened: OpenTenant) -> None:
+    """Refuse the same for a command about one part: while the tenant's own platform is away, what records forbid."""
+    try:
+        refuse_what_rules_forbid(opened)
+    except PlatformAwayError:
+        if len(opened.parts) == 1:
+            raise
+        _refuse_what_records_forbid(opened)
+
+
+def _refuse_what_records_forbid(opened: OpenTenant) -> None:
+    tenant, log = opened.tenant, opened.log
+    rules.refuse_by_departure(tenant, find_stage(log), list_leaving_machines(log))
+    rules.refuse_unsupported(tenant)
+    rules.refuse_terms_ahead(tenant, local_today(tenant))
+    refuse_moved_copy(tenant, find_copy_platform(log))
+    rules.refuse_abandoned_agents(tenant, list_former_agents(tenant, log))
 
 
 def _has_owner(parts: Sequence[OpenTenant]) -> bool:

@@ -1,7 +1,7 @@
 """A tenant with parts on two platforms, one of which is away: what is seen goes on, and nobody calls the rest fine."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from coffre.cli.tenants.provisioning import _show_outcome
 from coffre.cli.words.plan import show_plan
 from coffre.errors import RefusedError, RemoteError
 from coffre.provisioning.inputs import compare_inputs
+from coffre.provisioning.terms.context import refuse_for_a_part, refuse_what_rules_forbid
 from coffre.provisioning.terms.done import MachineState
 from coffre.provisioning.terms.found import ChangeKind
 from coffre.records.facts.contract import QuotaChange
 from coffre.spec.loader import load_checkout
 from coffre.storage.values import PlatformAwayError
+from tests.doubles.storage import MemoryPlatform
 from tests.doubles.workshop import (
     CAISSE,
     COMPTA,
@@ -40,16 +42,25 @@ def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
 
 
 @contextmanager
-def vendor_away(mixed: Workshop) -> Iterator[None]:
-    """Have the vendor's service answer nothing for the time of the block, neither to Coffre nor to a stack."""
+def away(platform: MemoryPlatform, problem: RemoteError = SILENCE) -> Iterator[None]:
+    """Have a platform answer nothing for the time of the block, neither to Coffre nor to a stack."""
 
     def fail(*_: object, **__: object) -> None:
-        raise SILENCE
+        raise problem
 
+    answers = [name for name in dir(platform) if not name.startswith("_") and callable(getattr(platform, name))]
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("find_owner", "survey_user", "list_users", "suspend_user", "put", "find_made"):
-            patched.setattr(mixed.vendor, name, fail)
+        for name in answers:
+            patched.setattr(platform, name, fail)
         yield
+
+
+def vendor_away(mixed: Workshop) -> AbstractContextManager[None]:
+    return away(mixed.vendor)
+
+
+def own_away(mixed: Workshop) -> AbstractContextManager[None]:
+    return away(mixed.platform, PlatformAwayError("lab: no answer", "Run the same command again later."))
 
 
 def sizes(ours: int, vendors: int) -> dict[str, Any]:
@@ -201,3 +212,82 @@ def test_a_plan_that_saw_a_part_is_not_carried_out_without_it(mixed: Workshop) -
     with pytest.raises(RefusedError, match="vendor answers now"):
         mixed.apply(planned=blind)
     assert mixed.apply(planned=mixed.plan_exactly()).is_complete
+
+
+def test_a_plan_without_the_tenants_own_platform_has_the_vendors_part(
+    mixed: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed.apply()
+    machines = three_machines(**{"neuf-01": on_host("neuf-01")})
+    mixed.write_file(storage=sizes(6, 5), machines=machines, licences={"workstation": 4})
+    with own_away(mixed):
+        plan = mixed.plan()
+    assert [(each.kind, each.platform) for each in plan.storage] == [("OfferingItems", "vendor")]
+    assert [each.machine for each in plan.machines] == [OTHER]
+    assert (plan.steps, plan.access, plan.secrets_to_mint, plan.rotations) == ((), (), (), ())
+    assert [(each.platform, set(each.machines)) for each in plan.unseen] == [("lab", {"neuf-01", COMPTA, CAISSE})]
+    show_plan(plan)
+    said = capsys.readouterr().out
+    assert "part on lab: NOT compared" in said
+    assert "repository is gone" not in said
+
+
+def test_an_apply_without_the_tenants_own_platform_settles_the_vendors_part_alone(mixed: Workshop) -> None:
+    mixed.apply()
+    keys = dict(mixed.estate.secrets.control().machine_keys)
+    mixed.write_file(storage=sizes(6, 5))
+    with own_away(mixed):
+        outcome = mixed.apply()
+    found = {each.machine: each.state for each in outcome.machines}
+    assert found == {OTHER: MachineState.UNCHANGED, COMPTA: MachineState.PENDING, CAISSE: MachineState.PENDING}
+    assert [each.kind for each in outcome.storage] == ["OfferingItems"]
+    assert not outcome.is_complete
+    assert mixed.estate.secrets.control().machine_keys == keys
+    owner = mixed.vendor.find_owner(mixed.estate.buckets.owner_uid)
+    assert owner is not None
+    assert owner.wall_bytes == 5 * GIB
+    recorded = mixed.look(lambda opened: opened.log.last(QuotaChange))
+    assert recorded is not None
+    assert recorded.fact.quota_bytes == 10 * GIB
+    assert not is_as_applied(mixed)
+    assert mixed.apply().is_complete
+    assert is_as_applied(mixed)
+
+
+def test_a_machine_that_moves_to_a_bucket_keeps_everything_while_its_new_platform_is_away(mixed: Workshop) -> None:
+    """In the vendor's part it counts as retired: nothing of that may be carried out from there."""
+    mixed.apply()
+    moving = on_host(OTHER, moved_from={"agent": "acronis", "keep_until": "2099-12-31"})
+    mixed.write_file(machines=three_machines(**{OTHER: moving}))
+    assert mixed.apply().is_complete
+    keys = dict(mixed.estate.secrets.control().machine_keys)
+    assert OTHER in keys
+    with own_away(mixed):
+        assert "remove" not in {each.action for each in mixed.plan().machines}
+        assert states(mixed)[OTHER] is MachineState.PENDING
+    assert mixed.estate.secrets.control().machine_keys == keys
+    assert mixed.apply().is_complete
+
+
+def test_nothing_goes_on_while_nobody_answers(mixed: Workshop) -> None:
+    mixed.apply()
+    for command in (mixed.plan, mixed.apply):
+        with own_away(mixed), vendor_away(mixed), pytest.raises(RemoteError, match="lab: no answer"):
+            command()
+
+
+def test_space_is_not_taken_from_the_vendors_part_while_the_own_one_cannot_get_it(mixed: Workshop) -> None:
+    mixed.apply()
+    mixed.write_file(storage=sizes(7, 3))
+    with own_away(mixed), pytest.raises(RemoteError, match="the part on vendor gets smaller, and lab does not answer"):
+        mixed.apply()
+
+
+def test_a_vendors_machine_enrols_without_the_platform_that_it_does_not_use(mixed: Workshop) -> None:
+    mixed.apply()
+    with own_away(mixed):
+        mixed.look(refuse_for_a_part)
+        with pytest.raises(PlatformAwayError):
+            mixed.look(lambda opened: refuse_for_a_part(opened.parts[0]))
+    with vendor_away(mixed):
+        mixed.look(refuse_what_rules_forbid)
