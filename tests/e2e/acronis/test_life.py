@@ -14,6 +14,9 @@ from coffre.acronis.values.offering import ItemChange, hard_limit
 from coffre.acronis.values.tenants import TenantChange
 from coffre.provisioning.engine.stack import state_folder
 from coffre.spec.loader import load_checkout
+from coffre.spec.storage_platform import CephPlatform
+from coffre.spec.values.references import read_reference
+from coffre.storage.acronis.layout import external_id_of
 from tests.e2e.acronis.conftest import ATELIER, CAISSE, COMPTA, DURAND, GO, MARTIN, PLAN, VENDOR, VendorDesk
 from tests.stopping import Stopping
 
@@ -215,19 +218,44 @@ def unwilling(desk: VendorDesk) -> Iterator[None]:
 
 
 @contextmanager
+def other_settings(desk: VendorDesk, before: str, after: str) -> Iterator[None]:
+    """Have another text in platform.yaml for the time of the block."""
+    settings = desk.root / "platform.yaml"
+    text = settings.read_text(encoding="utf-8")
+    assert before in text
+    settings.write_text(text.replace(before, after), encoding="utf-8")
+    try:
+        yield
+    finally:
+        settings.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def dead_address(url: str) -> Iterator[str]:
+    """Give an address on the host of another one at which nobody listens."""
+    host = urlsplit(url).hostname
+    with socket.socket() as refusing:
+        refusing.bind((host, 0))  # and never listens
+        yield f"https://{host}:{refusing.getsockname()[1]}"
+
+
+@contextmanager
 def dead_port(desk: VendorDesk) -> Iterator[None]:
     """Have nobody listen where the vendor is."""
-    settings, address = desk.root / "platform.yaml", urlsplit(desk.cloud.url)
-    before = settings.read_text(encoding="utf-8")
-    with socket.socket() as refusing:
-        refusing.bind((address.hostname, 0))  # and never listens
-        dead = f"https://{address.hostname}:{refusing.getsockname()[1]}"
-        assert desk.cloud.url in before
-        settings.write_text(before.replace(desk.cloud.url, dead), encoding="utf-8")
-        try:
+    with dead_address(desk.cloud.url) as dead, other_settings(desk, desk.cloud.url, dead):
+        yield
+
+
+@contextmanager
+def dead_ceph(desk: VendorDesk) -> Iterator[None]:
+    """Have nobody listen where the tenant's own platform is."""
+    platform = load_checkout(desk.root).settings.platforms["lab"]
+    assert isinstance(platform, CephPlatform)
+    known = json.loads(read_reference(platform.endpoints, desk.root))
+    with dead_address(known["endpoint"]) as dead:
+        (desk.root / "dead.json").write_text(json.dumps({**known, "endpoint": dead}), encoding="utf-8")
+        with other_settings(desk, f"endpoints: {platform.endpoints}", "endpoints: file:dead.json"):
             yield
-        finally:
-            settings.write_text(before, encoding="utf-8")
 
 
 @pytest.mark.parametrize("away", [unwilling, dead_port])
@@ -257,6 +285,21 @@ def test_a_vendor_that_is_away_stops_nothing_of_the_tenants_other_part(desk: Ven
     [compared] = desk.json("plan", "--all", "--offline", "--json")[1:]
     assert (compared["tenant"], compared["standing"]) == (MARTIN, "event"), "not as it was applied"
     desk.change(MARTIN, storage=storage)
+    desk.coffre("apply", MARTIN, "--yes")
+    assert_settled(desk, MARTIN)
+
+
+def test_the_vendors_part_goes_on_while_the_tenants_own_platform_is_away(desk: VendorDesk) -> None:
+    with desk.client() as client:
+        client.tenants.disable(desk.customer(MARTIN).id)
+    with dead_ceph(desk):
+        said = desk.coffre("plan", MARTIN, expect=1, seconds=300).stdout
+        assert f"part on lab: NOT compared, nor are its machines ({COMPTA}): " in " ".join(said.split())
+        assert f"~ Customer {external_id_of(desk.read_file(MARTIN)['id'])} on {VENDOR}" in said
+        said = desk.coffre("apply", MARTIN, "--yes", expect=1, seconds=300).stdout
+        assert f"{COMPTA}: pending: lab does not answer" in " ".join(said.split())
+        assert f"{CAISSE}: unchanged" in " ".join(said.split())
+    assert desk.customer(MARTIN).enabled
     desk.coffre("apply", MARTIN, "--yes")
     assert_settled(desk, MARTIN)
 
