@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -238,7 +239,7 @@ def test_a_forecast_is_made_once_an_hour_and_anew_for_another_quota(workshop: Wo
     records = desk.desk.records
 
     def grow(days: int, step_bytes: int) -> None:
-        today = desk.now.date()
+        today = desk.now.astimezone(ZoneInfo(tenant.timezone)).date()
         records.record_usage(
             Usage(
                 tenant.id,
