@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from coffre.findings import Finding
-from coffre.records.activity import Usage
+from coffre.records.activity import Midnight, Usage
 from coffre.records.applied_files import AppliedFile
 from coffre.records.database.store import Records
 from coffre.records.database.supervision import WHOLE_TENANT, Noted
@@ -115,7 +115,13 @@ class KeptTenant:
             )
             for each, since, closed in self.findings
         ]
-        records.supervision.note([Noted(self.id, at, watched, kept)])
+        midnights = [
+            Midnight(
+                self.id, (now - timedelta(days=ago)).date(), size, size + self.older_bytes, now - timedelta(days=ago)
+            )
+            for ago, size in self.sizes.items()
+        ]
+        records.supervision.note([Noted(self.id, at, watched, kept, midnights=midnights)])
 
     def _append(self, records: Records, fact: Fact, at: datetime, machine: str | None = None) -> None:
         kind, details = kind_of(type(fact)), write_fact(fact)

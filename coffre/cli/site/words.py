@@ -13,6 +13,7 @@ from coffre.cli.words.supervision.french_findings import ACTIONS, ATTRIBUTIONS, 
 from coffre.cli.words.supervision.french_lines import say_restore
 from coffre.cli.words.supervision.why import STATUSES, say_licences, say_looked, say_machine, say_outlook
 from coffre.correspondence.french import count, format_day, format_moment, format_rounded_size, typeset
+from coffre.findings import FindingKind
 from coffre.operations.welcome import vendor_words
 from coffre.records.kept_findings import KeptFinding
 from coffre.spec.tenant import Tenant
@@ -59,6 +60,7 @@ _TO_CUSTOMER: Mapping[NextAction, str] = {
     NextAction.UPDATE_COFFRE: "SMILÉO examine ce constat",
     NextAction.FIND_OWNER: "SMILÉO établit à qui sont ces données",
     NextAction.RETIRE_OR_ROTATE: "SMILÉO voit avec vous si cette machine sert encore",
+    NextAction.LOOK_IN_PORTAL: "SMILÉO consulte la console de l’éditeur",
 }
 """What an operator does next, as the customer reads it where it is said otherwise to them."""
 _MONTHS = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()  # noqa: SIM905
@@ -279,9 +281,10 @@ def _list_meaning(kept: KeptFinding, audience: Audience) -> list[str]:
 
 
 def _list_care(kept: KeptFinding, timezone: str, now: datetime) -> list[str]:
-    """Return what people said about a finding; it is SMILÉO's own affair."""
+    """Return which part it is about, and what people said about a finding; it is SMILÉO's own affair."""
     silent = kept.silenced_until
     return [
+        f"partie sur {kept.place.detail}" if as_finding(kept).kind is FindingKind.PART_FULL else "",
         f"pris en charge par {kept.acknowledged_by}" if kept.acknowledged_at is not None else "",
         f"en sommeil jusqu’au {format_moment(silent, timezone)}" if silent is not None and now < silent else "",
         f"ticket {kept.ticket}" if kept.ticket else "",

@@ -36,6 +36,8 @@ class Consequence(StrEnum):
     """At the quota backups no longer run (articles 2 and 8)."""
     BACKUPS_WILL_STOP = "backups_will_stop"
     """They will, unless the customer orders more or deletes (articles 8 and 9)."""
+    PART_WILL_STOP = "part_will_stop"
+    """The machines of one part of the space will no longer back up; the sold quota is not reached (article 2)."""
     NO_RECENT_BACKUP = "no_recent_backup"
     """What changed since the last backup would be lost (article 15: no maximum loss is promised)."""
     RESTORE_MAY_FAIL = "restore_may_fail"
@@ -90,6 +92,10 @@ class NextAction(StrEnum):
     """Divide the sold quota differently among its parts, in the tenant file: no amendment is needed."""
     ORDER_LICENCES = "order_licences"
     """Order the licences that are missing, or retire machines."""
+    CALL_DISTRIBUTOR = "call_distributor"
+    """Call the distributor by whom the vendor's licences came, with the number of the order."""
+    CALL_EDITOR = "call_editor"
+    """Call the editor of the agent."""
     LOOK_IN_PORTAL = "look_in_portal"
     """Look in the vendor's portal."""
 
@@ -171,14 +177,14 @@ STANDINGS: Mapping[FindingKind, Standing] = {
     FindingKind.KEY_UNKNOWN: _ours(Severity.MAJOR, Consequence.FOREIGN_ACCESS, NextAction.RUN_APPLY),
     FindingKind.KEY_UNUSED: _ours(Severity.MINOR, Consequence.NONE, NextAction.RETIRE_OR_ROTATE),
     FindingKind.PART_NOT_SEEN: _ours(Severity.MAJOR, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
-    FindingKind.PART_FULL: _ours(Severity.MAJOR, Consequence.BACKUPS_WILL_STOP, NextAction.MOVE_QUOTA),
-    FindingKind.USE_NOT_TOLD: Standing(_VENDORS, None, Consequence.UNSUPERVISED, NextAction.CALL_HOST),
+    FindingKind.PART_FULL: _ours(Severity.MAJOR, Consequence.PART_WILL_STOP, NextAction.MOVE_QUOTA),
+    FindingKind.USE_NOT_TOLD: Standing(_VENDORS, None, Consequence.UNSUPERVISED, NextAction.CALL_EDITOR),
     FindingKind.VENDOR_ALERT: Standing(_OPEN, None, Consequence.NONE, NextAction.LOOK_IN_PORTAL),
     FindingKind.AGENT_OFFLINE: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.LOOK_AT_MACHINE),
     FindingKind.AGENT_GONE: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.RUN_APPLY),
     FindingKind.AGENT_NOT_DECLARED: Standing(_OPEN, None, Consequence.NONE, NextAction.FIND_OWNER),
     FindingKind.PLAN_MISSING: Standing(_OPEN, None, Consequence.NO_RECENT_BACKUP, NextAction.RUN_APPLY),
-    FindingKind.LICENCES_NOT_GRANTED: Standing(_VENDORS, None, Consequence.NO_RECENT_BACKUP, NextAction.CALL_HOST),
+    FindingKind.LICENCES_NOT_GRANTED: Standing(_VENDORS, None, Consequence.NONE, NextAction.CALL_DISTRIBUTOR),
     FindingKind.LICENCES_NOT_ORDERED: _ours(Severity.MINOR, Consequence.NONE, NextAction.ORDER_LICENCES),
     FindingKind.PLATFORM_AWAY: _ours(Severity.CRITICAL, Consequence.SERVICE_LEVEL, NextAction.CALL_HOST),
     FindingKind.CUSTOMER_NOT_TOLD: _ours(Severity.MINOR, Consequence.UNSUPERVISED, NextAction.CALL_CUSTOMER),

@@ -16,11 +16,13 @@ from coffre.records.facts.backups import Drilled
 from coffre.records.probes import ProbeSpan
 from tests.kept_tenants import GIB, KeptTenant, keep_passes, write_checkout
 from tests.prepared_command import prepared_command
+from tests.vendor_tenants import CONTRACT, PARTS, PLATFORMS
 
 DAY = timedelta(days=1)
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 LONG = "Établissements Montgolfier-Réveillon & Associés, société d’exploitation des moulins de la Haute-Ardèche"
+AT_BOTH = {"contract": CONTRACT, "storage": {"platform": "lab", "quota": "10 GiB", "parts": PARTS}}
 HOSTILE = "/srv/" + "données-" * 60 + "<script>document.title = 'x'</script>"
 
 
@@ -47,7 +49,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ],
             drills=[(4, Drilled(1, "s", ("a",))), (34, Drilled(1, "s", ("a",), ("a differs",)))],
         ),
-        KeptTenant("durand", "m4ple9x2ya", {"name": "Atelier Durand"}, sizes=dict.fromkeys(range(30), GIB)),
+        KeptTenant(
+            "durand",
+            "m4ple9x2ya",
+            {"name": "Atelier Durand", **AT_BOTH},
+            sizes=dict.fromkeys(range(30), GIB),
+            agents={"caisse-01": "acronis"},
+            platform=PLATFORMS,
+        ),
         KeptTenant("blanc", "z9y8x7w6v5", {"name": "Blanc"}, looked_ago=None),
     ]
     with Records.open(write_checkout(root), root) as records:
@@ -103,7 +112,13 @@ def visit(browser: Browser, file: Path, scheme: str, width: int, *, has_script: 
     return found
 
 
-PAGES = ("pages/index.html", "pages/clients/martin.html", "pages/clients/blanc.html", "customer/index.html")
+PAGES = (
+    "pages/index.html",
+    "pages/clients/martin.html",
+    "pages/clients/durand.html",
+    "pages/clients/blanc.html",
+    "customer/index.html",
+)
 
 
 @pytest.mark.parametrize("name", PAGES)

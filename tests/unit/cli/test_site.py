@@ -213,6 +213,10 @@ def test_the_forecast_ends_where_the_quota_is_reached_and_without_one_there_is_n
     assert float(ahead[0]) < float(ahead[1])
 
 
+FULL_PART = {"platform": "editor", "used_bytes": 39 * GIB // 10, "quota_bytes": 4 * GIB, "free_bytes": GIB}
+ALERT = {"type": "NoBackupForXDays", "severity": "critical", "count": 1, "since": None}
+
+
 @pytest.mark.parametrize("only", [None, "martin"])
 def test_a_page_says_what_the_contract_says_of_a_vendors_agent(tmp_path: Path, only: str | None) -> None:
     storage = {"platform": "editor", "quota": "10 GiB"}
@@ -248,8 +252,25 @@ def test_a_page_of_a_mixed_tenant_names_the_machines_of_the_vendor(tmp_path: Pat
         sizes={0: GIB},
         agents={"caisse-01": "acronis"},
         platform=PLATFORMS,
+        findings=[
+            (Finding(FindingKind.PART_FULL, None, FULL_PART), DAY, None),
+            (Finding(FindingKind.VENDOR_ALERT, "caisse-01", ALERT), DAY, None),
+            (
+                Finding(FindingKind.LICENCES_NOT_GRANTED, None, {"kind": "workstation", "granted": 1, "ordered": 2}),
+                DAY,
+                None,
+            ),
+        ],
     )
-    page = words(pages_of(tmp_path, tenant, only="martin")["index.html"])
+    (both := tmp_path / "operator").mkdir()
+    shown = words(pages_of(both, tenant)["clients/martin.html"])
+    assert "les sauvegardes des machines de cette partie s’arrêteront quand elle sera pleine" in shown
+    assert "partie sur editor" in shown
+    assert "SMILÉO s’adresse au distributeur" in shown
+    (own := tmp_path / "customer").mkdir()
+    page = words(pages_of(own, tenant, only="martin")["index.html"])
+    assert "partie sur" not in page
+    assert "SMILÉO consulte la console de l’éditeur" in page
     assert "Machines concernées : caisse-01. Les licences (1 poste) viennent de la commande CMD-88231" in page
     assert "Exercices de restauration" in page
     assert "anciennes versions" in page

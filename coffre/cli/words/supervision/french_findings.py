@@ -26,6 +26,8 @@ CONSEQUENCES: Mapping[Consequence, str] = {
     Consequence.NONE: "",
     Consequence.BACKUPS_STOP: "les sauvegardes ne s’exécutent plus (articles 2 et 8)",
     Consequence.BACKUPS_WILL_STOP: "les sauvegardes s’arrêteront quand l’espace sera plein (articles 2 et 8)",
+    Consequence.PART_WILL_STOP: "les sauvegardes des machines de cette partie s’arrêteront quand elle sera pleine "
+    "(article 2)",
     Consequence.NO_RECENT_BACKUP: "ce qui a changé depuis la dernière sauvegarde n’est pas protégé (article 15)",
     Consequence.RESTORE_MAY_FAIL: "une sauvegarde risque de ne pas pouvoir être restaurée (article 15)",
     Consequence.DELETED_BACKUP: "une sauvegarde supprimée est perdue après le délai de récupération (article 15)",
@@ -59,6 +61,8 @@ ACTIONS: Mapping[NextAction, str] = {
     NextAction.RUN_PROBES: "SMILÉO relance la mesure",
     NextAction.MOVE_QUOTA: "SMILÉO répartit autrement l’espace commandé, sans avenant",
     NextAction.ORDER_LICENCES: "SMILÉO commande les licences manquantes",
+    NextAction.CALL_DISTRIBUTOR: "SMILÉO s’adresse au distributeur",
+    NextAction.CALL_EDITOR: "SMILÉO s’adresse à l’éditeur",
     NextAction.LOOK_IN_PORTAL: "consulter la console de l’éditeur",
 }
 
