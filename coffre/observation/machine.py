@@ -29,11 +29,12 @@ from coffre.observation.sighting import Sighting
 from coffre.observation.stores import count_store
 from coffre.observation.upkeep import is_in_maintenance, judge_retention
 from coffre.orders.control import TenantOrders, find_gate_order
-from coffre.records.facts.agents import Install, OrdersWritten, Update
+from coffre.records.facts.agents import OrdersWritten
 from coffre.spec import naming
-from coffre.spec.tenant import Tenant
+from coffre.spec.tenant import AgentKind, Tenant
 from coffre.storage.driver import Bucket
 from coffre.storage.values import PlatformAwayError
+from coffre.tenant.estate.agents import find_deployment
 from coffre.tenant.estate.log import Log
 from coffre.tenant.estate.memory import TenantMemory
 from coffre.tenant.opening import OpenTenant
@@ -173,7 +174,9 @@ def _look(opened: OpenTenant, name: str, now: datetime) -> MachineLook:
         sum_up(FindingKind.APPLIED_SET_ASIDE, name, applied),
         sum_up(FindingKind.SNAPSHOT_TIME, name, seen.snapshots_aside),
         _judge_verification(name, status.verification),
-        () if machine.is_retired else judge_agent(name, last, _find_deployed(opened.log, name, generation), now),
+        ()
+        if machine.is_retired
+        else judge_agent(name, last, _find_deployed(opened.log, name, machine.agent, generation), now),
         () if machine.is_retired else judge_drills(name, history.drills, tenant.second_platform),
         judge_retention(tenant, opened.log, name, seen, store.stored_bytes, now),
         () if machine.is_retired else judge_gaps(find_wanted(opened.tenant, opened.log, name), last, seen.whole_at),
@@ -202,8 +205,8 @@ def _is_overdue(tenant: Tenant, log: Log, name: str, now: datetime, last_success
     return judge_duty(find_duty(tenant, log, name), last_success_at, now).finding is not None
 
 
-def _find_deployed(log: Log, name: str, generation: int | None) -> Deployed:
-    written, installed = log.last(OrdersWritten, name), log.last((Install, Update), name)
+def _find_deployed(log: Log, name: str, agent: AgentKind, generation: int | None) -> Deployed:
+    written, installed = log.last(OrdersWritten, name), find_deployment(log, name, agent)
     written_at = written.at if written is not None and written.fact.generation == generation else None
     return Deployed(generation, written_at, None if installed is None else installed.at, coffre.__version__)
 

@@ -52,7 +52,7 @@ def observe_copy(
     copied = opened.second_copy
     if copied is None:
         return None, ()
-    platform, in_need = copied.tenant.storage.platform, with_repository(opened.tenant.machines)
+    platform, in_need = copied.tenant.storage.platform, with_repository(opened.of_buckets.tenant.machines)
     runs = {name: _list_runs(opened.log, name, platform) for name in originals if name in in_need}
     try:
         existing = copied.buckets.existing().among(runs)

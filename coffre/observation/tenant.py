@@ -32,6 +32,7 @@ from coffre.spec.quota import beyond_wall_bytes, look_seconds, wall_bytes
 from coffre.spec.tenant import MachineKind, Tenant
 from coffre.storage.values import OwnerFacts
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
+from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.log import Log
 from coffre.tenant.opening import OpenTenant
 
@@ -134,9 +135,12 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     unheard = _list_unheard(opened, silent)
     in_buckets = opened.with_buckets
     is_all_seen = bool(existing) or (owner is not None and not with_bucket(tenant.machines))
-    in_need = with_bucket(tenant.machines)
+    in_need, left = with_bucket(tenant.machines), _look_at_left(opened, existing, now)
+    looks += [each for each in left if isinstance(each, MachineLook)]
+    findings += [finding for each in left for finding in (each.findings if isinstance(each, MachineLook) else (each,))]
+    is_all_seen = is_all_seen and len(looks) == len(left)
     for name in tenant.machines:
-        look = look_at_machine(opened, name, now) if existing.has(name) else None
+        look = look_at_machine(opened, name, now) if existing.has(name) and name in in_need else None
         if isinstance(look, MachineLook):
             looks.append(look)
             machines.append(look.status)
@@ -156,7 +160,7 @@ def observe(opened: OpenTenant, now: datetime) -> TenantObservation:
     switches = [look.is_suspended for look in looks if look.is_suspended is not None]
     if in_buckets is not None:
         room = room_of(in_buckets.tenant, in_buckets.platform)
-        findings += _judge_stores(tenant, opened.log, room, looks)
+        findings += _judge_stores(opened.of_buckets.tenant, opened.log, room, looks)
     findings += compare_second_counts(opened, [look.status.name for look in looks])
     parts_off = [
         each.suspended
@@ -241,6 +245,13 @@ def _describe_part(part: OpenTenant, owner: OwnerFacts | None, stored_bytes: int
         {name: each.granted for name, each in licences.items()},
         {name: each.used for name, each in licences.items()},
     )
+
+
+def _look_at_left(opened: OpenTenant, existing: ExistingBuckets, now: datetime) -> list[MachineLook | Finding]:
+    """Look at the buckets that machines left when they moved on to an agent without one."""
+    left, in_need = opened.of_buckets, with_bucket(opened.tenant.machines)
+    names = existing.among(each for each in with_bucket(left.tenant.machines) if each not in in_need)
+    return [look_at_machine(left, name, now) for name in names]
 
 
 def _judge_due_drill(opened: OpenTenant, look: MachineLook, now: datetime) -> list[Finding]:

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from coffre.agents.kinds import repositories_of
 from coffre.agents.repository import BucketStorage, Part, Remains, Repository, RepositoryLayout
 from coffre.records.facts.password_uses import PasswordReason, RoutineTask, RoutineUse
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket, Storage
 from coffre.storage.values import AccessKey, Endpoint
@@ -59,7 +60,7 @@ def _repository(
 ) -> Repository:
     bucket = buckets.open(machine)
     place = storage_of(storage.endpoint, bucket.name, buckets.owner_key(), password)
-    formats = repositories_of(machine, find_machine(tenant, machine))
+    formats = repositories_of(machine, find_machine(of_buckets(tenant), machine))
     return formats.open(place, cache_dir=cache_dir, look=lambda: look_at_remains(bucket, formats.layout))
 
 

@@ -28,6 +28,7 @@ from coffre.observation.upkeep import refuse_while_pruned
 from coffre.operations.repository import open_repository
 from coffre.records.facts.backups import PackFault
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
+from coffre.spec.parts import of_buckets
 from coffre.spec.platform import Verify
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket
@@ -35,6 +36,7 @@ from coffre.storage.values import ObjectFacts, PlatformAwayError
 from coffre.tenant.access import refuse_while_blocked
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.log import Log
+from coffre.tenant.lookup import find_machine
 from coffre.tenant.opening import OpenTenant
 from coffre.tenant.presence import refuse_unapplied
 from coffre.workspace.clock import utc_now
@@ -93,7 +95,7 @@ def verify(opened: OpenTenant, machine: str, on_progress: OnProgress, clock: Clo
     refuse_while_pruned(opened.log, machine)
     on_progress("checking the structure of the repository")
     problem, lost = _check_structure(opened, machine)
-    layout = layout_of(machine, opened.machine(machine))
+    layout = layout_of(machine, find_machine(of_buckets(opened.tenant), machine))
     packs = _Packs(opened.buckets.open(machine), layout)
     reading = _Reading(packs, opened.log, machine, clock, bounds_of(opened.checkout.settings.verify))
 

@@ -11,12 +11,12 @@ from coffre.agents.kinds import with_bucket
 from coffre.provisioning.enrolment.standing import EnrolmentStage
 from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
-from coffre.records.facts.agents import AgentDeployed
+from coffre.records.facts.agents import AgentDeployed, Removal
 from coffre.records.facts.enrolment import ConfigurationDelivered, EnrolmentInvited, EnrolmentRevoked
 from coffre.records.facts.registry import read_fact
 from coffre.spec import naming
 from coffre.spec.loader import Checkout
-from coffre.spec.tenant import Machine, PullConnection, Tenant, WinrmConnection
+from coffre.spec.tenant import AgentKind, Machine, PullConnection, Tenant, WinrmConnection
 from coffre.tenant.lookup import find_tenant
 from coffre.tenant.machines import find_connection, known_hosts_file
 from coffre.tenant.past import OnNotice, open_existing_records
@@ -77,7 +77,7 @@ def describe_machine(tenant: Tenant, name: str, events: Iterable[Event], now: da
     for event in past:
         if event.kind is EventKind.COMMISSIONED:
             commissioned_at = commissioned_at or event.at
-        if event.machine == name and event.kind in _RUNS:
+        if event.machine == name and event.kind in _RUNS and _is_of(event, machine.agent):
             last = event
     runs = None if last is None else read_fact(last)
     deployed = runs if isinstance(runs, AgentDeployed) else None
@@ -105,6 +105,12 @@ def describe_machine(tenant: Tenant, name: str, events: Iterable[Event], now: da
         enrolment=enrolment,
         invited_until=invited_until,
     )
+
+
+def _is_of(event: Event, agent: AgentKind) -> bool:
+    """Tell whether an event is of a kind of agent: a machine that moves to another one has both for a while. Pure."""
+    fact = read_fact(event)
+    return isinstance(fact, AgentDeployed | Removal) and fact.agent == agent.value
 
 
 def _judge_enrolment(facts: Sequence[object], now: datetime) -> tuple[EnrolmentStage, datetime | None]:

@@ -8,6 +8,7 @@ from coffre.agents.kinds import why_unsupported, with_bucket, with_repository
 from coffre.errors import RefusedError
 from coffre.records.facts.departure import Stage
 from coffre.spec import naming
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import AgentKind, Tenant, TenantStatus
 from coffre.tenant.departure import STILL_SERVED
 from coffre.tenant.estate.buckets import ExistingBuckets
@@ -55,10 +56,12 @@ def refuse_by_departure(tenant: Tenant, stage: Stage | None, leaving_machines: M
     if stage is not None and stage not in STILL_SERVED:
         raise RefusedError(f"{slug} is leaving: its service has ended (its departure is at {stage.value})", goes_on)
     for name, reached in leaving_machines.items():
-        if name in tenant.machines and reached is not Stage.RENOUNCED:
+        has_moved_on = reached is Stage.CLOSED and name not in with_bucket(of_buckets(tenant).machines)
+        if name in tenant.machines and reached is not Stage.RENOUNCED and not has_moved_on:
             raise RefusedError(
                 f"{slug}/{name}: the backups of this retired machine are being erased or gone (stage {reached.value})",
-                f"Finish with `coffre offboard {slug} --machine {name}`, then remove the machine from the file.",
+                f"Finish with `coffre offboard {slug} --machine {name}`, then remove the machine from the file, or its "
+                "`moved_from` if it has moved.",
             )
 
 
@@ -107,13 +110,13 @@ def _bucket_of(tenant: Tenant, machine: str) -> str:
 
 def refuse_changed_agents(tenant: Tenant, existing: ExistingBuckets) -> None:
     """Refuse a file that gives a machine with a bucket an agent that keeps none: its backups would be nobody's."""
-    in_need = with_bucket(tenant.machines)
+    in_need = with_bucket(of_buckets(tenant).machines)
     for name in existing.among(name for name in tenant.machines if name not in in_need):
         agent = tenant.machines[name].agent
         raise RefusedError(
             f"{tenant.slug}/{name} has backups in its bucket, but `agent: {agent}` stores none there",
-            "Write its earlier agent into the file again, with `retired:`, and add the machine under another name with "
-            "the new agent. Nothing was changed.",
+            "Write `moved_from: {agent: …, keep_until: DATE}` with its earlier agent beside `agent:`: that agent goes "
+            "once the new one has a good backup, and its backups stay until that day. Nothing was changed.",
         )
 
 

@@ -129,9 +129,12 @@ def _follow(after: Tenant, change: FileChange, delays: Offboarding) -> Iterator[
             yield Consequence(ConsequenceKind.STARTS_FROM_ZERO)
         case ChangeKind.MACHINE_RENAMED:
             yield Consequence(ConsequenceKind.STARTS_FROM_ZERO, change.subject)
-        case ChangeKind.MACHINE_ADDED | ChangeKind.MACHINE_CONNECTION | ChangeKind.MACHINE_BACK if _is_pulled(
-            after, change.subject
-        ):
+        case (
+            ChangeKind.MACHINE_ADDED
+            | ChangeKind.MACHINE_AGENT
+            | ChangeKind.MACHINE_CONNECTION
+            | ChangeKind.MACHINE_BACK
+        ) if _is_pulled(after, change.subject):
             yield Consequence(ConsequenceKind.MUST_ENROL, change.subject)
         case ChangeKind.MACHINE_RETIRED:
             yield Consequence(ConsequenceKind.LICENCE_FREED, change.subject, {"until": _text(change.after)})

@@ -105,7 +105,7 @@ class Retirement(FileModel):
 class MovedFrom(FileModel):
     """The agent that a machine had before: it goes once the new one has a good backup; its backups stay for a while."""
 
-    agent: Annotated[AgentKind, Field(description="The agent before: acronis")]
+    agent: Annotated[AgentKind, Field(description="The agent before: restic or acronis")]
     keep_until: Annotated[Day, Field(description="The day until which the backups of that agent stay")]
 
 

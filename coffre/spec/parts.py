@@ -1,11 +1,13 @@
 """The parts of a tenant's storage: one for each platform that its machines' agents back up to. Pure."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from coffre.spec.machine import AgentKind, Machine, Retirement
 from coffre.spec.storage_platform import BUCKETLESS, HOME_OF_AGENT, Platform
 from coffre.spec.tenant import Tenant
+
+TenantT = TypeVar("TenantT", bound=Tenant)
 
 
 class PartTenant(Tenant):
@@ -20,15 +22,38 @@ def is_home(agent: AgentKind, platform: Platform) -> bool:
     return platform.kind not in BUCKETLESS if home is None else platform.kind is home
 
 
-def _as_there(machine: Machine, platform: Platform) -> Machine | None:
+def leaves_bucket(machine: Machine) -> bool:
+    """Tell whether a machine moves from an agent with a bucket to that of a vendor."""
+    return machine.moved_from is not None and machine.moved_from.agent not in HOME_OF_AGENT
+
+
+def as_before(machine: Machine) -> Machine:
+    """Return a machine that moves with the agent before, which still backs it up."""
+    assert machine.moved_from is not None  # noqa: S101 - asked of machines that move only
+    return machine.model_copy(update={"agent": machine.moved_from.agent, "moved_from": None})
+
+
+def as_left(machine: Machine) -> Machine:
+    """Return a machine that moved as the agent before left it: retired, with the backups of that agent."""
+    assert machine.moved_from is not None  # noqa: S101 - asked of machines that move only
+    keep_until = machine.moved_from.keep_until
+    return as_before(machine).model_copy(update={"retired": Retirement(on=keep_until, keep_until=keep_until)})
+
+
+def of_buckets(tenant: TenantT) -> TenantT:
+    """Return a tenant as its buckets have it: a machine that moved on to an agent without one is retired there."""
+    left = {name: as_left(machine) for name, machine in tenant.machines.items() if leaves_bucket(machine)}
+    return tenant if not left else tenant.model_copy(update={"machines": {**tenant.machines, **left}})
+
+
+def _as_there(tenant: Tenant, name: str, platform: Platform) -> Machine | None:
     """Return a machine as a platform has it: retired there if its agent backs up elsewhere now; None if not there."""
-    if is_home(machine.agent, platform):
-        return machine
+    machine = tenant.machines[name]
+    for each in (machine, tenant.arriving.get(name)):
+        if each is not None and is_home(each.agent, platform):
+            return each
     moved = machine.moved_from
-    if moved is None or not is_home(moved.agent, platform):
-        return None
-    kept = Retirement(on=moved.keep_until, keep_until=moved.keep_until)
-    return machine.model_copy(update={"agent": moved.agent, "moved_from": None, "retired": kept})
+    return as_left(machine) if moved is not None and is_home(moved.agent, platform) else None
 
 
 def parts_of(tenant: Tenant, platforms: Mapping[str, Platform]) -> tuple[Tenant, ...]:
@@ -51,7 +76,7 @@ def _part_of(tenant: Tenant, name: str, platform: Platform) -> Tenant:
     storage = tenant.storage.model_copy(update=there if is_own else {**there, "second_copy": None})
     kind: type[Tenant] = Tenant if is_own else PartTenant
     fields = {field: getattr(tenant, field) for field in Tenant.model_fields}
-    machines = {each: found for each, machine in tenant.machines.items() if (found := _as_there(machine, platform))}
+    machines = {each: found for each in tenant.machines if (found := _as_there(tenant, each, platform))}
     licences = tenant.licences if part.licences is None else part.licences
     changed = {"storage": storage, "machines": machines, "licences": licences}
     return kind.model_construct(**{**fields, **changed}).with_frozen(tenant.frozen_machines & machines.keys())

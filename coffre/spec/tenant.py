@@ -1,6 +1,6 @@
 """The content of a tenant file, version 1."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
@@ -261,6 +261,7 @@ class Tenant(FileModel):
     plans: Annotated[dict[Name, Plan], Field(description="The backup plans by name")]
     machines: Annotated[dict[Name, Machine], Field(description="The machines by name")]
     _frozen: frozenset[str] = PrivateAttr(default=frozenset())
+    _arriving: dict[str, Machine] = PrivateAttr(default_factory=dict)
 
     @property
     def frozen_machines(self) -> frozenset[str]:
@@ -271,6 +272,26 @@ class Tenant(FileModel):
         """Return the tenant with the retention of these machines frozen."""
         found = self.model_copy()
         found._frozen = frozenset(machines)
+        return found
+
+    @property
+    def arriving(self) -> dict[str, Machine]:
+        """The machines that move, with the agent that arrives: the one before still backs them up, by the records.
+
+        In ``machines`` they have the one before. A tenant file has none.
+        """
+        return self._arriving
+
+    def with_arriving(self, before: Mapping[str, Machine]) -> Self:
+        """Return the tenant with these machines as they were ``before`` they move: their new agents arrive."""
+        found = self.model_copy(update={"machines": {**self.machines, **before}})
+        found._arriving = {name: self.machines[name] for name in before}
+        return found
+
+    def as_arrived(self) -> Self:
+        """Return the tenant with every machine as its file has it."""
+        found = self.model_copy(update={"machines": {**self.machines, **self._arriving}})
+        found._arriving = {}
         return found
 
     def keeps_all(self, machine: str) -> bool:

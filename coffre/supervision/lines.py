@@ -10,6 +10,7 @@ from coffre.records.database.store import Records
 from coffre.records.events import Event, EventKind
 from coffre.records.facts.backups import Drilled, Restored
 from coffre.records.facts.registry import read_as
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import Tenant
 from coffre.supervision.judge.restoring.restore_time import ENOUGH, RestoreTime, Sample, SampleKind, foresee_restore
 from coffre.supervision.observe.runs import unpack_runs
@@ -59,7 +60,7 @@ class TimedReadings:
         """
         own = self._read(tenant.id)
         found = []
-        for name in with_repository(tenant.machines):
+        for name in with_repository(of_buckets(tenant).machines):
             size = full_size(seen.get(name)) if size_bytes is None else size_bytes
             here, itself = Line(tenant.storage.platform), Line(tenant.storage.platform, name)
             samples: Sequence[Sample] = own.get(here, ())

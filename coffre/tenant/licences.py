@@ -24,6 +24,7 @@ def count_in_use(deployments: Sequence[RecordedFact[Fact]], at: datetime) -> Map
             continue
         if isinstance(each.fact, AgentDeployed):
             kinds[each.machine] = each.fact.licence or kinds.get(each.machine, "")
-        elif isinstance(each.fact, MachineRetired):
+        elif isinstance(each.fact, MachineRetired) and not each.fact.agent:
+            # A machine whose former agent alone retired has the other one, under the same licence.
             kinds.pop(each.machine, None)
     return dict(sorted(Counter(kind for kind in kinds.values() if kind).items()))

@@ -12,7 +12,7 @@ from coffre.records.database.location import exist_records
 from coffre.records.database.store import Records
 from coffre.secrets.store import OnNotice, SecretStore
 from coffre.spec.loader import Checkout
-from coffre.spec.parts import parts_of
+from coffre.spec.parts import of_buckets, parts_of
 from coffre.spec.storage_platform import Platform
 from coffre.spec.stores import find_s3_place
 from coffre.spec.tenant import Machine, Tenant
@@ -21,7 +21,7 @@ from coffre.storage.kinds import connect, driver_of
 from coffre.storage.platform import Capabilities, Survey
 from coffre.storage.stores import open_store
 from coffre.tenant.embedded import EmbeddedProof
-from coffre.tenant.estate.agents import TenantAgents
+from coffre.tenant.estate.agents import TenantAgents, find_arriving
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.estate.freezes import list_freezes
 from coffre.tenant.estate.log import TenantLog
@@ -108,6 +108,17 @@ class OpenTenant:
         )
 
     @property
+    def of_buckets(self) -> "OpenTenant":
+        """The tenant as its buckets have it: a machine that moved on to an agent without one is retired there."""
+        found = of_buckets(self.tenant)
+        return self if found is self.tenant else replace(self, tenant=found)
+
+    @property
+    def as_arrived(self) -> "OpenTenant":
+        """The tenant with every machine as its file has it, also where the agent before still serves."""
+        return replace(self, tenant=self.tenant.as_arrived())
+
+    @property
     def with_buckets(self) -> "OpenTenant | None":
         """The part whose machines have buckets; None for a tenant that has none anywhere."""
         return next((part for part in self.parts if part.capabilities.has_buckets), None)
@@ -132,6 +143,12 @@ class OpenTenant:
 
     def machine(self, name: str) -> Machine:
         return find_machine(self.tenant, name)
+
+
+def in_force(in_file: Tenant, log: TenantLog) -> Tenant:
+    """Return the tenant of a file under its log: the holds and frozen retentions, and the agents that still serve."""
+    held = under_recorded(in_file, list_recorded(log)).with_frozen(list_freezes(log))
+    return held.with_arriving(find_arriving(held, log))
 
 
 def open_secrets(checkout: Checkout, on_notice: OnNotice) -> SecretStore:
@@ -181,7 +198,7 @@ class TenantOpener:
         in_file = find_tenant(self._checkout, slug)
         kind = ReadAheadLog if is_look else TenantLog
         log = kind(in_file.id, in_file.slug, self._author, self._open_records, self._find_records)
-        tenant = under_recorded(in_file, list_recorded(log)).with_frozen(list_freezes(log))
+        tenant = in_force(in_file, log)
         if self._are_records_lost:
             self._on_notice(f"{LOST}; what is shown here as new or missing may not be")
         return OpenTenant(

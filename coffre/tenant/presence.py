@@ -8,6 +8,7 @@ from coffre.errors import RefusedError
 from coffre.records.facts.agents import Install, OrdersIssued, OrdersWritten
 from coffre.records.facts.contract import Commissioned
 from coffre.spec.access import HELD, find_reason
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import Tenant
 from coffre.tenant.departure import AFTER_ERASURE, find_stage
 from coffre.tenant.estate.buckets import TenantBuckets
@@ -22,7 +23,7 @@ def refuse_unapplied(tenant: Tenant, buckets: TenantBuckets, log: Log, machines:
     The tenant was never applied, or is erased, or its platform was lost: RefusedError says which, from the records,
     and what to do.
     """
-    in_need = with_bucket(tenant.machines)
+    in_need = with_bucket(of_buckets(tenant).machines)
     elsewhere = [name for name in machines if name not in in_need]
     if elsewhere:
         kinds = sorted({tenant.machines[name].agent.value for name in elsewhere})
@@ -71,7 +72,7 @@ def find_unapplied(
 
 def _list_missing(tenant: Tenant, buckets: TenantBuckets, log: Log, machines: Collection[str]) -> list[str]:
     """Return the machines among these that lack their bucket; RefusedError when the tenant has no bucket at all."""
-    existing, in_need = buckets.existing(), with_bucket(tenant.machines)
+    existing, in_need = buckets.existing(), with_bucket(of_buckets(tenant).machines)
     if in_need and not existing:
         raise _without_any(tenant, log)
     return [name for name in machines if name in in_need and not existing.has(name)]

@@ -8,7 +8,7 @@ from coffre.agents.kinds import find_statement, with_repository
 from coffre.agents.statement import VendorStatement
 from coffre.errors import RefusedError
 from coffre.spec.machine import Machine, MachineKind
-from coffre.spec.parts import is_home
+from coffre.spec.parts import is_home, of_buckets
 from coffre.spec.storage_platform import Platform
 from coffre.spec.tenant import Tenant
 from coffre.storage.kinds import driver_of
@@ -58,7 +58,7 @@ def find_outsider(tenant: Tenant, only: str | None = None) -> VendorStatement | 
 
     ``only`` is one machine, else all of the tenant's machines are meant.
     """
-    machines = {name: each for name, each in tenant.machines.items() if only is None or name == only}
+    machines = {name: each for name, each in of_buckets(tenant).machines.items() if only is None or name == only}
     if with_repository(machines):
         return None
     return next((found for each in machines.values() if (found := find_statement(each)) is not None), None)

@@ -11,10 +11,8 @@ from coffre.secrets.store import OnNotice
 from coffre.spec.loader import Checkout, reload_tenant
 from coffre.spec.platform import PlatformFile
 from coffre.spec.tenant import Tenant
-from coffre.tenant.estate.freezes import list_freezes
 from coffre.tenant.estate.log import TenantLog
-from coffre.tenant.holds import list_recorded, under_recorded
-from coffre.tenant.opening import OpenTenant
+from coffre.tenant.opening import OpenTenant, in_force
 from coffre.tenant.runs import recorded_in
 from coffre.workspace.locks import tenant_lock
 from tests.builders import PLATFORM
@@ -65,7 +63,7 @@ class InMemoryDesk:
         tenant = now.tenants[slug]
         with Records.open(checkout.settings.records, checkout.root) as records:
             log = log_of(tenant, records)
-            held = under_recorded(tenant, list_recorded(log)).with_frozen(list_freezes(log))
+            held = in_force(tenant, log)
             opened = open_in_memory(held, self.estate, log, checkout.root, checkout.settings, now.contents)
             yield replace(opened, on_notice=on_notice)
 

@@ -17,9 +17,7 @@ from coffre.storage.kinds import connect, driver_of
 from coffre.storage.platform import Survey
 from coffre.supervision import brake, rounds, watch
 from coffre.supervision.rounds import PassResult, Supervisor
-from coffre.tenant.estate.freezes import list_freezes
-from coffre.tenant.holds import list_recorded, under_recorded
-from coffre.tenant.opening import OpenTenant
+from coffre.tenant.opening import OpenTenant, in_force
 from tests.doubles.buckets import InMemoryEstate
 from tests.doubles.opening import log_of, open_in_memory
 
@@ -60,7 +58,7 @@ class _Opener:
         self.desk.opened.append(slug)
         tenant = self.checkout.tenants[slug]
         log = log_of(tenant, self.desk.records)
-        held = under_recorded(tenant, list_recorded(log)).with_frozen(list_freezes(log))
+        held = in_force(tenant, log)
         opened = open_in_memory(held, self.desk.estate, log, self.checkout.root, self.checkout.settings)
         return replace(opened, open_other=self.open_platform)
 

@@ -78,7 +78,7 @@ def list_snapshots(
 
     _refuse_outsider(context, tenant, machine)
     with open_tenant(open_checkout(context), tenant, output.warning) as opened:
-        names = [machine] if machine else list(with_repository(opened.tenant.machines))
+        names = [machine] if machine else list(with_repository(opened.of_buckets.tenant.machines))
         found = [each for name in names for each in list_aside(opened.tenant, opened.buckets, opened.log, name)]
     if as_json:
         output.result_json(found)

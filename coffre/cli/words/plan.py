@@ -235,6 +235,7 @@ _DIFFERENCES = {
     "plan": "another plan",
     "retired": "retired",
     "former_agent": "its former agent goes: the new one has a good backup",
+    "arriving_agent": "its new agent arrives beside the former one",
     "enrolment_needed": "waits for enrolment: `coffre enrol {machine} --output FOLDER`",
     "enrolment_begun": "waits for enrolment, which has begun: `coffre enrol {machine}` says how far it is",
 }

@@ -82,7 +82,9 @@ def _advance(departure: Departure, machine: str) -> Waiting | None:
         certificate = issue(opened, journal, journal.today)
         departure.documents += [str(certificate.pdf), str(certificate.json)]
         _enter(departure, Stage.CLOSED)
-        departure.say(f"remove {machine} from tenants/{opened.tenant.slug}.yaml now")
+        in_file = opened.checkout.tenants[opened.tenant.slug].machines[machine]
+        what = machine if in_file.is_retired else f"`moved_from` of {machine}"
+        departure.say(f"remove {what} from tenants/{opened.tenant.slug}.yaml now")
     return None
 
 

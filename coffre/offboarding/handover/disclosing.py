@@ -55,6 +55,7 @@ def disclose(opened: OpenTenant, reference: str, wanted: Return, seal: Seal, on_
     It is recorded before any read, and again when it is complete. The customer gets no letter: the authority decides
     whether the customer may be informed.
     """
+    opened = opened.of_buckets
     check_reference(reference)
     refuse_other_than_the_blocker(opened.tenant, opened.log, reference)
     machines = with_repository(opened.tenant.machines)

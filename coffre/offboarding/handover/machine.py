@@ -62,6 +62,7 @@ def return_machine(opened: OpenTenant, machine: str, wanted: Return, on_progress
     An interrupted return continues; a complete one is read back again. RefusedError before anything is written when
     there is no room, or the target contains something else.
     """
+    opened = opened.of_buckets
     refuse_while_blocked(opened.tenant)
     opened.machine(machine)
     return hand_over(opened, machine, wanted, AT_THE_END, on_progress)
@@ -140,6 +141,7 @@ def plan_return(opened: OpenTenant, wanted: Return, on_progress: OnProgress) -> 
 
     RefusedError when the target has no room for all of them together.
     """
+    opened = opened.of_buckets
     refuse_while_blocked(opened.tenant)
     target, staging = _written_folders(opened.tenant, opened.checkout, wanted)
     block_bytes = largest_block_bytes(*(each for each in (target, staging) if each is not None))

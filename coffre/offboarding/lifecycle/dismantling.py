@@ -36,11 +36,13 @@ def remove_agents(opened: OpenTenant, names: Sequence[str], on_progress: OnProgr
     standing = list_buckets(opened.tenant, opened.buckets)
     generations: dict[str, int | None] = {}
     for name in names:
-        if name in standing and not opened.machine(name).is_retired:
+        if name in standing and not opened.of_buckets.machine(name).is_retired:
             _tell_replaced(opened, name, on_progress)
             generations[name] = TenantOrders.of(opened).write(name, removes=True, replaces_foreign=True).generation
     results = _remove(opened, dict.fromkeys(names), on_progress)
-    former = {name: kind for name, kind in list_former_agents(opened.tenant, opened.log).items() if name in names}
+    arriving = {name: each.agent for name, each in opened.tenant.arriving.items()}
+    former = {**list_former_agents(opened.tenant, opened.log), **arriving}
+    former = {name: kind for name, kind in former.items() if name in names}
     for name, result in _remove(opened, former, on_progress).items():
         if result.ok:
             opened.log.append(Removal(result.changed, former[name].value), name)

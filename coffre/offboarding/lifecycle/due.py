@@ -15,6 +15,7 @@ from coffre.operations.holds.settle import describe_hold
 from coffre.records.facts.departure import Attested
 from coffre.spec.leaving import Choice, Leaving
 from coffre.spec.loader import Checkout, reload_tenant
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import Hold, Tenant
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.holds import combine, list_recorded
@@ -65,7 +66,7 @@ def list_unreturned(tenant: Tenant, journal: Journal) -> list[str]:
     if get_leaving(tenant).choice is Choice.ERASE:
         return []
     done = {each.machine for each in journal.read(Step.RETURNED, Returned)}
-    return [name for name in with_repository(tenant.machines) if name not in done]
+    return [name for name in with_repository(of_buckets(tenant).machines) if name not in done]
 
 
 def list_agents_left(tenant: Tenant, journal: Journal) -> list[str]:

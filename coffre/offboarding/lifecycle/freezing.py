@@ -6,6 +6,7 @@ from coffre.operations.access.gate import settle_gate
 from coffre.operations.access.suspension import set_suspension
 from coffre.spec import naming
 from coffre.spec.access import LEFT, find_reason
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.buckets import TenantBuckets
 from coffre.tenant.opening import OpenTenant
@@ -44,5 +45,5 @@ def thaw(opened: OpenTenant) -> None:
 
 def list_buckets(tenant: Tenant, buckets: TenantBuckets, *, in_service: bool = False) -> list[str]:
     """Return the machines of the file with a bucket on the platform, also retired ones unless ``in_service``."""
-    machines = tenant.active_machines() if in_service else tenant.machines
+    machines = of_buckets(tenant).active_machines() if in_service else tenant.machines
     return buckets.existing().among(machines)

@@ -108,7 +108,7 @@ def open_departure(
         refuse_moved_copy(opened.tenant, find_copy_platform(opened.log))
         journal = Journal(opened.log, read_today(opened.tenant, opened.embedded, asked_day), machine)
         journal.refuse_earlier_day()
-        yield Departure(opened, journal, manner)
+        yield Departure(opened if machine is None else opened.of_buckets, journal, manner)
 
 
 def offboard(checkout: Checkout, slug: str, asked_day: date | None, manner: Manner) -> DepartureOutcome:

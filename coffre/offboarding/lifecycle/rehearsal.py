@@ -158,7 +158,8 @@ class MachineRehearsal:
 
 def rehearse_machine(checkout: Checkout, slug: str, machine: str, asked_day: date | None) -> MachineRehearsal:
     """Return what the erasure of a retired machine's backups would erase, from live facts."""
-    with open_tenant(checkout, slug, lambda _: None) as opened:
+    with open_tenant(checkout, slug, lambda _: None) as found:
+        opened = found.of_buckets
         retirement = opened.machine(machine).retired
         if retirement is None:
             raise RefusedError(

@@ -71,7 +71,7 @@ def list_machines_to_copy(
         opened.machine(only)
         names = [only]
     else:
-        names = opened.buckets.existing().among(with_repository(opened.tenant.machines))
+        names = opened.buckets.existing().among(with_repository(opened.of_buckets.tenant.machines))
     refused = find_unapplied(copied.tenant, copied.buckets, copied.log, names)
     return [name for name in names if name not in refused], list(refused.values())
 
@@ -119,7 +119,7 @@ def _copy(
     done = copy_repository(
         source.buckets.open(machine),
         target.buckets.open(machine),
-        layout_of(machine, opened.machine(machine)),
+        layout_of(machine, opened.of_buckets.machine(machine)),
         Pace(None if wanted is None else wanted.bandwidth_bytes),
         on_progress=on_progress,
         note=note,

@@ -133,6 +133,7 @@ def restore_to_directory(opened: OpenTenant, wanted: RestoreSource, target: Path
 
     Nothing is ever overwritten: a directory with other content is refused.
     """
+    opened = opened.of_buckets
     refuse_while_blocked(opened.tenant)
     opened.machine(wanted.machine)
     refuse_unapplied(opened.tenant, opened.buckets, opened.log, [wanted.machine])
@@ -180,6 +181,7 @@ def restore_to_machine(
     """
     refuse_while_blocked(opened.tenant)
     refuse_target(opened.tenant, destination.machine)
+    opened = opened.of_buckets
     opened.machine(wanted.machine)
     refuse_unapplied(opened.tenant, opened.buckets, opened.log, [wanted.machine])
     key = _machine_key(opened.tenant, opened.secrets, wanted.machine)

@@ -14,6 +14,7 @@ from coffre.errors import UsageError
 from coffre.operations.acknowledge.acknowledge import SET_ASIDE, expect_no_more
 from coffre.records.facts.backups import SnapshotBroughtBack, SnapshotSetAside
 from coffre.spec import naming
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket
 from coffre.storage.values import ObjectFacts, QuotaExceededError
@@ -91,7 +92,7 @@ def list_aside_objects(bucket: Bucket, layout: RepositoryLayout) -> Sequence[Obj
 
 def list_aside(tenant: Tenant, buckets: TenantBuckets, log: TenantLog, machine: str) -> list[AsideSnapshot]:
     """Return the snapshots of a machine that are set aside, with their records."""
-    facts = find_machine(tenant, machine)
+    facts = find_machine(of_buckets(tenant), machine)
     refuse_unapplied(tenant, buckets, log, [machine])
     words = {each.fact.snapshot_id: each for each in log.list(SnapshotSetAside, machine)}
     found = []
@@ -117,7 +118,7 @@ class _Places:
 
 def _open(tenant: Tenant, buckets: TenantBuckets, log: TenantLog, machine: str) -> tuple[Bucket, _Places]:
     refuse_while_blocked(tenant)
-    facts = find_machine(tenant, machine)
+    facts = find_machine(of_buckets(tenant), machine)
     refuse_unapplied(tenant, buckets, log, [machine])
     return buckets.open(machine), _Places.of(layout_of(machine, facts))
 

@@ -13,6 +13,7 @@ from coffre.operations.repository import open_repository
 from coffre.operations.restore.versions import Comeback, UndeletePlan, list_later, part_foreign, plan_undelete
 from coffre.records.facts.backups import Undeleted
 from coffre.records.facts.password_uses import RoutineTask, RoutineUse
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import Tenant
 from coffre.storage.driver import Bucket
 from coffre.storage.values import ObjectVersion, QuotaExceededError
@@ -41,7 +42,7 @@ def look(
     find_machine(tenant, machine)
     refuse_unapplied(tenant, buckets, log, [machine])
     bucket = buckets.open(machine)
-    layout = layout_of(machine, find_machine(tenant, machine))
+    layout = layout_of(machine, find_machine(of_buckets(tenant), machine))
     versions, foreign = part_foreign(bucket.list_versions(layout.prefix), layout)
     unsound = [version.key for version in list_later(versions, at, layout) if not _is_sound(bucket, version, layout)]
     return plan_undelete(versions, at, layout, unsound=unsound, is_exact=is_exact, foreign=foreign)

@@ -68,7 +68,7 @@ def prune(opened: OpenTenant, machine: str, manner: Manner) -> MachinePrune:
     """
     tenant, log = opened.tenant, opened.log
     refuse_unprunable(tenant, log)
-    facts = opened.machine(machine)
+    facts = opened.of_buckets.machine(machine)
     if facts.is_retired:
         raise RefusedError(
             f"{tenant.slug}/{machine} is retired: its backups stay until {facts.retired and facts.retired.keep_until}",

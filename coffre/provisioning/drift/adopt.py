@@ -8,6 +8,7 @@ from coffre.agents.kinds import with_bucket
 from coffre.provisioning.drift.values import Drift, DriftKind
 from coffre.spec.judging import SourceFile, judge_tenant_file
 from coffre.spec.parsing.editing import Setting, show_change, write_setting
+from coffre.spec.parts import of_buckets
 from coffre.spec.quota import WallTerms, find_sold_bytes, wall_bytes
 from coffre.spec.tenant import Tenant, TenantStatus
 from coffre.spec.values.sizes import write_size
@@ -86,7 +87,7 @@ def _for_expiry(tenant: Tenant, drift: Sequence[Drift]) -> Iterator[tuple[Settin
     if not drift:
         return
     days = {_expiry_of(each) for each in drift}
-    is_whole = {each.machine for each in drift} == set(with_bucket(tenant.machines))
+    is_whole = {each.machine for each in drift} == set(with_bucket(of_buckets(tenant).machines))
     setting = Setting("storage", "undelete_days", str(days.pop())) if is_whole and len(days) == 1 else None
     yield setting, drift
 

@@ -23,13 +23,14 @@ from coffre.provisioning.terms.differences import (
     OrdersFieldDifference,
     UndeliveredDifference,
 )
-from coffre.records.facts.agents import AgentDeployed, Install, Update
+from coffre.records.facts.agents import AgentDeployed
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle, S3Key
 from coffre.secrets.minting import public_key_of
 from coffre.spec.access import find_reason
 from coffre.spec.tenant import PullConnection
 from coffre.storage.values import PlatformAwayError
+from coffre.tenant.estate.agents import find_deployment
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.estate.log import fact_of
 from coffre.tenant.opening import OpenTenant
@@ -62,7 +63,7 @@ def _compare(at: Context, name: str) -> Iterator[Drift | Unseen]:
     if driver_of(opened.machine(name)).needs_bucket and not at.existing.has(name):
         return  # that is drift of the storage
     try:
-        planned = deployment.compare_machine(at, name)
+        planned = deployment.compare_agent(at, name)
     except InvalidOrdersError as problem:
         yield Drift(DriftKind.ORDERS, name, problem.fault.value)
         return
@@ -77,7 +78,7 @@ def _compare(at: Context, name: str) -> Iterator[Drift | Unseen]:
         return
     # A machine fetches its orders by itself, of which the records know nothing: what it says is newer.
     known = {DriftKind.ORDERS_NOT_TAKEN}
-    installed = fact_of(opened.log.last((Install, Update), name))
+    installed = fact_of(find_deployment(opened.log, name, opened.machine(name).agent))
     if _has_taken_program(opened, name, said):
         known, installed = known | {DriftKind.AGENT_PROGRAM}, None
     yield from (each for each in found if each.what not in known)

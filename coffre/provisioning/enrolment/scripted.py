@@ -40,7 +40,8 @@ def make_script(checkout: Checkout, slug: str, machine: str, hours: int, on_noti
 
     RefusedError for a machine that needs none.
     """
-    with lock_recorded(checkout, slug, "enrol", on_notice) as opened:
+    with lock_recorded(checkout, slug, "enrol", on_notice) as found:
+        opened = found.as_arrived
         scripts, owner = _open_scripts(opened, machine), AgentOwner(opened.tenant.id, machine)
         refuse_not_enrolling(opened.tenant, machine)
         refuse_for_a_part(opened)
@@ -55,7 +56,8 @@ def make_script(checkout: Checkout, slug: str, machine: str, hours: int, on_noti
 def revoke_script(checkout: Checkout, slug: str, machine: str, reason: str, on_notice: OnNotice) -> None:
     """End a script that was not used. RefusedError when there is none."""
     check_reason(reason)
-    with lock_recorded(checkout, slug, "enrol", on_notice) as opened:
+    with lock_recorded(checkout, slug, "enrol", on_notice) as found:
+        opened = found.as_arrived
         scripts, open_one = _open_scripts(opened, machine), _find_open(opened, machine)
         if open_one is None:
             raise RefusedError(f"{slug}/{machine} has no usable script", "There is nothing to revoke.")
@@ -66,8 +68,10 @@ def revoke_script(checkout: Checkout, slug: str, machine: str, reason: str, on_n
 def look_at_script(opened: OpenTenant, machine: str) -> EnrolmentStanding:
     """Return how far a machine is by the records: `coffre apply` sees whether its agent is there."""
     stage = judge_stage(opened.log, machine, utc_now())
-    if find_deployed(opened.log, machine, opened.machine(machine).agent) is not None:
+    if find_deployed(opened.log, machine, opened.as_arrived.machine(machine).agent) is not None:
         stage = EnrolmentStage.ENROLLED
+    elif stage is EnrolmentStage.ENROLLED:  # with the agent before, which claimed its configuration
+        stage = EnrolmentStage.NOT_INVITED
     return EnrolmentStanding(machine, stage, find_invitation(opened.log, machine))
 
 

@@ -307,12 +307,19 @@ def _read_past(checkout: Checkout, identity: Identity, on_notice: OnNotice) -> P
             None if options is None else options.options,
             log.has(Commissioned),
             bool(list_recorded(log)),
-            {str(each.machine): (each.fact.on, each.fact.keep_until) for each in log.list(MachineRetired)},
+            {
+                str(each.machine): (each.fact.on, each.fact.keep_until)
+                for each in log.list(MachineRetired)
+                if not each.fact.agent
+            },
             _list_deployed(log),
         )
 
 
 def _list_deployed(log: TenantLog) -> dict[str, AgentDeployed]:
     """Return what is on each machine by the records."""
-    last = {str(each.machine): each.fact for each in log.list((Install, Update, Removal))}
-    return {name: fact for name, fact in last.items() if isinstance(fact, AgentDeployed)}
+    facts: tuple[type[AgentDeployed | Removal], ...] = (Install, Update, Removal)
+    last = {(str(each.machine), each.fact.agent): each for each in log.list(facts)}
+    standing = sorted(last.items(), key=lambda each: each[1].id or 0)
+    # A machine that moves to another agent has both for a while: the newer one is the file's.
+    return {name: each.fact for (name, _), each in standing if isinstance(each.fact, AgentDeployed)}

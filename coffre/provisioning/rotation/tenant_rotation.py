@@ -30,6 +30,7 @@ from coffre.secrets.identifiers import SecretId, describe
 from coffre.secrets.minting import public_key_of
 from coffre.secrets.rotations import KeyKind, Subject
 from coffre.spec import naming
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import Machine
 from coffre.tenant.estate.keys import access_key
 from coffre.tenant.opening import OpenTenant
@@ -248,7 +249,7 @@ class TenantRotation:
 
     def _with_buckets(self) -> Iterable[str]:
         """Return the machines whose buckets the owner's key must open, retired ones too."""
-        return self._opened.buckets.existing().among(with_bucket(self._opened.tenant.machines))
+        return self._opened.buckets.existing().among(with_bucket(of_buckets(self._opened.tenant).machines))
 
     def _machines(self) -> dict[str, Machine]:
         """Return the machines in service that have a bucket, and therefore a user and a key."""

@@ -1,5 +1,6 @@
 """The agents of all machines: what apply would do to each, and its state afterwards."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from coffre.provisioning.steps.agents import (
     leave,
     wanted_on,
 )
-from coffre.provisioning.steps.moves import is_former_due, remove_former_agents
+from coffre.provisioning.steps.moves import deploy_arriving, is_former_due, remove_former_agents
 from coffre.provisioning.steps.retirement import remove_agents
 from coffre.provisioning.steps.rotation import Resumed
 from coffre.provisioning.terms.context import Context
@@ -61,11 +62,31 @@ def look(at: Context) -> list[MachinePlan]:
 
 def look_at(at: Context, name: str) -> MachinePlan:
     """Return what would be done to one machine, by its records and the orders in its bucket."""
-    return replace(compare_machine(at, name), inputs_sha256=digest_inputs(at.opened, name))
+    digest = digest_inputs(at.opened, name)
+    if name in at.tenant.arriving:
+        both = f"{digest} {digest_inputs(at.opened.as_arrived, name)}"
+        digest = hashlib.sha256(both.encode()).hexdigest()
+    return replace(compare_machine(at, name), inputs_sha256=digest)
 
 
 def compare_machine(at: Context, name: str) -> MachinePlan:
     """Return the same without a digest of its inputs, which only a saved plan needs."""
+    plan = compare_agent(at, name)
+    more: tuple[Difference, ...] = ()
+    if name in at.tenant.arriving and not at.unseen:
+        new = compare_agent(replace(at, opened=at.opened.as_arrived), name)
+        more = () if new.action == "none" else (StateDifference(DifferenceKind.ARRIVING_AGENT), *new.differences)
+    elif plan.action != "install" and name in list_former_agents(at.tenant, at.opened.log) and is_former_due(at, name):
+        more = (StateDifference(DifferenceKind.FORMER_AGENT),)
+    if not more:
+        return plan
+    return replace(
+        plan, action="update" if plan.action == "none" else plan.action, differences=(*plan.differences, *more)
+    )
+
+
+def compare_agent(at: Context, name: str) -> MachinePlan:
+    """Return what would be done to the agent of the file; another one that the machine has is no part of it."""
     opened, intent = at.opened, at.intent
     machine = opened.machine(name)
     has_its_storage = at.existing.has(name) or not driver_of(machine).needs_bucket
@@ -86,8 +107,6 @@ def compare_machine(at: Context, name: str) -> MachinePlan:
         *_compare(orders, installed, wanted_on(opened, name, orders, find_kept_agent(opened, name))),
         *_compare_ways(find_way(opened.log, name), describe_way(opened.machine(name).connection)),
     )
-    if name in list_former_agents(at.tenant, opened.log) and is_former_due(at, name):
-        differences = (*differences, StateDifference(DifferenceKind.FORMER_AGENT))
     return MachinePlan(name, "update" if differences else "none", differences)
 
 
@@ -136,6 +155,8 @@ def do(
     active = at.tenant.active_machines()
     fit = [name for name in active if name not in initialised.refused and name not in at.unseen_machines]
     agents = _settle_agents(at, resumed, {name: ordered.orders.get(name) for name in fit})
+    if find_reason(at.tenant) is None:
+        agents = deploy_arriving(at, resumed.secrets, agents)
     waiting = _list_waiting(at, [*active, *removals.to_remove])
     done = [each for each in (*agents, *refused, *retired) if each.machine not in waiting]
     return Deployed((*remove_former_agents(at, tuple(done)), *waiting.values()))

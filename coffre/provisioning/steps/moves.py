@@ -8,22 +8,26 @@ from coffre.agents.driver import DeployResult, RemoveRequest
 from coffre.agents.kinds import driver_of
 from coffre.observation.sighting import look
 from coffre.provisioning.enrolment.scripted import forget_scripted
-from coffre.provisioning.steps.agents import target_of, way_to_agents
+from coffre.provisioning.steps.agents import deploy, target_of, way_to_agents
+from coffre.provisioning.steps.retirement import ask_its_word
 from coffre.provisioning.terms.context import Context
-from coffre.provisioning.terms.done import MachineOutcome, MachineState
+from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
 from coffre.records.facts.agents import Install, Removal, Update
+from coffre.spec.parts import leaves_bucket
 from coffre.spec.tenant import AgentKind, PullConnection
 from coffre.tenant.estate.agents import find_deployed, list_former_agents
+
+_QUIET = (MachineState.UNCHANGED, MachineState.RENEWED)
 
 
 def is_former_due(at: Context, name: str) -> bool:
     """Tell whether a machine needs its former agent no more: it is retired, or its new agent has a good backup.
 
-    A good backup is a successful run of the new agent whose snapshot is in the bucket; where the agent has no bucket,
-    its vendor is the one who says so.
+    A good backup is a successful run of the new agent whose snapshot is in the bucket. Where the new agent has no
+    bucket, its vendor said so (`terms/context`): until then the machine is in hand of the agent before.
     """
     opened, machine = at.opened, at.opened.machine(name)
-    if machine.is_retired:
+    if machine.is_retired or leaves_bucket(machine):
         return True
     installed = next(
         (each for each in opened.log.list((Install, Update), name) if each.fact.agent == machine.agent.value), None
@@ -60,8 +64,7 @@ def _remove(at: Context, names: list[str], kind: AgentKind) -> dict[str, DeployR
     requests = []
     for name in names:
         if isinstance(opened.machine(name).connection, PullConnection):
-            forgotten = forget_scripted(opened, name, kind)
-            results |= {} if forgotten is None else {name: forgotten}
+            results[name] = forget_scripted(opened, name, kind) or ask_its_word(opened, name)
         else:
             target = target_of(opened.tenant, opened.checkout, opened.platform, opened.secrets, name)
             requests.append(RemoveRequest(target))
@@ -74,7 +77,7 @@ def _judge(outcome: MachineOutcome, results: Mapping[str, DeployResult], kind: A
     if result is None or not outcome.is_complete:
         return outcome
     if result.ok:
-        is_quiet = outcome.state in (MachineState.UNCHANGED, MachineState.RENEWED)
+        is_quiet = outcome.state in _QUIET
         return replace(outcome, state=MachineState.UPDATED) if is_quiet else outcome
     why = f"its former agent ({kind.value}) was not removed: {result.message.removeprefix(f'{outcome.machine}: ')}"
     state = MachineState.PENDING if result.unreachable else MachineState.FAILED
@@ -83,4 +86,25 @@ def _judge(outcome: MachineOutcome, results: Mapping[str, DeployResult], kind: A
 
 def list_waiting(at: Context) -> list[str]:
     """Return the machines whose former agent stays until the new one has a good backup."""
-    return [name for name in list_former_agents(at.tenant, at.opened.log) if not is_former_due(at, name)]
+    former = list_former_agents(at.tenant, at.opened.log)
+    return [*at.tenant.arriving, *(name for name in former if not is_former_due(at, name))]
+
+
+def deploy_arriving(
+    at: Context, escrowed: Escrowed, outcomes: tuple[MachineOutcome, ...]
+) -> tuple[MachineOutcome, ...]:
+    """Install the agents that arrive on machines that move, beside the ones before, and return the outcomes of both."""
+    names = [each.machine for each in outcomes if each.machine in at.tenant.arriving]
+    if not names or at.unseen:  # nobody moves while a part does not answer
+        return outcomes
+    arrived = deploy(at.opened.as_arrived, escrowed, dict.fromkeys(names), at.on_progress, only=names)
+    of_new = {each.machine: each for each in arrived}
+    return tuple(_join(each, of_new[each.machine]) if each.machine in of_new else each for each in outcomes)
+
+
+def _join(before: MachineOutcome, new: MachineOutcome) -> MachineOutcome:
+    """Return what came of a machine with two agents: the one that is not well, else the one that was changed."""
+    if not before.is_complete:
+        return before
+    is_quiet = new.is_complete and new.state in _QUIET
+    return before if is_quiet else new

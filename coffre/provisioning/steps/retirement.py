@@ -34,6 +34,7 @@ from coffre.records.facts.enrolment import ConfigurationDelivered
 from coffre.secrets import rotations
 from coffre.secrets.bundles import ControlBundle
 from coffre.spec import naming
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import AgentKind, PullConnection, Tenant
 from coffre.tenant.estate.agents import find_deployed
 from coffre.tenant.estate.buckets import ExistingBuckets
@@ -46,8 +47,8 @@ OnProgress = Callable[[str], None]
 
 
 def list_retired(tenant: Tenant) -> list[str]:
-    """Return the retired machines of the file. Pure."""
-    return [name for name, machine in tenant.machines.items() if machine.is_retired]
+    """Return the retired machines of the file, those included that left their bucket for another agent. Pure."""
+    return [name for name, machine in of_buckets(tenant).machines.items() if machine.is_retired]
 
 
 def list_with_keys(tenant: Tenant, control: ControlBundle | None) -> list[str]:
@@ -59,7 +60,7 @@ def list_with_keys(tenant: Tenant, control: ControlBundle | None) -> list[str]:
 
 def list_leaving(tenant: Tenant, log: TenantLog, control: ControlBundle | None) -> list[str]:
     """Return the retired machines whose retirement is incomplete: they have a key, or need none and have an agent."""
-    with_keys, in_need = list_with_keys(tenant, control), with_bucket(tenant.machines)
+    with_keys, in_need = list_with_keys(tenant, control), with_bucket(of_buckets(tenant).machines)
     return [
         name for name in list_retired(tenant) if name in with_keys or (name not in in_need and has_agent(log, name))
     ]
@@ -72,13 +73,18 @@ def list_to_remove(tenant: Tenant, log: TenantLog, control: ControlBundle | None
     leaves files too.
     """
     fresh = list_with_keys(tenant, control)
-    return [name for name in list_retired(tenant) if name in fresh or has_agent(log, name)]
+    return [name for name in list_retired(tenant) if is_whole(tenant, name) and (name in fresh or has_agent(log, name))]
+
+
+def is_whole(tenant: Tenant, name: str) -> bool:
+    """Tell whether a machine retires with all its agents: one that moved keeps the other one (`steps/moves`). Pure."""
+    return tenant.machines[name].is_retired
 
 
 def list_standing(tenant: Tenant, log: TenantLog, owned_buckets: ExistingBuckets) -> list[str]:
     """Return the retired machines whose agent was installed and never removed; reading creates no records."""
     in_need = with_bucket(tenant.machines)
-    there = owned_buckets.among(name for name in list_retired(tenant) if name in in_need)
+    there = owned_buckets.among(name for name in list_retired(tenant) if name in in_need and is_whole(tenant, name))
     return [name for name in there if has_agent(log, name)]
 
 
@@ -93,13 +99,14 @@ def look(at: Context) -> list[MachinePlan]:
         return []
     leaving = list_leaving(at.opened.tenant, at.opened.log, at.opened.secrets.find_control())
     retired = StateDifference(DifferenceKind.RETIRED)
-    return [MachinePlan(name, "remove", (retired,)) for name in leaving]
+    # The plan of a machine that moved names its former agent (`steps/deployment`).
+    return [MachinePlan(name, "remove", (retired,)) for name in leaving if is_whole(at.tenant, name)]
 
 
 def order_removals(at: Context, escrowed: Escrowed, published: Published, shut_out: ShutOut) -> RemovalsOrdered:
     """Order the agents of machines that are being retired to remove themselves, while their keys can still read it."""
-    opened, control = at.opened, escrowed.control
-    to_remove = list_to_remove(opened.tenant, opened.log, control)
+    opened, control = at.opened.of_buckets, escrowed.control
+    to_remove = list_to_remove(at.tenant, opened.log, control)
     retired = {name: opened.machine(name) for name in list_with_keys(at.tenant, control)}
     for name in at.existing.among(with_orders(retired)):
         TenantOrders.of(opened).write(name, replaces_foreign=at.intent.replaces_orders)
@@ -111,7 +118,7 @@ def revoke(at: Context, escrowed: Escrowed, removals: RemovalsOrdered) -> KeysRe
 
     Retired machines have their last orders. May run twice.
     """
-    opened = at.opened
+    opened = at.opened.of_buckets
     if opened.capabilities.gives_keys:
         retired = {name: opened.machine(name) for name in list_retired(at.tenant)}
         for name in with_bucket(retired):
@@ -177,13 +184,12 @@ def remove_agents(opened: OpenTenant, machines: Collection[str], on_progress: On
     results: dict[str, DeployResult] = kinds.remove(
         opened.tenant.machines, requests, way_to_agents(opened, on_progress)
     )
-    results |= {name: _ask_its_word(opened, name) for name in machines if name not in reached}
-    return tuple(
-        _settle_removal(opened.tenant, opened.log, name, results.get(name)) for name in list_retired(opened.tenant)
-    )
+    results |= {name: ask_its_word(opened, name) for name in machines if name not in reached}
+    retired = [name for name in list_retired(opened.tenant) if is_whole(opened.tenant, name)]
+    return tuple(_settle_removal(opened.tenant, opened.log, name, results.get(name)) for name in retired)
 
 
-def _ask_its_word(opened: OpenTenant, name: str) -> DeployResult:
+def ask_its_word(opened: OpenTenant, name: str) -> DeployResult:
     """Return whether a machine that nobody can reach confirmed the removal of its agent, or its vendor removed it."""
     forgotten = forget_scripted(opened, name)
     if forgotten is not None:
@@ -243,7 +249,8 @@ def _record_retirement(tenant: Tenant, log: TenantLog, machine: str, access_key_
         is_of_this_time = access_key_id or installed is None or recorded.at >= installed.at
         if is_of_this_time:
             return
-    facts = find_machine(tenant, machine)
+    facts = of_buckets(tenant).machines[machine]
     assert facts.retired is not None  # noqa: S101 - asked of retired machines only
-    retirement = MachineRetired(facts.kind.value, facts.retired.on, facts.retired.keep_until, access_key_id)
-    log.append(retirement, machine)
+    agent = "" if is_whole(tenant, machine) else facts.agent.value
+    on = facts.retired.on if is_whole(tenant, machine) else local_today(tenant)
+    log.append(MachineRetired(facts.kind.value, on, facts.retired.keep_until, access_key_id, agent), machine)

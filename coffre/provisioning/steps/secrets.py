@@ -15,6 +15,7 @@ from coffre.secrets.bundles import ControlBundle, DataBundle
 from coffre.secrets.places import Places
 from coffre.secrets.sealed import SealedPassword
 from coffre.spec.loader import Checkout
+from coffre.spec.parts import of_buckets
 from coffre.spec.tenant import Tenant
 from coffre.storage.platform import PLACEHOLDER, KeyOrigin, TenantKeys, placeholder_keys
 from coffre.storage.values import AccessKey
@@ -113,7 +114,8 @@ def ensure_report_keys(tenant: Tenant, secrets: TenantSecrets, log: TenantLog, c
 def declared_keys(opened: OpenTenant, control: ControlBundle | None) -> TenantKeys:
     """Return the keys with which a tenant's stack is declared; none of the platform's own: no state may have these."""
     if not opened.capabilities.chooses_keys:
-        return placeholder_keys(opened.tenant, with_bucket(opened.tenant.machines))
+        tenant = of_buckets(opened.tenant)
+        return placeholder_keys(tenant, with_bucket(tenant.machines))
     return current_keys(opened.tenant, control)
 
 
@@ -122,6 +124,7 @@ def current_keys(tenant: Tenant, control: ControlBundle | None) -> TenantKeys:
 
     A key that is being replaced stays in the stack until it is condemned; meanwhile its successor exists beside it.
     """
+    tenant = of_buckets(tenant)
     if control is None:
         return placeholder_keys(tenant, with_bucket(tenant.machines))
     active = tenant.active_machines()

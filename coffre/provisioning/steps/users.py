@@ -7,6 +7,7 @@ from coffre.provisioning.steps.keys import list_users, name_of, uid_of
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Enabled, Keyed
 from coffre.provisioning.terms.found import OWNER, Change, ChangeKind
+from coffre.spec.parts import of_buckets
 
 
 def look(at: Context) -> list[Change]:
@@ -47,7 +48,7 @@ def _list_limited(at: Context) -> Iterator[tuple[str, str, str | None]]:
     owner = storage.survey_user(owner_uid)
     if owner is not None and owner.bucket_quota_bytes is not None:
         yield OWNER, owner_uid, None
-    for name in at.existing.among(with_bucket(at.tenant.machines)):
+    for name in at.existing.among(with_bucket(of_buckets(at.tenant).machines)):
         facts = at.opened.buckets.find_facts(name)
         if facts is not None and facts.quota_bytes is not None:
             yield name, owner_uid, facts.name

@@ -21,6 +21,7 @@ class DifferenceKind(StrEnum):
     CONNECTION = "connection"
     RETIRED = "retired"
     FORMER_AGENT = "former_agent"
+    ARRIVING_AGENT = "arriving_agent"
     """The machine moved to another agent, and has a good backup of it: the former one goes."""
     ENROLMENT_NEEDED = "enrolment_needed"
     """Nobody can reach the machine, and it is not invited, or its invitation ended."""
@@ -43,6 +44,7 @@ class StateDifference:
         DifferenceKind.PLAN,
         DifferenceKind.RETIRED,
         DifferenceKind.FORMER_AGENT,
+        DifferenceKind.ARRIVING_AGENT,
         DifferenceKind.ENROLMENT_NEEDED,
         DifferenceKind.ENROLMENT_BEGUN,
     ]

@@ -51,13 +51,15 @@ class Removal(Fact):
 class MachineRetired(Fact):
     """A machine was retired: its key is deleted, and its backups are kept until a day.
 
-    ``access_key_id`` is empty for an agent without a key.
+    ``access_key_id`` is empty for an agent without a key. ``agent`` is the kind that alone retired, on a machine that
+    moves to another one; empty for the whole machine.
     """
 
     licence: str
     on: date
     keep_until: date
     access_key_id: str
+    agent: Annotated[str, OPTIONAL] = ""
 
 
 @dataclass(frozen=True)

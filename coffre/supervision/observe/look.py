@@ -114,7 +114,8 @@ def look_at_tenant(
     unseen: set[str] = set()
     looks: dict[str, MachineLook] = {}
     suspicions: dict[str, Suspicion] = {}
-    in_need = with_bucket(tenant.machines)
+    as_left = opened.of_buckets
+    in_need = with_bucket(as_left.tenant.machines)
     for name, heard in _hear_all(opened, parts, remembered, now).items():
         if isinstance(heard, SeenMachine):
             machines[name] = heard
@@ -129,19 +130,19 @@ def look_at_tenant(
             continue
         kept = None if is_whole else _unchanged(remembered.get(name), found)
         if kept is None:
-            look = look_at_machine(opened, name, now)
+            look = look_at_machine(as_left, name, now)
             if isinstance(look, Finding):
                 findings.append(look)
                 unseen.add(name)
                 continue
             looks[name] = look
             was = recall_machine(remembered.get(name))
-            kept, suspicion = look_for_attack(
-                opened, name, look, _seen(look, now, was), was, (weakened or {}).get(name), now
-            )
-            kept = _follow_sizes(opened, name, kept, was, look, now)
+            kept, suspicion = _read(opened, name, look, was, (weakened or {}).get(name), now)
             if suspicion is not None:
                 suspicions[name] = suspicion
+            watched[name] = remember_machine(now, found.mark, kept)
+        if name in machines:
+            kept = _with_bucket_of(machines[name], kept)
             watched[name] = remember_machine(now, found.mark, kept)
         machines[name] = kept
         findings += [*recall_findings(name, kept.findings), *judge_jumps(name, kept.jumps, now)]
@@ -241,8 +242,9 @@ def _hear_all(
     in_need = with_bucket(opened.tenant.machines)
     for part in opened.parts:
         look = by_platform.get(part.tenant.storage.platform)
-        for name in part.tenant.machines:
-            if name not in in_need:  # one that moves to a bucket is read there
+        for name, machine in part.tenant.machines.items():
+            # One that moves to a bucket is read there; one that left a bucket is heard where its new agent is.
+            if name not in in_need and machine.agent is opened.machine(name).agent:
                 found[name] = _hear_of_part(opened, name, look, recall_machine(remembered.get(name)), now)
     return found
 
@@ -289,6 +291,34 @@ def _seen(look: MachineLook, now: datetime, before: SeenMachine | None) -> SeenM
         known_since=now if before is None else before.known_since or now,
         first_backup_at=look.history.first_backup_at,
         drilled_at=look.history.last_at,
+    )
+
+
+def _read(
+    opened: OpenTenant,
+    name: str,
+    look: MachineLook,
+    before: SeenMachine | None,
+    weakened: Weakened | None,
+    now: datetime,
+) -> tuple[SeenMachine, Suspicion | None]:
+    """Return what a look at a bucket showed, and the attack that it looks like; nobody writes to one that was left."""
+    seen = _seen(look, now, before)
+    if name not in with_bucket(opened.tenant.machines):
+        return seen, None
+    seen, suspicion = look_for_attack(opened, name, look, seen, before, weakened, now)
+    return _follow_sizes(opened, name, seen, before, look, now), suspicion
+
+
+def _with_bucket_of(heard: SeenMachine, left: SeenMachine) -> SeenMachine:
+    """Return what the new agent of a machine says, with what the agent before left in its bucket."""
+    return replace(
+        heard,
+        current_bytes=left.current_bytes,
+        repository_bytes=left.repository_bytes,
+        stored_bytes=left.stored_bytes,
+        objects=left.objects,
+        findings=left.findings,
     )
 
 

@@ -8,10 +8,10 @@ from coffre.agents.home import AgentEntry, AgentHome, AgentOwner
 from coffre.agents.kinds import DRIVERS
 from coffre.records.facts.agents import AgentDeployed, Install, MachineRetired, Removal, Update
 from coffre.records.facts.fact import Fact
-from coffre.spec.parts import is_home
+from coffre.spec.parts import as_before, is_home, leaves_bucket
 from coffre.spec.storage_platform import Platform
-from coffre.spec.tenant import AgentKind, PullConnection, Tenant
-from coffre.tenant.estate.log import Log, fact_of
+from coffre.spec.tenant import AgentKind, Machine, PullConnection, Tenant
+from coffre.tenant.estate.log import Log, RecordedFact, fact_of
 from coffre.tenant.lookup import find_machine
 
 _LIFE = (Install, Update, Removal, MachineRetired)
@@ -81,17 +81,36 @@ def find_deployed(log: Log, machine: str, kind: AgentKind) -> AgentDeployed | No
 
 
 def list_former_agents(tenant: Tenant, log: Log) -> dict[str, AgentKind]:
-    """Return the machines that have an agent of another kind than the file's by the records, with that kind."""
+    """Return the machines that have an agent of another kind than the file's by the records, with that kind.
+
+    A retired one is among them until it is removed.
+    """
+    facts: tuple[type[AgentDeployed | Removal], ...] = (Install, Update, Removal)
+    last = {(each.machine, each.fact.agent): each.fact for each in log.list(facts)}
     return {
         name: kind
         for name, machine in tenant.machines.items()
+        if name not in tenant.arriving  # both agents are the file's
         for kind in AgentKind
-        if kind is not machine.agent and find_deployed(log, name, kind) is not None
+        if kind is not machine.agent and isinstance(last.get((name, kind.value)), AgentDeployed)
     }
 
 
+def find_deployment(log: Log, machine: str, kind: AgentKind) -> RecordedFact[AgentDeployed] | None:
+    """Return the last installation or update of an agent of a kind; None when it was never installed."""
+    facts: tuple[type[AgentDeployed], ...] = (Install, Update)
+    return next((each for each in reversed(log.list(facts, machine)) if each.fact.agent == kind.value), None)
+
+
+def find_arriving(tenant: Tenant, log: Log) -> dict[str, Machine]:
+    """Return the machines whose new agent arrives, as they were before: that agent still serves, by the records."""
+    moving = {name: each for name, each in tenant.active_machines().items() if leaves_bucket(each)}
+    before = {name: as_before(machine) for name, machine in moving.items()}
+    return {name: each for name, each in before.items() if find_deployed(log, name, each.agent) is not None}
+
+
 def _is_of(fact: Fact, kind: AgentKind) -> bool:
-    # The retirement of a machine is recorded as its key is deleted: of a kind with a bucket.
     if isinstance(fact, AgentDeployed | Removal):
         return fact.agent == kind.value
+    # The retirement of a machine is recorded as its key is deleted: of a kind with a bucket.
     return DRIVERS[kind].needs_bucket

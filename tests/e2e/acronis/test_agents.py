@@ -13,10 +13,12 @@ from coffre.toolchain import sha256_file
 from tests.acronis.answers.downloads import FILES, FOLDER
 from tests.acronis.installer import make_installer
 from tests.e2e.acronis.conftest import ATELIER, CAISSE, DURAND, MARTIN, VENDOR, VendorDesk
+from tests.e2e.departure import AUTHOR, VERIFIER, Leaver
 
 HOSTS = {ATELIER: "atelier-01.durand.example", CAISSE: "caisse-01.martin.example"}
 NEWER = "26.3.4"
 MIRRORED = "26.4.0"
+KEPT_UNTIL, AFTER = "2026-12-31", "2027-01-01"
 RETIRED = {"on": "2026-11-01", "keep_until": "2027-11-01"}
 
 
@@ -99,6 +101,52 @@ def test_a_machine_moves_to_coffres_own_agent_and_keeps_the_former_one_until_its
     look = "ls -d /etc/coffre-acronis /usr/lib/Acronis /etc/coffre 2>/dev/null; true"
     assert desk.on_machine(HOSTS[CAISSE], look).split() == ["/etc/coffre"]
     assert machine_plan(desk, MARTIN, CAISSE)["action"] == "none"
+
+
+def test_a_machine_moves_to_the_vendors_agent_and_its_bucket_is_retired_after_the_first_good_backup(
+    desk: VendorDesk, tmp_path: Path
+) -> None:
+    change_machine(desk, MARTIN, CAISSE, agent="acronis", moved_from={"agent": "restic", "keep_until": KEPT_UNTIL})
+    assert [each["kind"] for each in machine_plan(desk, MARTIN, CAISSE)["differences"]][:1] == ["arriving_agent"]
+    desk.coffre("apply", MARTIN, "--yes")
+    look = "ls -d /etc/coffre-acronis /etc/coffre 2>/dev/null; true"
+    assert desk.on_machine(HOSTS[CAISSE], look).split() == ["/etc/coffre", "/etc/coffre-acronis"]
+    assert "moves from another agent" in " ".join(desk.coffre("plan", MARTIN).stdout.split())
+    assert "success" in desk.coffre("backup", MARTIN, "--machine", CAISSE).stdout, "the agent before still serves"
+    [agent] = agents_of(desk, MARTIN)
+    with desk.client() as client:  # the vendor keeps the machine of the agent that was removed
+        machines = list(client.within(desk.customer(MARTIN).id).agents.list_machines())
+    [resource] = [each for each in machines if each.agent_id == agent.id]
+    desk.cloud.tell("back_up", resource_id=str(resource.id), size_bytes=1000)
+    assert [each["kind"] for each in machine_plan(desk, MARTIN, CAISSE)["differences"]] == ["former_agent"]
+    desk.coffre("apply", MARTIN, "--yes")
+    assert desk.on_machine(HOSTS[CAISSE], look).split() == ["/etc/coffre-acronis"]
+    assert [each.online for each in agents_of(desk, MARTIN)] == [True]
+    assert machine_plan(desk, MARTIN, CAISSE)["action"] == "none"
+    [status] = desk.json("status", MARTIN, "--json")
+    [seen] = [each for each in status["machines"] if each["name"] == CAISSE]
+    assert (seen["agent"], seen["last_result"], seen["retired"]) == ("acronis", "success", None)
+    desk.coffre("restore", MARTIN, "--machine", CAISSE, "--to", str(tmp_path / "restored"))
+    assert any((tmp_path / "restored").iterdir()), "the backups of the agent before can be restored"
+
+
+def test_the_bucket_that_it_left_ends_as_a_retired_machine_s_and_the_machine_goes_on(desk: VendorDesk) -> None:
+    leaver = Leaver(desk, MARTIN)
+    leaver.commit(AUTHOR, f"{CAISSE} has moved")
+    early = leaver.offboard(KEPT_UNTIL, "--machine", CAISSE, "--yes", expect=4)
+    assert f"are kept until {KEPT_UNTIL}" in " ".join(early.output.split())
+    shown = leaver.offboard(AFTER, "--machine", CAISSE, "--yes").stdout
+    assert "bucket deleted" in shown
+    leaver.offboard(AFTER, "--machine", CAISSE, "--verify", actor=VERIFIER)
+    ended = leaver.offboard(AFTER, "--machine", CAISSE, "--yes").stdout
+    assert f"remove `moved_from` of {CAISSE} from" in " ".join(ended.split())
+    assert len(leaver.documents("certificat*.pdf")) == 1
+    refused = desk.coffre("apply", MARTIN, "--yes", expect=4)
+    assert "`moved_from`" in refused.output
+    change_machine(desk, MARTIN, CAISSE, moved_from=None)
+    desk.coffre("apply", MARTIN, "--yes")
+    assert [each.online for each in agents_of(desk, MARTIN)] == [True]
+    assert desk.json("plan", MARTIN, "--json")[0]["is_needed"] is False
 
 
 def test_a_retired_machine_is_unregistered_and_uninstalled(desk: VendorDesk) -> None:

@@ -79,6 +79,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     StateDifference(DifferenceKind.PLAN),
     StateDifference(DifferenceKind.RETIRED),
     StateDifference(DifferenceKind.FORMER_AGENT),
+    StateDifference(DifferenceKind.ARRIVING_AGENT),
     StateDifference(DifferenceKind.ENROLMENT_NEEDED),
     StateDifference(DifferenceKind.ENROLMENT_BEGUN),
 )

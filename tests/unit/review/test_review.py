@@ -283,6 +283,9 @@ def test_dates_costs_and_losses_follow_from_a_change() -> None:
     enrols = [Consequence(ConsequenceKind.MUST_ENROL, "compta-01")]
     assert follows(machine(), machine(connection={"via": "pull"})) == enrols
     assert follows(machine(connection={"via": "pull"}), machine(connection={"via": "pull"}, os="macos")) == []
+    assert enrols[0] in follows(
+        machine(connection={"via": "pull"}), machine(connection={"via": "pull"}, agent="acronis")
+    )
     renamed = tenant(machines={"new-01": machine().machines["compta-01"].model_dump()}, plans={"office": PLAN})
     assert Consequence(ConsequenceKind.STARTS_FROM_ZERO, "new-01") in follows(machine(), renamed)
 

@@ -1,13 +1,14 @@
 """The parts of a tenant's storage: nothing of it is lost or counted twice, whatever its machines are."""
 
 from collections import Counter
+from datetime import date
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coffre.spec.machine import AgentKind
-from coffre.spec.parts import PartTenant, is_home, parts_of
+from coffre.spec.parts import PartTenant, as_before, is_home, of_buckets, parts_of
 from coffre.spec.platform import PlatformFile
 from coffre.spec.storage_platform import BUCKETLESS
 from coffre.spec.tenant import Tenant
@@ -75,3 +76,21 @@ def test_every_agent_has_one_kind_of_home() -> None:
         homes = {name: is_home(agent, platform) for name, platform in HOMES.items()}
         assert sum(homes.values()) == 1, homes
         assert homes["editor"] is (HOMES["editor"].kind in BUCKETLESS and agent is AgentKind.ACRONIS)
+
+
+def test_a_machine_whose_new_agent_arrives_is_in_both_parts_and_afterwards_its_bucket_is_retired() -> None:
+    machines = list_machines({"compta-01": "acronis", "caisse-01": "acronis"})
+    machines["compta-01"]["moved_from"] = {"agent": "restic", "keep_until": "2027-03-31"}
+    in_file = mixed_tenant(machines=machines)
+    arriving = in_file.with_arriving({"compta-01": as_before(in_file.machines["compta-01"])})
+    own, other = parts_of(arriving, HOMES)
+    assert (own.machines["compta-01"].agent, own.machines["compta-01"].is_retired) == (AgentKind.RESTIC, False)
+    assert other.machines["compta-01"] == in_file.machines["compta-01"]
+    assert of_buckets(arriving) is arriving
+    assert arriving.with_frozen({"compta-01"}).as_arrived().machines == in_file.machines
+    own, other = parts_of(in_file, HOMES)
+    left = own.machines["compta-01"]
+    assert (left.agent, left.retired and left.retired.keep_until) == (AgentKind.RESTIC, date(2027, 3, 31))
+    assert other.machines["compta-01"].agent is AgentKind.ACRONIS
+    assert of_buckets(in_file).machines["compta-01"] == left
+    assert of_buckets(in_file).machines["caisse-01"] == in_file.machines["caisse-01"]

@@ -119,7 +119,9 @@ def desk(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watchi
 
 
 def kinds(desk: Watching) -> list[tuple[str, str, str]]:
-    found = desk.desk.records.supervision.list_findings()
+    """Return the findings; whether a backup is late meanwhile depends on the day on which the test runs."""
+    listed = desk.desk.records.supervision.list_findings()
+    found = [each for each in listed if each.place.kind != FindingKind.BACKUP_LATE.value]
     return [(each.place.kind, each.place.machine, each.place.platform) for each in found]
 
 

@@ -24,3 +24,13 @@ def test_a_licence_is_in_use_from_the_deployment_until_the_retirement() -> None:
     assert count_in_use(found, NOON) == {"workstation": 1}
     assert count_in_use(found, NOON + DAY) == {"server": 1, "workstation": 1}
     assert count_in_use(found, NOON + 2 * DAY) == {"server": 1}
+
+
+def test_a_machine_whose_former_agent_alone_retired_keeps_its_licence() -> None:
+    log = InMemoryLog(clock=lambda: NOON)
+    log.append(Install("workstation", generation=1), "pc-1")
+    log.append(Install("workstation", generation=0, agent="acronis"), "pc-1")
+    log.append(MachineRetired("workstation", date(2026, 11, 25), date(2027, 1, 1), "K", "restic"), "pc-1")
+    assert count_in_use(list_deployments(log), NOON) == {"workstation": 1}
+    log.append(MachineRetired("workstation", date(2026, 11, 25), date(2027, 1, 1), ""), "pc-1")
+    assert count_in_use(list_deployments(log), NOON) == {}
