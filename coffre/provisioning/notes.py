@@ -76,7 +76,7 @@ def note_retired(tenant: Tenant, today: date) -> tuple[Note, ...]:
 def note_licences(tenant: Tenant) -> tuple[Note, ...]:
     """Name the machines that the editor of their agent counts otherwise than the file sells them. Pure."""
     notes: list[Note] = []
-    for name, machine in tenant.active_machines().items():
+    for name, machine in tenant.as_arrived().active_machines().items():
         statement = find_statement(machine)
         licence = None if statement is None else statement.find_other_licence(machine)
         if statement is not None and licence is not None:

@@ -124,7 +124,7 @@ def revoke(at: Context, escrowed: Escrowed, removals: RemovalsOrdered) -> KeysRe
         for name in with_bucket(retired):
             uid = naming.machine_uid(opened.tenant, name)
             for access_key_id in opened.storage.list_key_ids(uid):
-                at.on_progress(f"{name} is retired: deleting its access key {access_key_id}")
+                at.on_progress(f"{name} backs up there no more: deleting its access key {access_key_id}")
                 opened.storage.delete_key(uid, access_key_id)
     return KeysRevoked()
 
@@ -138,13 +138,14 @@ def forget(at: Context, escrowed: Escrowed, provisioned: Provisioned) -> Forgott
     opened, control = at.opened, escrowed.control
     names = list_with_keys(opened.tenant, control)
     for name in names:
-        at.on_progress(f"{name} is retired: deleting its user and key")
+        why = "is retired" if is_whole(opened.tenant, name) else "has moved to another agent"
+        at.on_progress(f"{name} {why}: deleting its user and key")
         uid = naming.machine_uid(opened.tenant, name)
         opened.storage.delete_user(uid)
         left = opened.storage.list_key_ids(uid)
         if left:
             raise RemoteError(
-                f"{opened.tenant.slug}/{name} is retired, but the platform still has its access key {', '.join(left)}",
+                f"{opened.tenant.slug}/{name} {why}, but the platform still has its access key {', '.join(left)}",
                 "Run the same command again. If the key is still there, delete the user on the platform.",
             )
         key = control.machine_keys.get(name) or control.old_machine_keys[name]
