@@ -12,10 +12,10 @@ from coffre.provisioning.steps.agents import deploy, target_of, way_to_agents
 from coffre.provisioning.steps.retirement import ask_its_word
 from coffre.provisioning.terms.context import Context
 from coffre.provisioning.terms.done import Escrowed, MachineOutcome, MachineState
-from coffre.records.facts.agents import Install, Removal, Update
+from coffre.records.facts.agents import Removal
 from coffre.spec.parts import leaves_bucket
 from coffre.spec.tenant import AgentKind, PullConnection
-from coffre.tenant.estate.agents import find_deployed, list_former_agents
+from coffre.tenant.estate.agents import find_installation, list_former_agents
 
 _QUIET = (MachineState.UNCHANGED, MachineState.RENEWED)
 
@@ -29,12 +29,8 @@ def is_former_due(at: Context, name: str) -> bool:
     opened, machine = at.opened, at.opened.machine(name)
     if machine.is_retired or leaves_bucket(machine):
         return True
-    installed = next(
-        (each for each in opened.log.list((Install, Update), name) if each.fact.agent == machine.agent.value), None
-    )
-    if installed is None or find_deployed(opened.log, name, machine.agent) is None:
-        return False
-    if not driver_of(machine).needs_bucket or not at.existing.has(name):
+    installed = find_installation(opened.log, name, machine.agent)
+    if installed is None or not driver_of(machine).needs_bucket or not at.existing.has(name):
         return False
     seen = look(opened.tenant, opened.buckets, opened.secrets, opened.memory, name)
     success = seen.reported.success

@@ -8,13 +8,12 @@ from coffre.errors import ExpectedError, RemoteError
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement
 from coffre.provisioning import rules
 from coffre.provisioning.terms.found import UnseenPart
-from coffre.records.facts.agents import Install, Update
 from coffre.spec.parts import machines_of
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.storage.values import PlatformAwayError
 from coffre.tenant.departure import find_stage, list_leaving_machines
-from coffre.tenant.estate.agents import find_deployed, list_former_agents
+from coffre.tenant.estate.agents import find_installation, list_former_agents
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.lookup import local_today
 from coffre.tenant.opening import OpenTenant
@@ -163,9 +162,8 @@ def has_arrived(opened: OpenTenant, name: str) -> bool:
     False as well while the vendor cannot be asked: the agent before goes on.
     """
     kind = opened.tenant.arriving[name].agent
-    deployed = (each for each in opened.log.list((Install, Update), name) if each.fact.agent == kind.value)
-    installed = next(deployed, None)
-    if installed is None or find_deployed(opened.log, name, kind) is None:
+    installed = find_installation(opened.log, name, kind)
+    if installed is None:
         return False
     try:
         success = opened.as_arrived.agents.open(name).hear(AgentOwner(opened.tenant.id, name)).success

@@ -102,6 +102,16 @@ def find_deployment(log: Log, machine: str, kind: AgentKind) -> RecordedFact[Age
     return next((each for each in reversed(log.list(facts, machine)) if each.fact.agent == kind.value), None)
 
 
+def find_installation(log: Log, machine: str, kind: AgentKind) -> RecordedFact[Install] | None:
+    """Return the installation of the agent of a kind that a machine has by the records; None without one.
+
+    An earlier one of the same kind, which was removed since, does not count.
+    """
+    if find_deployed(log, machine, kind) is None:
+        return None
+    return next((each for each in reversed(log.list(Install, machine)) if each.fact.agent == kind.value), None)
+
+
 def find_arriving(tenant: Tenant, log: Log) -> dict[str, Machine]:
     """Return the machines whose new agent arrives, as they were before: that agent still serves, by the records."""
     moving = {name: each for name, each in tenant.active_machines().items() if leaves_bucket(each)}
