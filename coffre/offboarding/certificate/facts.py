@@ -73,6 +73,7 @@ class Sources:
     ``signers`` are the SHA-256 of the signing certificates, leaf first. ``who`` are the proved people;
     ``is_block_approved`` tells whether the `leaving:` block of the calendar is still the approved one, ``has_copy``
     whether a platform ever had storage of a second copy, ``has_advice`` whether the customer was advised or warned.
+    ``moved_to`` is the editor whose agent backs the machine up now.
     """
 
     number: str
@@ -92,6 +93,7 @@ class Sources:
     is_block_approved: bool = True
     has_copy: bool = False
     has_advice: bool = False
+    moved_to: str | None = None
 
 
 def build_facts(sources: Sources) -> CertificateFacts:
@@ -244,6 +246,8 @@ def _basis(sources: Sources) -> Basis:
         retirement = machine.retired if machine is not None else None
         if retirement is None:
             return Basis()
+        if sources.moved_to is not None:
+            return Basis(kept_until=retirement.keep_until, moved_to=sources.moved_to)
         return Basis(retired_on=retirement.on, kept_until=retirement.keep_until)
     approved = _find(sources, Step.APPROVED, Approved)
     if leaving is None:

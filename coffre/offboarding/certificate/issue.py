@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import coffre
+from coffre.agents.kinds import find_statement
 from coffre.anchors.anchoring import AnchorPlace, sign_records
 from coffre.correspondence.documents import tenant_folder
 from coffre.errors import ExpectedError, RefusedError
@@ -26,6 +27,7 @@ from coffre.secrets.store import OnNotice, SecretStore
 from coffre.signing.seals.keys import CertifiedKey, name_signer
 from coffre.signing.seals.sealed_pdf import seal_pdf
 from coffre.spec.loader import Checkout
+from coffre.spec.parts import leaves_bucket
 from coffre.spec.tenant import Tenant
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.opening import OpenTenant
@@ -81,7 +83,17 @@ def _sources(opened: OpenTenant, journal: Journal, today: date, key: CertifiedKe
         is_block_approved=_is_block_approved(opened.tenant, opened.checkout, people, journal),
         has_copy=find_copy_platform(opened.log) is not None,
         has_advice=any(event.kind in {EventKind.ADVICE_GIVEN, EventKind.MESSAGE_SENT} for event in events),
+        moved_to=_find_new_editor(opened.checkout.tenants[opened.tenant.slug], journal.machine),
     )
+
+
+def _find_new_editor(in_file: Tenant, name: str | None) -> str | None:
+    """Return the editor whose agent backs a machine up now that moved there; None for one that is retired."""
+    machine = None if name is None else in_file.machines.get(name)
+    if machine is None or machine.is_retired or not leaves_bucket(machine):
+        return None
+    statement = find_statement(machine)
+    return None if statement is None else statement.editor
 
 
 def _is_block_approved(tenant: Tenant, checkout: Checkout, people: People, journal: Journal) -> bool:

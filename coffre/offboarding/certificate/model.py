@@ -99,7 +99,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Basis:
-    """The reason for the erasure. For a retired machine: the days of its retirement; the rest is for a departure."""
+    """The reason for the erasure. For a retired machine: the days of its retirement; the rest is for a departure.
+
+    ``moved_to`` is the editor whose agent backs the machine up now: it moved there, and those backups go on.
+    """
 
     choice: str | None = None
     requested_by: str | None = None
@@ -111,6 +114,7 @@ class Basis:
     calendar: tuple[Day, ...] = ()
     retired_on: date | None = None
     kept_until: date | None = None
+    moved_to: Annotated[str | None, OPTIONAL] = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 import yaml
 from coffre_lab.lab import Lab
@@ -140,7 +141,11 @@ def test_the_bucket_that_it_left_ends_as_a_retired_machine_s_and_the_machine_goe
     leaver.offboard(AFTER, "--machine", CAISSE, "--verify", actor=VERIFIER)
     ended = leaver.offboard(AFTER, "--machine", CAISSE, "--yes").stdout
     assert f"remove `moved_from` of {CAISSE} from" in " ".join(ended.split())
-    assert len(leaver.documents("certificat*.pdf")) == 1
+    [certificate] = leaver.documents("certificat*.pdf")
+    said = " ".join(" ".join(page.extract_text() for page in pypdf.PdfReader(certificate).pages).split())
+    assert "faites par son agent précédent" in said
+    assert "par l’agent de l’éditeur Acronis ne sont pas visées par le présent certificat" in said
+    assert "Retrait de la machine" not in said
     refused = desk.coffre("apply", MARTIN, "--yes", expect=4)
     assert "`moved_from`" in refused.output
     change_machine(desk, MARTIN, CAISSE, moved_from=None)
