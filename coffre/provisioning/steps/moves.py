@@ -24,7 +24,7 @@ def is_former_due(at: Context, name: str) -> bool:
     """Tell whether a machine needs its former agent no more: it is retired, or its new agent has a good backup.
 
     A good backup is a successful run of the new agent whose snapshot is in the bucket. Where the new agent has no
-    bucket, its vendor said so (`terms/context`): until then the machine is in hand of the agent before.
+    bucket, its vendor said so (`terms/arrivals`): until then the machine is in hand of the agent before.
     """
     opened, machine = at.opened, at.opened.machine(name)
     if machine.is_retired or leaves_bucket(machine):

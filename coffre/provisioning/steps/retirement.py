@@ -47,20 +47,25 @@ OnProgress = Callable[[str], None]
 
 
 def list_retired(tenant: Tenant) -> list[str]:
-    """Return the retired machines of the file, those included that left their bucket for another agent. Pure."""
-    return [name for name, machine in of_buckets(tenant).machines.items() if machine.is_retired]
+    """Return the retired machines of the file. Pure."""
+    return [name for name, machine in tenant.machines.items() if machine.is_retired]
+
+
+def list_keyless(tenant: Tenant) -> list[str]:
+    """Return the machines that need no key any more: retired, or moved to an agent without a bucket. Pure."""
+    return list_retired(of_buckets(tenant))
 
 
 def list_with_keys(tenant: Tenant, control: ControlBundle | None) -> list[str]:
-    """Return the retired machines whose retirement is incomplete: they still have a key. Pure."""
+    """Return the machines that still have a key and need none any more. Pure."""
     if control is None:
         return []
-    return [name for name in list_retired(tenant) if name in control.machine_keys or name in control.old_machine_keys]
+    return [name for name in list_keyless(tenant) if name in control.machine_keys or name in control.old_machine_keys]
 
 
 def list_leaving(tenant: Tenant, log: TenantLog, control: ControlBundle | None) -> list[str]:
     """Return the retired machines whose retirement is incomplete: they have a key, or need none and have an agent."""
-    with_keys, in_need = list_with_keys(tenant, control), with_bucket(of_buckets(tenant).machines)
+    with_keys, in_need = list_with_keys(tenant, control), with_bucket(tenant.machines)
     return [
         name for name in list_retired(tenant) if name in with_keys or (name not in in_need and has_agent(log, name))
     ]
@@ -73,18 +78,13 @@ def list_to_remove(tenant: Tenant, log: TenantLog, control: ControlBundle | None
     leaves files too.
     """
     fresh = list_with_keys(tenant, control)
-    return [name for name in list_retired(tenant) if is_whole(tenant, name) and (name in fresh or has_agent(log, name))]
-
-
-def is_whole(tenant: Tenant, name: str) -> bool:
-    """Tell whether a machine retires with all its agents: one that moved keeps the other one (`steps/moves`). Pure."""
-    return tenant.machines[name].is_retired
+    return [name for name in list_retired(tenant) if name in fresh or has_agent(log, name)]
 
 
 def list_standing(tenant: Tenant, log: TenantLog, owned_buckets: ExistingBuckets) -> list[str]:
     """Return the retired machines whose agent was installed and never removed; reading creates no records."""
     in_need = with_bucket(tenant.machines)
-    there = owned_buckets.among(name for name in list_retired(tenant) if name in in_need and is_whole(tenant, name))
+    there = owned_buckets.among(name for name in list_retired(tenant) if name in in_need)
     return [name for name in there if has_agent(log, name)]
 
 
@@ -99,8 +99,7 @@ def look(at: Context) -> list[MachinePlan]:
         return []
     leaving = list_leaving(at.opened.tenant, at.opened.log, at.opened.secrets.find_control())
     retired = StateDifference(DifferenceKind.RETIRED)
-    # The plan of a machine that moved names its former agent (`steps/deployment`).
-    return [MachinePlan(name, "remove", (retired,)) for name in leaving if is_whole(at.tenant, name)]
+    return [MachinePlan(name, "remove", (retired,)) for name in leaving]
 
 
 def order_removals(at: Context, escrowed: Escrowed, published: Published, shut_out: ShutOut) -> RemovalsOrdered:
@@ -120,7 +119,7 @@ def revoke(at: Context, escrowed: Escrowed, removals: RemovalsOrdered) -> KeysRe
     """
     opened = at.opened.of_buckets
     if opened.capabilities.gives_keys:
-        retired = {name: opened.machine(name) for name in list_retired(at.tenant)}
+        retired = {name: opened.machine(name) for name in list_keyless(at.tenant)}
         for name in with_bucket(retired):
             uid = naming.machine_uid(opened.tenant, name)
             for access_key_id in opened.storage.list_key_ids(uid):
@@ -138,7 +137,7 @@ def forget(at: Context, escrowed: Escrowed, provisioned: Provisioned) -> Forgott
     opened, control = at.opened, escrowed.control
     names = list_with_keys(opened.tenant, control)
     for name in names:
-        why = "is retired" if is_whole(opened.tenant, name) else "has moved to another agent"
+        why = "is retired" if opened.machine(name).is_retired else "has moved to another agent"
         at.on_progress(f"{name} {why}: deleting its user and key")
         uid = naming.machine_uid(opened.tenant, name)
         opened.storage.delete_user(uid)
@@ -186,8 +185,9 @@ def remove_agents(opened: OpenTenant, machines: Collection[str], on_progress: On
         opened.tenant.machines, requests, way_to_agents(opened, on_progress)
     )
     results |= {name: ask_its_word(opened, name) for name in machines if name not in reached}
-    retired = [name for name in list_retired(opened.tenant) if is_whole(opened.tenant, name)]
-    return tuple(_settle_removal(opened.tenant, opened.log, name, results.get(name)) for name in retired)
+    return tuple(
+        _settle_removal(opened.tenant, opened.log, name, results.get(name)) for name in list_retired(opened.tenant)
+    )
 
 
 def ask_its_word(opened: OpenTenant, name: str) -> DeployResult:
@@ -251,7 +251,8 @@ def _record_retirement(tenant: Tenant, log: TenantLog, machine: str, access_key_
         if is_of_this_time:
             return
     facts = of_buckets(tenant).machines[machine]
-    assert facts.retired is not None  # noqa: S101 - asked of retired machines only
-    agent = "" if is_whole(tenant, machine) else facts.agent.value
-    on = facts.retired.on if is_whole(tenant, machine) else local_today(tenant)
+    assert facts.retired is not None  # noqa: S101 - asked of retired machines, and of those that left their bucket
+    on, agent = facts.retired.on, ""
+    if not find_machine(tenant, machine).is_retired:
+        on, agent = local_today(tenant), facts.agent.value  # that agent alone retires
     log.append(MachineRetired(facts.kind.value, on, facts.retired.keep_until, access_key_id, agent), machine)

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from coffre.agents.home import AgentOwner
-from coffre.errors import ExpectedError, RemoteError
+from coffre.errors import RemoteError
 from coffre.operations.acknowledge.replaced_machine import NO_REPLACEMENT, Replacement
 from coffre.provisioning import rules
+from coffre.provisioning.terms.arrivals import settle_arrivals
 from coffre.provisioning.terms.found import UnseenPart
 from coffre.spec.parts import machines_of
 from coffre.spec.quota import wall_bytes
 from coffre.spec.tenant import Tenant
 from coffre.storage.values import PlatformAwayError
 from coffre.tenant.departure import find_stage, list_leaving_machines
-from coffre.tenant.estate.agents import find_installation, list_former_agents
+from coffre.tenant.estate.agents import list_former_agents
 from coffre.tenant.estate.buckets import ExistingBuckets
 from coffre.tenant.lookup import local_today
 from coffre.tenant.opening import OpenTenant
@@ -146,31 +146,6 @@ def _refuse_moving_space(part: OpenTenant, unseen: UnseenPart) -> None:
             "Nothing was changed: space is added to one part before it is taken from another. Run the same command "
             f"again when {unseen.platform} answers, or leave the sizes of the parts as they are until then.",
         )
-
-
-def settle_arrivals(opened: OpenTenant) -> OpenTenant:
-    """Return a tenant whose moving machines keep the agent before only until the new one has a good backup."""
-    waiting = {name: opened.machine(name) for name in opened.tenant.arriving if not has_arrived(opened, name)}
-    if len(waiting) == len(opened.tenant.arriving):
-        return opened
-    return replace(opened, tenant=opened.tenant.as_arrived().with_arriving(waiting))
-
-
-def has_arrived(opened: OpenTenant, name: str) -> bool:
-    """Tell whether the new agent of a machine that moves has a good backup since it was installed: its vendor's word.
-
-    False as well while the vendor cannot be asked: the agent before goes on.
-    """
-    kind = opened.tenant.arriving[name].agent
-    installed = find_installation(opened.log, name, kind)
-    if installed is None:
-        return False
-    try:
-        success = opened.as_arrived.agents.open(name).hear(AgentOwner(opened.tenant.id, name)).success
-    except ExpectedError as problem:
-        opened.on_notice(f"{name}: its new agent could not be asked: {problem.message}. {problem.hint}")
-        return False
-    return success is not None and success.finished_at >= installed.at.replace(microsecond=0)
 
 
 def refuse_what_rules_forbid(opened: OpenTenant) -> ExistingBuckets:

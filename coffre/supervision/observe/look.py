@@ -20,6 +20,7 @@ from coffre.observation.reports import find_wanted
 from coffre.observation.second_copy import observe_copy
 from coffre.observation.tenant import compare_second_counts
 from coffre.records.database.supervision import WHOLE_TENANT, Watched
+from coffre.spec.parts import machines_of
 from coffre.storage.values import BucketFacts, PlatformAwayError
 from coffre.supervision.judge.attacks.attack import Suspicion, Weakened
 from coffre.supervision.judge.ghosts import judge_buckets
@@ -242,9 +243,8 @@ def _hear_all(
     in_need = with_bucket(opened.tenant.machines)
     for part in opened.parts:
         look = by_platform.get(part.tenant.storage.platform)
-        for name, machine in part.tenant.machines.items():
-            # One that moves to a bucket is read there; one that left a bucket is heard where its new agent is.
-            if name not in in_need and machine.agent is opened.machine(name).agent:
+        for name in machines_of(part.tenant, opened.tenant):
+            if name not in in_need:  # one that moves to a bucket is read there
                 found[name] = _hear_of_part(opened, name, look, recall_machine(remembered.get(name)), now)
     return found
 

@@ -13,7 +13,6 @@ from typing import TypeVar
 from coffre.errors import ExpectedError
 from coffre.findings import Finding, FindingKind
 from coffre.records.database.supervision import Watched
-from coffre.records.facts.agents import Install, Update
 from coffre.spec import naming
 from coffre.spec.access import find_reason
 from coffre.spec.tenant import Tenant
@@ -28,6 +27,7 @@ from coffre.supervision.observe.seen import (
     recall_machine,
     record_ghosts,
 )
+from coffre.tenant.estate.agents import find_deployment
 from coffre.tenant.estate.log import TenantLog
 from coffre.tenant.opening import OpenTenant
 
@@ -170,9 +170,8 @@ def _find_leaving(tenant: Tenant, log: TenantLog, today: date) -> set[str]:
 
 def _find_agent(tenant: Tenant, log: TenantLog, name: str) -> str:
     """Return the id that the last deployment of a machine's kind of agent gave; empty without one."""
-    kind = tenant.machines[name].agent.value
-    found = [each.fact.agent_id for each in log.list((Install, Update), name) if each.fact.agent == kind]
-    return found[-1] if found else ""
+    found = find_deployment(log, name, tenant.machines[name].agent)
+    return "" if found is None else found.fact.agent_id
 
 
 def _find_offline(

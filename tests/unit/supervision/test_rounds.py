@@ -263,7 +263,7 @@ def test_a_tenant_that_is_late_by_itself_is_its_own_finding(
     workshop.apply()
     other = record_another(workshop, desk)
     hangs = threading.Event()
-    monkeypatch.setattr(rounds, "TENANT_SECONDS", 3.0)
+    monkeypatch.setattr(rounds, "TENANT_SECONDS", 8.0)
     desk.desk.before_open = lambda slug: hangs.wait(60) and None if slug == other else None
     try:
         desk.look()
