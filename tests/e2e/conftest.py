@@ -102,6 +102,18 @@ class Desk:
     def tenant_file(self, slug: str) -> Path:
         return self.root / "tenants" / f"{slug}.yaml"
 
+    @contextmanager
+    def other_settings(self, old: str, new: str) -> Iterator[None]:
+        """Have another text in platform.yaml for the time of the block."""
+        settings = self.root / "platform.yaml"
+        kept = settings.read_text(encoding="utf-8")
+        assert old in kept
+        settings.write_text(kept.replace(old, new), encoding="utf-8")
+        try:
+            yield
+        finally:
+            settings.write_text(kept, encoding="utf-8")
+
     def share(self, *, is_shared: bool) -> None:
         """Say whether the platform is shared: other tests have tenants on this one, which supervision would name."""
         path, line = self.root / "platform.yaml", "    shared: true\n"

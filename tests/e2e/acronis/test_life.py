@@ -218,19 +218,6 @@ def unwilling(desk: VendorDesk) -> Iterator[None]:
 
 
 @contextmanager
-def other_settings(desk: VendorDesk, before: str, after: str) -> Iterator[None]:
-    """Have another text in platform.yaml for the time of the block."""
-    settings = desk.root / "platform.yaml"
-    text = settings.read_text(encoding="utf-8")
-    assert before in text
-    settings.write_text(text.replace(before, after), encoding="utf-8")
-    try:
-        yield
-    finally:
-        settings.write_text(text, encoding="utf-8")
-
-
-@contextmanager
 def dead_address(url: str) -> Iterator[str]:
     """Give an address on the host of another one at which nobody listens."""
     host = urlsplit(url).hostname
@@ -242,7 +229,7 @@ def dead_address(url: str) -> Iterator[str]:
 @contextmanager
 def dead_port(desk: VendorDesk) -> Iterator[None]:
     """Have nobody listen where the vendor is."""
-    with dead_address(desk.cloud.url) as dead, other_settings(desk, desk.cloud.url, dead):
+    with dead_address(desk.cloud.url) as dead, desk.other_settings(desk.cloud.url, dead):
         yield
 
 
@@ -254,7 +241,7 @@ def dead_ceph(desk: VendorDesk) -> Iterator[None]:
     known = json.loads(read_reference(platform.endpoints, desk.root))
     with dead_address(known["endpoint"]) as dead:
         (desk.root / "dead.json").write_text(json.dumps({**known, "endpoint": dead}), encoding="utf-8")
-        with other_settings(desk, f"endpoints: {platform.endpoints}", "endpoints: file:dead.json"):
+        with desk.other_settings(f"endpoints: {platform.endpoints}", "endpoints: file:dead.json"):
             yield
 
 

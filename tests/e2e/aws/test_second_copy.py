@@ -134,24 +134,11 @@ def backstage(desk: Desk, moto: Moto, lab: Any) -> Backstage:
 
 
 @contextmanager
-def lost(desk: Desk, old: str, new: str) -> Iterator[None]:
-    """Let one platform be away: platform.yaml names another place, where nothing answers."""
-    settings = desk.root / "platform.yaml"
-    kept = settings.read_text(encoding="utf-8")
-    assert old in kept
-    settings.write_text(kept.replace(old, new), encoding="utf-8")
-    try:
-        yield
-    finally:
-        settings.write_text(kept, encoding="utf-8")
-
-
-@contextmanager
 def without_ceph(desk: Desk, lab: Any) -> Iterator[None]:
     endpoints = json.loads(lab.endpoints_file.read_text(encoding="utf-8"))
     nowhere = desk.home / "nowhere.json"
     nowhere.write_text(json.dumps({**endpoints, "endpoint": "https://127.0.0.1:9"}), encoding="utf-8")
-    with lost(desk, f"file:{lab.endpoints_file}", f"file:{nowhere}"):
+    with desk.other_settings(f"file:{lab.endpoints_file}", f"file:{nowhere}"):
         yield
 
 
